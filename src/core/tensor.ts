@@ -104,7 +104,11 @@ export function float32Scalar(value: number): Tensor {
 }
 
 export function int64(values: readonly number[], shape: readonly number[] = [values.length]): Tensor {
-  return tensor('int64', shape, BigInt64Array.from(values, (value) => BigInt(value)));
+  return tensor(
+    'int64',
+    shape,
+    BigInt64Array.from(values, (value) => BigInt(value)),
+  );
 }
 
 export function int64Scalar(value: number): Tensor {
@@ -122,9 +126,24 @@ export function toNumbers(value: Tensor): number[] {
 /** A tensor of `dtype` from plain numbers; integers are truncated toward zero, `bool` is 0 or 1. @throws TypeError for `string`. */
 export function fromNumbers(dtype: DataType, shape: readonly number[], values: readonly number[]): Tensor {
   if (dtype === 'string') throw new TypeError('A string tensor can not be made from numbers.');
-  if (dtype === 'int64') return tensor(dtype, shape, BigInt64Array.from(values, (v) => BigInt(Math.trunc(v))));
-  if (dtype === 'uint64') return tensor(dtype, shape, BigUint64Array.from(values, (v) => BigInt(Math.trunc(v))));
-  if (dtype === 'bool') return tensor(dtype, shape, Uint8Array.from(values, (v) => (v === 0 ? 0 : 1)));
+  if (dtype === 'int64')
+    return tensor(
+      dtype,
+      shape,
+      BigInt64Array.from(values, (v) => BigInt(Math.trunc(v))),
+    );
+  if (dtype === 'uint64')
+    return tensor(
+      dtype,
+      shape,
+      BigUint64Array.from(values, (v) => BigInt(Math.trunc(v))),
+    );
+  if (dtype === 'bool')
+    return tensor(
+      dtype,
+      shape,
+      Uint8Array.from(values, (v) => (v === 0 ? 0 : 1)),
+    );
   if (dtype === 'float16') return tensor(dtype, shape, Uint16Array.from(values, numberToFloat16));
   if (dtype === 'bfloat16') return tensor(dtype, shape, Uint16Array.from(values, numberToBfloat16));
   return tensor(dtype, shape, ARRAY_OF[dtype].from(values));

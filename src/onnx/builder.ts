@@ -110,12 +110,22 @@ export class GraphBuilder {
   }
 
   /** Adds a node with one output and returns that output's name. */
-  op(opType: string, inputs: readonly string[], attributes: Record<string, AttributeInput> = {}, options: OpOptions = {}): string {
+  op(
+    opType: string,
+    inputs: readonly string[],
+    attributes: Record<string, AttributeInput> = {},
+    options: OpOptions = {},
+  ): string {
     return this.ops(opType, inputs, attributes, options)[0]!;
   }
 
   /** Adds a node and returns the names of all its outputs. @throws TypeError, RangeError naming the node. */
-  ops(opType: string, inputs: readonly string[], attributes: Record<string, AttributeInput> = {}, options: OpOptions = {}): string[] {
+  ops(
+    opType: string,
+    inputs: readonly string[],
+    attributes: Record<string, AttributeInput> = {},
+    options: OpOptions = {},
+  ): string[] {
     const name = this.#uniqueNodeName(options.name ?? options.outputs?.[0] ?? opType);
     const outputs =
       options.outputs ??
@@ -137,7 +147,9 @@ export class GraphBuilder {
     for (const input of node.inputs)
       if (input !== '' && !this.#types.has(input) && !this.has(input)) {
         const near = didYouMean(input, this.#types.keys());
-        throw new RangeError(`${describeNode(node)} reads "${input}", which nothing makes${near ? ` (did you mean "${near}"?)` : ''}.`);
+        throw new RangeError(
+          `${describeNode(node)} reads "${input}", which nothing makes${near ? ` (did you mean "${near}"?)` : ''}.`,
+        );
       }
     const types = this.#infer(node);
     this.#nodeNames.add(node.name);
@@ -175,7 +187,9 @@ export class GraphBuilder {
   shape(name: string): number[] {
     const { shape } = this.type(name);
     if (shape === undefined || shape.some((side) => typeof side !== 'number'))
-      throw new RangeError(`The shape of "${name}" must be known before the run, got ${shape === undefined ? 'an unknown rank' : `[${shape}]`}.`);
+      throw new RangeError(
+        `The shape of "${name}" must be known before the run, got ${shape === undefined ? 'an unknown rank' : `[${shape}]`}.`,
+      );
     return shape as number[];
   }
 

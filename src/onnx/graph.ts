@@ -150,7 +150,8 @@ export function capturedNames(node: Node): string[] {
   const names: string[] = [];
   for (const value of Object.values(node.attributes)) {
     if (value.kind !== 'graph') continue;
-    for (const inner of value.value.nodes) names.push(...inner.inputs.filter((name) => name !== ''), ...capturedNames(inner));
+    for (const inner of value.value.nodes)
+      names.push(...inner.inputs.filter((name) => name !== ''), ...capturedNames(inner));
     names.push(...value.value.outputs.map((output) => output.name));
   }
   return names;
