@@ -132,7 +132,7 @@ export function consumers(graph: Graph): Map<string, Node[]> {
 export function pruned(graph: Graph): Graph {
   const needed = new Set(graph.outputs.map((output) => output.name));
   const nodes: Node[] = [];
-  for (const node of [...graph.nodes].reverse()) {
+  for (const node of graph.nodes.toReversed()) {
     if (!node.outputs.some((output) => needed.has(output))) continue;
     nodes.push(node);
     for (const input of node.inputs) needed.add(input);
@@ -140,7 +140,7 @@ export function pruned(graph: Graph): Graph {
   }
   return {
     ...graph,
-    nodes: nodes.reverse(),
+    nodes: nodes.toReversed(),
     initializers: new Map([...graph.initializers].filter(([name]) => needed.has(name))),
   };
 }
