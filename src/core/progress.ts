@@ -1,0 +1,37 @@
+/** What long-running work tells while it goes on; the command line draws it, `--json` prints it. */
+export type Progress =
+  /** A line for a person: what was understood, chosen or found. */
+  | { readonly type: 'note'; readonly message: string }
+  /** Something the person should look at; the work goes on. */
+  | { readonly type: 'warning'; readonly message: string }
+  /** A stage starts or ends. `seconds` is its duration, once ended. */
+  | { readonly type: 'stage'; readonly stage: string; readonly state: 'start' | 'end'; readonly seconds?: number }
+  /** Countable work inside a stage (images decoded, features computed, steps done). */
+  | {
+      readonly type: 'step';
+      readonly stage: string;
+      readonly done: number;
+      readonly total: number;
+      readonly unit: string;
+      /** Mean loss of the last steps, while training. */
+      readonly loss?: number;
+      /** Units a second, once known. */
+      readonly rate?: number;
+    }
+  /** An epoch of training ended. */
+  | {
+      readonly type: 'epoch';
+      readonly stage: string;
+      /** Counted from 1. */
+      readonly epoch: number;
+      readonly epochs: number;
+      readonly loss: number;
+      /** Of the body, at the epoch's end. */
+      readonly learningRate: number;
+      readonly imagesPerSecond: number;
+      /** On validation images, 0..1, where there are any that may be used. */
+      readonly accuracy?: number;
+      readonly secondsLeft: number;
+    };
+
+export type OnProgress = (event: Progress) => void;

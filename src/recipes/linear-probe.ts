@@ -1,0 +1,251 @@
+import { AbortedError } from '../core/errors.ts';
+import { float32, tensor, zeros, type Tensor } from '../core/tensor.ts';
+import { randomStream, shuffled } from '../core/random.ts';
+import { GraphBuilder } from '../onnx/builder.ts';
+import { float } from '../onnx/graph.ts';
+import { writeModel } from '../onnx/write.ts';
+import type { Engine } from '../runtime/engine.ts';
+import { lbfgs } from './lbfgs.ts';
+
+/**
+ * Approach 1 of transfer learning: a multinomial logistic regression on frozen features, fitted to
+ * convergence. Value and gradient are computed by the engine, with features resident in it; the
+ * strength of regularisation is chosen by stratified cross-validation.
+ */
+
+export interface LinearHead {
+  /** [K, D] float32 and [K] float32, on the features as they are (standardisation is folded in). */
+  readonly weight: Tensor;
+  readonly bias: Tensor;
+}
+
+export interface ProbeOptions {
+  readonly seed: number;
+  /** Inverse strengths to choose from (scikit-learn's C: mean loss times n times C, plus |W|² / 2). */
+  readonly strengths?: readonly number[];
+  /** Folds of the cross-validation. Default 5, fewer where a class has fewer images. */
+  readonly folds?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface ProbeResult extends LinearHead {
+  /** The C that was chosen. */
+  readonly strength: number;
+  /** Cross-validated accuracy and mean negative log-likelihood by C; empty where no class has two images. */
+  readonly crossValidation: readonly { readonly strength: number; readonly accuracy: number; readonly nll: number }[];
+  /** Out-of-fold logits [n, K] at the chosen C, in the order of the samples; undefined without cross-validation. */
+  readonly outOfFold: Float32Array | undefined;
+}
+
+const DEFAULT_STRENGTHS = [0.001, 0.01, 0.1, 1, 10];
+
+/**
+ * Fits a linear head.
+ * @param features [n, D] float32
+ * @param labels n class indices, 0..classes-1
+ * @throws RangeError where shapes disagree; AbortedError where the signal fires.
+ */
+export async function fitLinearProbe(
+  engine: Engine,
+  features: Tensor,
+  labels: readonly number[],
+  classes: number,
+  options: ProbeOptions,
+): Promise<ProbeResult> {
+  const [n, width] = features.shape as [number, number];
+  if (n !== labels.length) throw new RangeError(`${n} rows of features, but ${labels.length} labels.`);
+  const strengths = [...(options.strengths ?? DEFAULT_STRENGTHS)].toSorted((a, b) => a - b);
+  const { scaled, mean, deviation } = standardised(features);
+  const problem = await openProblem(engine, scaled, labels, classes);
+  try {
+    const fit = async (include: Uint8Array, strength: number, start: Float64Array): Promise<Float64Array> => {
+      if (options.signal?.aborted) throw new AbortedError('The fit of the linear head was stopped.');
+      return problem.fit(include, strength, start);
+    };
+    const start = new Float64Array(classes * width + classes);
+    const folds = stratifiedFolds(labels, classes, options.folds ?? 5, options.seed);
+    const scores: { strength: number; accuracy: number; nll: number; logits: Float32Array }[] = [];
+    if (folds !== undefined) {
+      const logitsOf = strengths.map(() => new Float32Array(n * classes));
+      for (let fold = 0; fold < folds.count; fold++) {
+        const include = Uint8Array.from(folds.of, (f) => (f === fold ? 0 : 1));
+        let solution = start;
+        for (const [s, strength] of strengths.entries()) {
+          // From strong to weak regularisation, each start from the last solution.
+          solution = await fit(include, strength, solution);
+          const logits = await problem.logits(solution);
+          for (let i = 0; i < n; i++)
+            if (include[i] === 0)
+              logitsOf[s]!.set(logits.subarray(i * classes, (i + 1) * classes), i * classes);
+        }
+      }
+      for (const [s, strength] of strengths.entries())
+        scores.push({ strength, logits: logitsOf[s]!, ...score(logitsOf[s]!, labels, classes) });
+    }
+    const best = choose(scores);
+    const strength = best?.strength ?? 0.1;
+    const solution = await fit(new Uint8Array(n).fill(1), strength, start);
+    return {
+      ...unstandardised(solution, mean, deviation, classes),
+      strength,
+      crossValidation: scores.map(({ strength: c, accuracy, nll }) => ({ strength: c, accuracy, nll })),
+      outOfFold: best?.logits,
+    };
+  } finally {
+    await problem.dispose();
+  }
+}
+
+/** Highest accuracy; within half a standard error of it, the lowest negative log-likelihood. */
+function choose<T extends { accuracy: number; nll: number; logits: Float32Array }>(scores: readonly T[]): T | undefined {
+  if (scores.length === 0) return undefined;
+  const top = Math.max(...scores.map((s) => s.accuracy));
+  return scores.filter((s) => s.accuracy >= top - 0.005).toSorted((a, b) => a.nll - b.nll)[0];
+}
+
+interface Problem {
+  fit(include: Uint8Array, strength: number, start: Float64Array): Promise<Float64Array>;
+  logits(solution: Float64Array): Promise<Float32Array>;
+  dispose(): Promise<void>;
+}
+
+async function openProblem(
+  engine: Engine,
+  features: Tensor,
+  labels: readonly number[],
+  classes: number,
+): Promise<Problem> {
+  const [n, width] = features.shape as [number, number];
+  const b = new GraphBuilder('linear_probe');
+  const x = b.input('features', 'float32', [n, width]);
+  const target = b.input('targets', 'float32', [n, classes]);
+  const share = b.input('weights', 'float32', [n, 1]);
+  const weight = b.input('weight', 'float32', [classes, width]);
+  const bias = b.input('bias', 'float32', [classes]);
+  const logits = b.op('Gemm', [x, weight, bias], { transB: 1 });
+  b.output(logits, 'logits');
+  const logProbabilities = b.op('LogSoftmax', [logits], { axis: 1 });
+  const weighted = b.op('Mul', [b.op('Mul', [target, share]), logProbabilities]);
+  b.output(b.op('Neg', [b.op('ReduceSum', [weighted, b.int([0, 1])], { keepdims: 0 })]), 'loss');
+  // d(-sum w t log softmax(z)) / dz = w (softmax(z) - t), as the targets of a row sum to 1.
+  const error = b.op('Mul', [b.op('Sub', [b.op('Exp', [logProbabilities]), target]), share]);
+  b.output(b.op('Gemm', [error, x], { transA: 1, alpha: float(1) }), 'weight_grad');
+  b.output(b.op('ReduceSum', [error, b.int([0])], { keepdims: 0 }), 'bias_grad');
+  const session = await engine.load(writeModel({ graph: b.build() }));
+  const names = { features: 'probe/features', targets: 'probe/targets' };
+  const targets = zeros('float32', [n, classes]);
+  labels.forEach((label, i) => ((targets.data as Float32Array)[i * classes + label] = 1));
+  await engine.put({ [names.features]: features, [names.targets]: targets });
+
+  const split = (solution: Float64Array): { weight: Tensor; bias: Tensor } => ({
+    weight: tensor('float32', [classes, width], Float32Array.from(solution.subarray(0, classes * width))),
+    bias: tensor('float32', [classes], Float32Array.from(solution.subarray(classes * width))),
+  });
+  const run = (solution: Float64Array, weights: Tensor, fetch: string[]): Promise<Record<string, Tensor>> =>
+    engine.run(session, { feeds: { ...split(solution), weights }, resident: names, fetch });
+
+  return {
+    async fit(include, strength, start) {
+      const count = include.reduce((sum, one) => sum + one, 0);
+      // scikit-learn minimises C * sum(loss) + |W|² / 2; divided by C * n here, so that tolerances mean the same at every n.
+      const weights = tensor('float32', [n, 1], Float32Array.from(include, (one) => one / count));
+      const decay = 1 / (strength * count);
+      const result = await lbfgs(async (solution) => {
+        const out = await run(solution, weights, ['loss', 'weight_grad', 'bias_grad']);
+        const gradient = new Float64Array(solution.length);
+        gradient.set(out['weight_grad']!.data as Float32Array);
+        gradient.set(out['bias_grad']!.data as Float32Array, classes * width);
+        let penalty = 0;
+        for (let i = 0; i < classes * width; i++) {
+          penalty += solution[i]! ** 2;
+          gradient[i]! += decay * solution[i]!;
+        }
+        return { value: (out['loss']!.data as Float32Array)[0]! + (decay * penalty) / 2, gradient };
+      }, start, { maxIterations: 100, tolerance: 1e-4 });
+      return result.x;
+    },
+    async logits(solution) {
+      const out = await run(solution, zeros('float32', [n, 1]), ['logits']);
+      return out['logits']!.data as Float32Array;
+    },
+    async dispose() {
+      await engine.free(Object.values(names));
+      await session.release();
+    },
+  };
+}
+
+/** Features with mean 0 and deviation 10 / sqrt(D) a column: rows get a norm of about 10, whatever the backbone. */
+function standardised(features: Tensor): { scaled: Tensor; mean: Float64Array; deviation: Float64Array } {
+  const [n, width] = features.shape as [number, number];
+  const data = features.data as Float32Array;
+  const mean = new Float64Array(width);
+  const deviation = new Float64Array(width);
+  for (let i = 0; i < n; i++) for (let j = 0; j < width; j++) mean[j]! += data[i * width + j]! / n;
+  let total = 0;
+  for (let i = 0; i < n; i++)
+    for (let j = 0; j < width; j++) {
+      const square = (data[i * width + j]! - mean[j]!) ** 2 / n;
+      deviation[j]! += square;
+      total += square;
+    }
+  // A feature that hardly moves must not be blown up into noise.
+  const floor = 1e-3 * Math.sqrt(total / width) + 1e-12;
+  for (let j = 0; j < width; j++) deviation[j] = ((Math.sqrt(deviation[j]!) + floor) * Math.sqrt(width)) / 10;
+  const scaled = new Float32Array(n * width);
+  for (let i = 0; i < n; i++)
+    for (let j = 0; j < width; j++) scaled[i * width + j] = (data[i * width + j]! - mean[j]!) / deviation[j]!;
+  return { scaled: tensor('float32', [n, width], scaled), mean, deviation };
+}
+
+/** W (x - m) / s + b = (W / s) x + (b - (W / s) m). */
+function unstandardised(
+  solution: Float64Array,
+  mean: Float64Array,
+  deviation: Float64Array,
+  classes: number,
+): LinearHead {
+  const width = mean.length;
+  const weight = new Float32Array(classes * width);
+  const bias: number[] = [];
+  for (let k = 0; k < classes; k++) {
+    let offset = solution[classes * width + k]!;
+    for (let j = 0; j < width; j++) {
+      const value = solution[k * width + j]! / deviation[j]!;
+      weight[k * width + j] = value;
+      offset -= value * mean[j]!;
+    }
+    bias.push(offset);
+  }
+  return { weight: tensor('float32', [classes, width], weight), bias: float32(bias) };
+}
+
+/** Fold of every sample, each class spread evenly; undefined where no class has two images. */
+function stratifiedFolds(
+  labels: readonly number[],
+  classes: number,
+  wanted: number,
+  seed: number,
+): { count: number; of: number[] } | undefined {
+  const byClass = Array.from({ length: classes }, () => [] as number[]);
+  labels.forEach((label, i) => byClass[label]!.push(i));
+  const count = Math.min(wanted, Math.max(...byClass.map((members) => members.length)));
+  if (count < 2) return undefined;
+  const of = labels.map(() => 0);
+  let next = 0;
+  for (const [label, members] of byClass.entries())
+    for (const i of shuffled(members, randomStream(seed, 'probe-folds', label))) of[i] = next++ % count;
+  return { count, of };
+}
+
+function score(logits: Float32Array, labels: readonly number[], classes: number): { accuracy: number; nll: number } {
+  let right = 0;
+  let nll = 0;
+  for (const [i, label] of labels.entries()) {
+    const row = logits.subarray(i * classes, (i + 1) * classes);
+    const top = Math.max(...row);
+    if (row.indexOf(top) === label) right++;
+    nll += Math.log(row.reduce((sum, z) => sum + Math.exp(z - top), 0)) + top - row[label]!;
+  }
+  return { accuracy: right / labels.length, nll: nll / labels.length };
+}

@@ -1,0 +1,111 @@
+import { z } from 'zod';
+import { InputError, suggestion } from '../core/errors.ts';
+
+const fraction = z.number().min(0).max(1);
+const perChannel = z.tuple([z.number(), z.number(), z.number()]);
+
+/**
+ * Every option of `train`, one checked structure for the library, the command line and `--config`
+ * files. Absent optional values are decided by the recipe, told as a note and written to `config.json`.
+ */
+export const trainOptionsSchema = z.strictObject({
+  /** Folder or manifest. */
+  data: z.string().min(1),
+  /** File, URL or `hf:owner/repo[/file]` of a pretrained network. */
+  backbone: z.string().optional(),
+  /** A built-in network to train from scratch. */
+  model: z.string().optional(),
+  /** `finetune` with a backbone, `scratch` without. */
+  method: z.enum(['probe', 'finetune', 'scratch']).optional(),
+  out: z.string().optional(),
+  seed: z.int().min(0).default(0),
+
+  // Data
+  dataLayout: z.enum(['auto', 'classes', 'splits']).default('auto'),
+  labelsList: z.string().optional(),
+  labelsPerClass: z.int().min(1).optional(),
+  /** Share of the labelled training images held out for validation (early stopping, best checkpoint). */
+  val: z.number().min(0).max(0.5).optional(),
+  /** Lets a ready-made `val` part serve as validation even where labels are limited. */
+  useVal: z.boolean().default(false),
+  dropLeaks: z.boolean().default(false),
+  followLinks: z.boolean().default(false),
+  /** Megapixels of an image, at most. */
+  maxPixels: z.number().positive().default(100),
+
+  // Preprocessing of a backbone that doesn't declare it, or of a built-in network
+  inputSize: z.int().min(8).max(2048).optional(),
+  mean: perChannel.optional(),
+  std: perChannel.optional(),
+  channels: z.enum(['rgb', 'bgr']).optional(),
+  interpolation: z.enum(['nearest', 'bilinear', 'bicubic']).optional(),
+  cropFraction: z.number().positive().max(1).optional(),
+  layout: z.enum(['nchw', 'nhwc']).optional(),
+  embedding: z.string().optional(),
+  logits: z.string().optional(),
+
+  // Training
+  epochs: z.int().min(1).optional(),
+  batchSize: z.int().min(1).optional(),
+  /** Learning rate of the body (all there is, from scratch). */
+  lr: z.number().positive().optional(),
+  headLr: z.number().positive().optional(),
+  optimizer: z.enum(['sgd', 'adam', 'adamw', 'lion', 'lamb']).optional(),
+  weightDecay: z.number().min(0).optional(),
+  momentum: z.number().min(0).max(0.9999).default(0.9),
+  schedule: z.enum(['cosine', 'one-cycle', 'step', 'linear', 'constant']).default('cosine'),
+  warmupEpochs: z.number().min(0).optional(),
+  labelSmoothing: z.number().min(0).max(0.99).optional(),
+  classWeights: z.enum(['none', 'balanced']).default('none'),
+  clipNorm: z.number().positive().optional(),
+  /** Micro-batches whose gradients are summed before a step. */
+  accumulate: z.int().min(1).default(1),
+  /** Decay of the averaged weights; 0 turns them off. */
+  ema: z.number().min(0).max(0.99999).optional(),
+  batchNorm: z.enum(['auto', 'frozen', 'batch']).default('auto'),
+  /** Factor on the learning rate for each step of depth away from the head. */
+  layerDecay: z.number().positive().max(1).default(1),
+  /** Epochs over which layers are unfrozen, from the head down; 0 unfreezes all at once. */
+  unfreezeEpochs: z.int().min(0).default(0),
+  train: z.array(z.string()).default([]),
+  freeze: z.array(z.string()).default([]),
+  dropout: fraction.default(0),
+  /** Epochs without a better validation score before the run stops. */
+  patience: z.int().min(1).optional(),
+  flip: z.enum(['auto', 'on', 'off']).default('auto'),
+  /** Smallest area of a random crop as a share of the image; 1 turns random crops off. */
+  cropScale: z.number().positive().max(1).optional(),
+  findLr: z.boolean().default(false),
+
+  // Model out
+  abstainPrecision: z.number().gt(0).max(1).default(0.95),
+  /** Folds for choices, calibration and the abstain threshold. */
+  folds: z.int().min(2).max(20).optional(),
+  variants: z.array(z.enum(['bare', 'float16', 'int8'])).default([]),
+
+  // The machine
+  device: z.string().default('auto'),
+  threads: z.int().min(1).optional(),
+  /** An `engine.json` whose choices are used again. */
+  engine: z.string().optional(),
+  /** Measures the lowerings of shapes not met before, before training starts. */
+  tune: z.boolean().default(false),
+});
+
+/** Options as a caller writes them. */
+export type TrainOptions = z.input<typeof trainOptionsSchema>;
+/** Options with defaults filled in. */
+export type ResolvedTrainOptions = z.output<typeof trainOptionsSchema>;
+
+/** @throws InputError naming every unknown or bad option at once, with "did you mean". */
+export function resolveTrainOptions(options: unknown, where = 'options of train'): ResolvedTrainOptions {
+  const parsed = trainOptionsSchema.safeParse(options);
+  if (parsed.success) return parsed.data;
+  const known = Object.keys(trainOptionsSchema.shape);
+  const lines = parsed.error.issues.flatMap((issue) =>
+    issue.code === 'unrecognized_keys'
+      ? issue.keys.map((key) => `unknown option "${key}"${suggestion(key, known)}`)
+      : [`${issue.path.join('.') || 'options'}: ${issue.message}`],
+  );
+  throw new InputError(`In the ${where}: ${lines.join('; ')}.`);
+}
