@@ -1,0 +1,125 @@
+import { tensor, type Tensor } from '../core/tensor.ts';
+import type { AttributeInput, GraphBuilder } from '../onnx/builder.ts';
+import { MICROSOFT_DOMAIN, NCHWC_DOMAIN } from '../onnx/graph.ts';
+
+/**
+ * Short forms for the ops that lowerings are made of. Nodes are named `<prefix>/<op>`, where the
+ * prefix is the node being lowered, so that a graph viewer and a profile still show what belongs to what.
+ */
+export class Emitter {
+  readonly builder: GraphBuilder;
+  readonly prefix: string;
+
+  constructor(builder: GraphBuilder, prefix: string) {
+    this.builder = builder;
+    this.prefix = prefix;
+  }
+
+  op(opType: string, inputs: readonly string[], attributes: Record<string, AttributeInput> = {}): string {
+    return this.builder.op(opType, inputs, attributes, { name: `${this.prefix}/${opType}` });
+  }
+
+  ops(
+    opType: string,
+    inputs: readonly string[],
+    attributes: Record<string, AttributeInput>,
+    outputCount: number,
+  ): string[] {
+    return this.builder.ops(opType, inputs, attributes, { name: `${this.prefix}/${opType}`, outputCount });
+  }
+
+  /** An op of ONNX Runtime's blocked layout. */
+  nchwc(opType: string, inputs: readonly string[], attributes: Record<string, AttributeInput> = {}): string {
+    return this.builder.op(opType, inputs, attributes, {
+      name: `${this.prefix}/nchwc.${opType}`,
+      domain: NCHWC_DOMAIN,
+    });
+  }
+
+  /** An op that ONNX Runtime contributes. */
+  microsoft(opType: string, inputs: readonly string[], attributes: Record<string, AttributeInput> = {}): string {
+    return this.builder.op(opType, inputs, attributes, { name: `${this.prefix}/${opType}`, domain: MICROSOFT_DOMAIN });
+  }
+
+  ints(values: readonly number[]): string {
+    return this.builder.int(values);
+  }
+
+  scalar(value: number): string {
+    return this.builder.float(value);
+  }
+
+  constant(value: Tensor): string {
+    return this.builder.constant(value);
+  }
+
+  /** A float32 constant of `shape` filled by a function of the flat index. */
+  filled(shape: readonly number[], value: (index: number) => number): string {
+    const size = shape.reduce((a, b) => a * b, 1);
+    return this.constant(
+      tensor(
+        'float32',
+        shape,
+        Float32Array.from({ length: size }, (_, i) => value(i)),
+      ),
+    );
+  }
+
+  reshape(x: string, shape: readonly number[]): string {
+    return this.op('Reshape', [x, this.ints(shape)]);
+  }
+
+  /** Nothing is added where the order stays as it is. */
+  transpose(x: string, perm: readonly number[]): string {
+    return perm.every((axis, i) => axis === i) ? x : this.op('Transpose', [x], { perm });
+  }
+
+  slice(
+    x: string,
+    starts: readonly number[],
+    ends: readonly number[],
+    axes: readonly number[],
+    steps?: readonly number[],
+  ): string {
+    const bounds = [this.ints(starts), this.ints(ends), this.ints(axes)];
+    return this.op('Slice', steps === undefined ? [x, ...bounds] : [x, ...bounds, this.ints(steps)]);
+  }
+
+  /** `x` with the given axes of the given sizes reversed. */
+  flip(x: string, axes: readonly number[]): string {
+    const minus = axes.map(() => -1);
+    return this.slice(
+      x,
+      minus,
+      axes.map(() => -(2 ** 31)),
+      axes,
+      minus,
+    );
+  }
+
+  /** Zeros before and after each axis; nothing is added where all are 0. */
+  pad(x: string, before: readonly number[], after: readonly number[]): string {
+    return [...before, ...after].every((n) => n === 0) ? x : this.op('Pad', [x, this.ints([...before, ...after])]);
+  }
+
+  sum(x: string, axes: readonly number[], keepdims = false): string {
+    return this.op('ReduceSum', [x, this.ints(axes)], { keepdims: keepdims ? 1 : 0 });
+  }
+
+  mul(a: string, b: string): string {
+    return this.op('Mul', [a, b]);
+  }
+
+  add(a: string, b: string): string {
+    return this.op('Add', [a, b]);
+  }
+
+  sub(a: string, b: string): string {
+    return this.op('Sub', [a, b]);
+  }
+}
+
+export const product = (values: readonly number[]): number => values.reduce((a, b) => a * b, 1);
+
+/** `[from, from + 1, ..., to - 1]` */
+export const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i);
