@@ -76,7 +76,7 @@ export function allocate(dtype: DataType, size: number): TensorData {
 /** Views raw little-endian bytes as elements; copies where the bytes are not aligned. */
 export function viewBytes(dtype: Exclude<DataType, 'string'>, bytes: Uint8Array): TensorData {
   const Type = ARRAY_OF[dtype];
-  const aligned = bytes.byteOffset % Type.BYTES_PER_ELEMENT === 0 ? bytes : bytes.slice();
+  const aligned = bytes.byteOffset % Type.BYTES_PER_ELEMENT === 0 ? bytes : new Uint8Array(bytes);
   return new Type(aligned.buffer as ArrayBuffer, aligned.byteOffset, bytes.byteLength / Type.BYTES_PER_ELEMENT);
 }
 
