@@ -1,5 +1,5 @@
 import type { Tensor } from '../core/tensor.ts';
-import type { Dim, Node, TensorType } from './graph.ts';
+import type { Dim, Node, Shape, TensorType } from './graph.ts';
 
 /** What a shape rule may look at. */
 export interface InferContext {
@@ -10,6 +10,8 @@ export interface InferContext {
   constant(index: number): Tensor | undefined;
   /** A new symbolic side, different from every other. */
   unknownDim(): Dim;
+  /** The sides that an integer vector at input `index` holds, where it was computed from a shape: `['N', 3]`. */
+  sides?(index: number): Shape | undefined;
 }
 
 /**
