@@ -10,16 +10,35 @@ export interface ConvolutionGeometry {
   readonly group: number;
 }
 
-/** Reads Conv's (and the abstract convolution gradients') attributes; `weight` is the weight's shape. */
-export function convolutionGeometry(node: Node, weight: readonly number[]): ConvolutionGeometry {
+/**
+ * Reads the attributes of Conv, a pooling op or an abstract convolution gradient; `weight` is the weight's
+ * shape. `sides` (X's, without N and C) is needed where padding may be given as `auto_pad`.
+ */
+export function convolutionGeometry(
+  node: Node,
+  weight: readonly number[],
+  sides?: readonly number[],
+): ConvolutionGeometry {
   const kernel = attribute(node, 'kernel_shape', 'ints', weight.slice(2));
   const rank = kernel.length;
   const ones = kernel.map(() => 1);
-  const pads = attribute(node, 'pads', 'ints', [...ones, ...ones].fill(0));
+  const strides = attribute(node, 'strides', 'ints', ones);
+  const dilations = attribute(node, 'dilations', 'ints', ones);
+  const auto = attribute(node, 'auto_pad', 'string', 'NOTSET');
+  let pads = attribute(node, 'pads', 'ints', [...ones, ...ones].fill(0));
+  if (auto.startsWith('SAME') && sides !== undefined) {
+    const totals = sides.map((side, i) => {
+      const covered = (Math.ceil(side / strides[i]!) - 1) * strides[i]! + dilations[i]! * (kernel[i]! - 1) + 1;
+      return Math.max(0, covered - side);
+    });
+    const smaller = totals.map((total) => Math.floor(total / 2));
+    const larger = totals.map((total) => Math.ceil(total / 2));
+    pads = auto === 'SAME_UPPER' ? [...smaller, ...larger] : [...larger, ...smaller];
+  }
   return {
     kernel,
-    strides: attribute(node, 'strides', 'ints', ones),
-    dilations: attribute(node, 'dilations', 'ints', ones),
+    strides,
+    dilations,
     padsBefore: pads.slice(0, rank),
     padsAfter: pads.slice(rank),
     group: attribute(node, 'group', 'int', 1),

@@ -102,8 +102,8 @@ export function toLayout(e: Emitter, name: string, shape: readonly number[], lay
   const constant = e.builder.constantValue(name);
   if (constant !== undefined && constant.dtype === 'float32') return e.constant(layout.pack(constant));
   if (layout.name === 'channels' && product(shape.slice(2)) > 1) {
-    // The engine's reorder takes multiples of 4 channels.
-    const whole = shape[1]! % 4 === 0 ? name : padTo(e, name, shape, layout.storedShape(shape));
+    // The engine's reorder would pad by itself, but takes multiples of 4 channels only.
+    const whole = padTo(e, name, shape, layout.storedShape(shape));
     return e.nchwc('ReorderInput', [whole]);
   }
   return pack(e, name, shape, shape, layout);

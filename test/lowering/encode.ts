@@ -21,7 +21,9 @@ export function encode(graph: Graph): Uint8Array {
         domain: node.domain,
         input: [...node.inputs],
         output: [...node.outputs],
-        attribute: Object.entries(node.attributes).map(([name, value]) => ({ name, ...attributeProto(value) })),
+        attribute: Object.entries(node.attributes).map(
+          ([name, value]) => ({ name, ...attributeProto(value) }) as object,
+        ),
       })),
     },
   });
