@@ -1,5 +1,5 @@
 import type { Graph, Node, TensorType } from '../onnx/graph.ts';
-import { attribute } from '../onnx/graph.ts';
+import { inferRule } from '../onnx/shapes/index.ts';
 import { differentiation } from './rules/table.ts';
 
 /**
@@ -13,11 +13,12 @@ export function saveOutputs(graph: Graph, nodes: readonly Node[]): Graph {
     const how = differentiation(node);
     if (how.kind !== 'rule' || how.outputs === undefined) continue;
     const outputs = Array.from({ length: how.outputs }, (_, i) => node.outputs[i] || freeName(types, node, i));
-    for (const output of outputs) {
-      const type = statisticType(graph, node);
-      if (!types.has(output) && type !== undefined) types.set(output, type);
+    const fuller = { ...node, outputs };
+    for (const [i, type] of inferred(graph, fuller).entries()) {
+      const output = outputs[i];
+      if (output !== undefined && type !== undefined && !types.has(output)) types.set(output, type);
     }
-    patched.set(node, { ...node, outputs });
+    patched.set(node, fuller);
   }
   return { ...graph, nodes: graph.nodes.map((node) => patched.get(node) ?? node), types };
 }
@@ -28,11 +29,14 @@ function freeName(types: ReadonlyMap<string, TensorType>, node: Node, index: num
   return name;
 }
 
-/** The type of the statistics of a layer normalisation: 1 along every normalised axis. */
-function statisticType(graph: Graph, node: Node): TensorType | undefined {
-  const input = graph.types.get(node.inputs[0] ?? '');
-  if (input?.shape === undefined) return undefined;
-  const axis = attribute(node, 'axis', 'int', -1);
-  const first = axis < 0 ? axis + input.shape.length : axis;
-  return { dtype: input.dtype, shape: input.shape.map((side, i) => (i < first ? side : 1)) };
+function inferred(graph: Graph, node: Node): readonly (TensorType | undefined)[] {
+  const rule = inferRule(node.domain, node.opType);
+  if (rule === undefined) return [];
+  let unknown = 0;
+  return rule({
+    node,
+    inputs: node.inputs.map((input) => graph.types.get(input)),
+    constant: (index) => graph.initializers.get(node.inputs[index] ?? ''),
+    unknownDim: () => `${node.name}?${unknown++}`,
+  });
 }

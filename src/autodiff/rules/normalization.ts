@@ -32,12 +32,18 @@ export const normalization = {
       const first = axis < 0 ? axis + rank : axis;
       const axes = Array.from({ length: rank - first }, (_, i) => first + i);
       let cached: string | undefined;
-      const normalised = () => (cached ??= c.mul(c.sub(x, c.output(1)), c.output(2)));
+      // The statistics are kept in float32 whatever x is.
+      const statistic = (index: number): string => {
+        const name = c.output(index);
+        return c.builder.type(name).dtype === c.dtype ? name : c.toFloat(name);
+      };
+      const [mean, inverse] = [statistic(1), statistic(2)];
+      const normalised = () => (cached ??= c.mul(c.sub(x, mean), inverse));
       return [
         () => {
           const g = c.mul(c.dY, scale);
           const tilted = c.mul(normalised(), c.reduce('ReduceMean', c.mul(g, normalised()), axes));
-          return c.mul(c.sub(c.sub(g, c.reduce('ReduceMean', g, axes)), tilted), c.output(2));
+          return c.mul(c.sub(c.sub(g, c.reduce('ReduceMean', g, axes)), tilted), inverse);
         },
         () => c.mul(c.dY, normalised()),
         () => c.dY,
@@ -46,15 +52,7 @@ export const normalization = {
     { outputs: 3 },
   ),
   // y = scale x / √(mean(x²) + ε)
-  RMSNormalization: decomposed((c) => {
-    const x = c.input(0);
-    const rank = c.rank(x);
-    const axis = attribute(c.node, 'axis', 'int', -1);
-    const first = axis < 0 ? axis + rank : axis;
-    const axes = Array.from({ length: rank - first }, (_, i) => first + i);
-    const deviation = deviationOf(c, c.reduce('ReduceMean', c.square(x), axes), 1e-5);
-    return [c.mul(c.div(x, deviation), c.input(1))];
-  }),
+  RMSNormalization: decomposed(rootMeanSquare),
   // Over groups of channels: [N, G, -1], then a scale and bias a channel
   GroupNormalization: decomposed((c) => {
     const shape = c.shape(c.input(0));
@@ -98,6 +96,11 @@ export const normalization = {
   }),
 } satisfies Record<string, Differentiation>;
 
+/** What ONNX Runtime keeps in ONNX's own domain without its being part of ONNX. */
+export const engineNormalization = {
+  SimplifiedLayerNormalization: decomposed(rootMeanSquare),
+} satisfies Record<string, Differentiation>;
+
 /** ONNX Runtime's fused forms of the same. */
 export const fusedNormalization = {
   // Layer normalisation of a sum; the sum is the fourth output
@@ -135,6 +138,16 @@ function batchNormGradients(c: RuleContext): string[] {
   const inputs = [c.dY, c.input(0), c.input(1), c.output(1), c.output(2)];
   const epsilon = float(attribute(c.node, 'epsilon', 'float', 1e-5));
   return c.ops('BatchNormTrainingGrad', inputs, 3, { epsilon }, GRADIENT_DOMAIN);
+}
+
+function rootMeanSquare(c: OpContext): string[] {
+  const x = c.input(0);
+  const rank = c.rank(x);
+  const axis = attribute(c.node, 'axis', 'int', -1);
+  const first = axis < 0 ? axis + rank : axis;
+  const axes = Array.from({ length: rank - first }, (_, i) => first + i);
+  const deviation = deviationOf(c, c.reduce('ReduceMean', c.square(x), axes), 1e-5);
+  return [c.mul(c.div(x, deviation), c.input(1))];
 }
 
 function standardised(c: OpContext, x: string, axes: readonly number[]): string {

@@ -74,7 +74,8 @@ function rightGradient(c: RuleContext): string {
     return c.reshape(c.op('Gemm', [flatA, c.reshape(dY, [rows(shapeA), n])], { transA: 1 }), shapeB);
   }
   const left = shapeA.length === 1 ? c.reshape(a, [shapeA[0]!, 1]) : matrixTransposed(c, a);
-  return c.op('MatMul', [left, dY]);
+  const gradient = c.op('MatMul', [left, dY]);
+  return shapeB.length === 1 ? c.reshape(gradient, shapeB) : gradient;
 }
 
 /** A vector operand's gradient comes as a matrix of one row: dropped again (leading axes are summed by the driver). */

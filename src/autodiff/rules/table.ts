@@ -9,7 +9,7 @@ import { einsum } from './einsum.ts';
 import { elementary } from './elementary.ts';
 import { indexing } from './indexing.ts';
 import { losses } from './losses.ts';
-import { batchNormTraining, fusedNormalization, normalization } from './normalization.ts';
+import { batchNormTraining, engineNormalization, fusedNormalization, normalization } from './normalization.ts';
 import { pooling } from './pooling.ts';
 import { fusedProducts, products } from './products.ts';
 import { rearranging } from './rearranging.ts';
@@ -31,6 +31,7 @@ const onnx = {
   ...attention,
   ...convolution,
   ...einsum,
+  ...engineNormalization,
   ...indexing,
   ...losses,
   ...normalization,
