@@ -1,9 +1,9 @@
-import { describe, expect, it } from 'vitest';
-import { float32, tensor, type Tensor } from '../../src/core/tensor.ts';
+import { describe, it } from 'vitest';
+import { tensor, type Tensor } from '../../src/core/tensor.ts';
 import { lower } from '../../src/lowering/lower.ts';
 import type { LoweringCandidate } from '../../src/lowering/lowering.ts';
 import { GraphBuilder } from '../../src/onnx/builder.ts';
-import { GRADIENT_DOMAIN, NCHWC_DOMAIN, type Graph } from '../../src/onnx/graph.ts';
+import { GRADIENT_DOMAIN, type Graph } from '../../src/onnx/graph.ts';
 import { CASES, RESIZES, resizeCase, type Case } from './cases.ts';
 import { blockSize, run } from './engine.ts';
 import { expectClose } from './expect-close.ts';

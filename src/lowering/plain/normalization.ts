@@ -1,5 +1,4 @@
-import { float32 } from '../../core/tensor.ts';
-import { attribute, float } from '../../onnx/graph.ts';
+import { attribute } from '../../onnx/graph.ts';
 import { product, range, type Emitter } from '../emitter.ts';
 import { always, type Lowering, type Site } from '../lowering.ts';
 
@@ -19,20 +18,10 @@ const channelDot: Lowering = {
   emit: (e, [a, b], site) => [e.sum(e.mul(a!, b!), allButChannels(site.shapes[0]!.length))],
 };
 
-/** The engine's own op: with momentum 0 its running outputs are the batch's mean and (biased) variance. */
-const batchNormalization: Lowering = {
-  name: 'BatchNormalization',
-  applies: always,
-  emit(e, [x, scale, bias], site) {
-    const channels = site.shapes[0]![1]!;
-    const zeros = e.constant(float32(Array.from({ length: channels }, () => 0)));
-    const epsilon = attribute(site.node, 'epsilon', 'float', 1e-5);
-    const attributes = { training_mode: 1, momentum: float(0), epsilon: float(epsilon) };
-    return e.ops('BatchNormalization', [x!, scale!, bias!, zeros, zeros], attributes, 3);
-  },
-};
-
-/** In reductions, mean first: what an engine without a training mode can do. */
+/**
+ * In reductions, mean first. ONNX's own op in training mode would do it at once, but ONNX Runtime writes its
+ * running outputs over its running inputs, constants included.
+ */
 const decomposed: Lowering = {
   name: 'reductions',
   applies: always,
@@ -88,6 +77,6 @@ function perChannel(e: Emitter, vector: string, shape: readonly number[]): strin
 export const normalizationLowerings = {
   ChannelSum: [channelSum],
   ChannelDot: [channelDot],
-  BatchNormTraining: [batchNormalization, decomposed],
+  BatchNormTraining: [decomposed],
   BatchNormTrainingGrad: [batchNormalizationGradient],
 };
