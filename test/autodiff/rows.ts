@@ -523,6 +523,25 @@ const products: Row[] = [
   row('MultiHeadAttention', 'with bias', [[2, 3, 8], [2, 5, 8], [2, 5, 8], [24]], { num_heads: 2 }, microsoft),
 ];
 
+products.push(
+  row('RotaryEmbedding', 'rank 4, by position', [
+    [2, 3, 4, 6],
+    [5, 3],
+    [5, 3],
+    int64([0, 1, 2, 3, 4, 1, 0, 2], [2, 4]),
+  ]),
+  row(
+    'RotaryEmbedding',
+    'rank 3, part of the features, interleaved',
+    [
+      [2, 4, 18],
+      [2, 4, 2],
+      [2, 4, 2],
+    ],
+    { num_heads: 3, rotary_embedding_dim: 4, interleaved: 1 },
+  ),
+);
+
 const losses: Row[] = [
   row('SoftmaxCrossEntropyLoss', 'mean', [[4, 3], int64([0, 2, 1, 2])]),
   row(
@@ -578,6 +597,18 @@ const resampling: Row[] = [
     keep_aspect_ratio_policy: 'not_larger',
   }),
 ];
+
+for (const padding_mode of ['zeros', 'border', 'reflection'])
+  for (const align_corners of [0, 1])
+    resampling.push(
+      row(
+        'GridSample',
+        `linear, ${padding_mode}, align_corners ${align_corners}`,
+        [[2, 3, 4, 5], between(-1.6, 1.6, [2, 3, 2, 2])],
+        { padding_mode, align_corners },
+      ),
+    );
+resampling.push(row('GridSample', 'nearest', [[2, 3, 4, 5], between(-1.2, 1.2, [2, 3, 2, 2])], { mode: 'nearest' }));
 
 export const rows: readonly Row[] = [
   ...elementary,

@@ -35,11 +35,12 @@ export const pooling = {
   // (Σ |x|^p)^(1/p) over a window: the window's sum is its mean, padding counted, times its size.
   LpPool: decomposed((c) => {
     const p = attribute(c.node, 'p', 'int', 2);
+    // A mean over a window that hangs over the end counts fewer places than the sum needs.
+    if (attribute(c.node, 'ceil_mode', 'int', 0) === 1) throw c.refuse('LpPool with ceil_mode 1 has no gradient rule');
     const shape = c.shape(c.input(0));
     const kernel = attribute(c.node, 'kernel_shape', 'ints');
     const attributes = {
       ...windowAttributes(windowOf(c.node, shape.slice(2), kernel)),
-      ceil_mode: int(attribute(c.node, 'ceil_mode', 'int', 0)),
       count_include_pad: int(1),
     };
     const mean = c.op('AveragePool', [powerOf(c, p)], attributes);

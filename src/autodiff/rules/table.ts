@@ -7,6 +7,7 @@ import { attention, fusedAttention } from './attention.ts';
 import { convolution } from './convolution.ts';
 import { einsum } from './einsum.ts';
 import { elementary } from './elementary.ts';
+import { gridSampling } from './grid-sample.ts';
 import { indexing } from './indexing.ts';
 import { losses } from './losses.ts';
 import { batchNormTraining, engineNormalization, fusedNormalization, normalization } from './normalization.ts';
@@ -15,6 +16,7 @@ import { fusedProducts, products } from './products.ts';
 import { rearranging } from './rearranging.ts';
 import { reductions } from './reductions.ts';
 import { resampling } from './resize.ts';
+import { rotary } from './rotary.ts';
 
 const integer = refused('it computes in integers; train the floating-point model and quantize at export');
 const control = refused('control flow serves inference only');
@@ -32,6 +34,7 @@ const onnx = {
   ...convolution,
   ...einsum,
   ...engineNormalization,
+  ...gridSampling,
   ...indexing,
   ...losses,
   ...normalization,
@@ -40,6 +43,7 @@ const onnx = {
   ...rearranging,
   ...reductions,
   ...resampling,
+  ...rotary,
   // In inference it passes everything; in training, the mask is a graph input after `prepare`.
   Dropout: unary((c) => {
     const training = c.optional(2);
@@ -120,12 +124,10 @@ const onnx = {
   DFT: rare,
   DeformConv: rare,
   Det: rare,
-  GridSample: rare,
   ImageDecoder: rare,
   MaxRoiPool: rare,
   MaxUnpool: rare,
   RoiAlign: rare,
-  RotaryEmbedding: rare,
   STFT: rare,
   Scatter: rare,
   TensorScatter: rare,

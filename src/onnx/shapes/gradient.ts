@@ -19,13 +19,13 @@ import { attribute, type TensorType } from '../graph.ts';
  * | AveragePoolGrad | dY | kernel_shape, strides, pads, dilations, ceil_mode, count_include_pad, input_shape | dX |
  * | GlobalAveragePoolGrad | dY [N, C, 1, ...] | input_shape | dX: dY / (H*W), spread |
  * | ReluGrad | dY, Y | - | dY where Y > 0, else 0 |
- * | ClipGrad | dY, X | min, max (floats; -inf, inf where open) | dY where min < X < max, else 0 |
- * | LeakyReluGrad | dY, X | alpha | dY where X > 0, else alpha * dY |
+ * | ClipGrad | dY, Y | min, max (floats; -inf, inf where open) | dY where min < Y < max, else 0. Y may be the clip's output or its input: the same elements pass |
+ * | LeakyReluGrad | dY, X | alpha | dY where X > 0, else alpha * dY. X is the output instead where alpha >= 0: it has the same sign |
  * | HardSigmoidGrad | dY, Y | alpha | alpha * dY where 0 < Y < 1, else 0 |
  * | HardSwishGrad | dY, X | - | dY * (0 if X <= -3, 1 if X >= 3, else X/3 + 1/2) |
  * | BatchNormTraining | X, scale, bias | epsilon | Y, mean [C], variance [C] of this batch, biased (1/n) |
  * | BatchNormTrainingGrad | dY, X, scale, mean, variance | epsilon | dX, dscale, dbias |
- * | ResizeGrad | dY | every attribute of Resize, input_shape, scales (floats, one an axis) | dX of input_shape |
+ * | ResizeGrad | dY | as Resize less axes and keep_aspect_ratio_policy (both resolved), input_shape, scales (floats, one an axis) | dX of input_shape; never tf_crop_and_resize |
  * | GatherGrad | dY, indices | axis, input_shape | dX: dY added at indices, zero elsewhere |
  */
 export const gradientRules: Readonly<Record<string, InferRule>> = {

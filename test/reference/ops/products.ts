@@ -1,4 +1,4 @@
-import { attribute } from '../../../src/onnx/graph.ts';
+import { attribute, type Node } from '../../../src/onnx/graph.ts';
 import type { Kernel } from '../interpreter.ts';
 import {
   accumulateProduct,
@@ -45,6 +45,7 @@ export const products: Readonly<Record<string, Kernel>> = {
     });
     return [q!.shape.length === 4 ? y : joinedHeads(y)];
   },
+  RotaryEmbedding: ([x, cos, sin, positions], node) => [rotated(x!, cos!, sin!, positions, node)],
   MultiHeadAttention: ([q, k, v, bias, , added], node) => {
     const heads = attribute(node, 'num_heads', 'int');
     const widths = [q!, k!, v!].map((value) => value.shape[2]!);
@@ -59,6 +60,32 @@ export const products: Readonly<Record<string, Kernel>> = {
     return [joinedHeads(attend(query, key, value, { mask: added, causal: false, scale, softcap: 0 }))];
   },
 };
+
+/** ONNX's RotaryEmbedding, pair by pair. */
+function rotated(x: Value, cos: Value, sin: Value, positions: Value | undefined, node: Node): Value {
+  const ranked = x.shape.length === 4;
+  const heads = ranked ? x.shape[1]! : attribute(node, 'num_heads', 'int');
+  const [n, length] = [x.shape[0]!, ranked ? x.shape[2]! : x.shape[1]!];
+  const size = x.data.length / (n * length * heads);
+  const turned = attribute(node, 'rotary_embedding_dim', 'int', 0) || size;
+  const interleaved = attribute(node, 'interleaved', 'int', 0) === 1;
+  const result = make(x, x.shape, x.data.slice());
+  for (let i = 0; i < n * length * heads; i++) {
+    const batch = Math.floor(i / (length * heads));
+    const head = ranked ? Math.floor(i / length) % heads : i % heads;
+    const at = ranked ? i % length : Math.floor(i / heads) % length;
+    const row = ranked ? (batch * heads + head) * length + at : (batch * length + at) * heads + head;
+    const angle = positions === undefined ? batch * length + at : positions.data[batch * length + at]!;
+    for (let j = 0; j < turned / 2; j++) {
+      const [a, b] = interleaved ? [2 * j, 2 * j + 1] : [j, j + turned / 2];
+      const [u, v] = [x.data[row * size + a]!, x.data[row * size + b]!];
+      const [co, si] = [cos.data[(angle * turned) / 2 + j]!, sin.data[(angle * turned) / 2 + j]!];
+      result.data[row * size + a] = u * co - v * si;
+      result.data[row * size + b] = u * si + v * co;
+    }
+  }
+  return result;
+}
 
 function joinedHeads(y: Value): Value {
   const [n, heads, length, width] = y.shape as [number, number, number, number];

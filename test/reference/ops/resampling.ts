@@ -15,6 +15,7 @@ export const resampling: Readonly<Record<string, Kernel>> = {
     }
     return [value];
   },
+  GridSample: ([x, grid], node) => [gridSample(x!, grid!, node)],
   ResizeGrad: ([dY], node) => {
     const input = attribute(node, 'input_shape', 'ints');
     const ratio = attribute(node, 'scales', 'floats');
@@ -27,6 +28,46 @@ export const resampling: Readonly<Record<string, Kernel>> = {
     return [value];
   },
 };
+
+/** PyTorch's grid_sample, place by place. */
+function gridSample(x: Value, grid: Value, node: Node): Value {
+  const [n, channels, height, width] = x.shape as [number, number, number, number];
+  const [, rows, columns] = grid.shape as [number, number, number];
+  const aligned = attribute(node, 'align_corners', 'int', 0) === 1;
+  const padding = attribute(node, 'padding_mode', 'string', 'zeros');
+  const near = attribute(node, 'mode', 'string', 'linear') === 'nearest';
+  const place = (unit: number, side: number): number => {
+    const at = aligned ? ((unit + 1) / 2) * (side - 1) : ((unit + 1) * side - 1) / 2;
+    if (padding === 'zeros') return at;
+    const [low, high] = aligned ? [0, side - 1] : [-0.5, side - 0.5];
+    let inside = at;
+    while (padding === 'reflection' && (inside < low || inside > high))
+      inside = inside < low ? 2 * low - inside : 2 * high - inside;
+    return Math.min(Math.max(inside, 0), side - 1);
+  };
+  const result = make(x, [n, channels, rows, columns]);
+  for (let i = 0; i < n; i++)
+    for (let p = 0; p < rows * columns; p++) {
+      const at = (i * rows * columns + p) * 2;
+      const [h, v] = [place(grid.data[at]!, width), place(grid.data[at + 1]!, height)];
+      const taps = near
+        ? [[Math.round(v), Math.round(h), 1] as const]
+        : [0, 1].flatMap((dv) =>
+            [0, 1].map((dh) => {
+              const [r, q] = [Math.floor(v) + dv, Math.floor(h) + dh];
+              return [r, q, (1 - Math.abs(v - r)) * (1 - Math.abs(h - q))] as const;
+            }),
+          );
+      for (let ch = 0; ch < channels; ch++) {
+        let sum = 0;
+        for (const [r, q, weight] of taps)
+          if (r >= 0 && r < height && q >= 0 && q < width)
+            sum += weight * x.data[((i * channels + ch) * height + r) * width + q]!;
+        result.data[(i * channels + ch) * rows * columns + p] = sum;
+      }
+    }
+  return result;
+}
 
 function resizeGeometry(shape: readonly number[], node: Node, scales: Value | undefined, sizes: Value | undefined) {
   const axes = attribute(
