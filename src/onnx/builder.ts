@@ -17,6 +17,7 @@ import {
   type ValueInfo,
 } from './graph.ts';
 import { inferRule } from './shapes/index.ts';
+import { firstFreeUnknown, unknownDim } from './unknown-dims.ts';
 
 /** Attributes as a caller writes them: a number is an int; use `float(1)` for a float of whole value. */
 export type AttributeInput = Attribute | number | string | readonly number[];
@@ -42,6 +43,8 @@ export interface OpOptions {
  */
 export class GraphBuilder {
   readonly name: string;
+  /** The graph around this one, where it is the body of an `If`, `Loop` or `Scan`: its values can be read. */
+  readonly #outer: GraphBuilder | undefined;
   #inputs: ValueInfo[] = [];
   #outputs: ValueInfo[] = [];
   #nodes: Node[] = [];
@@ -53,8 +56,9 @@ export class GraphBuilder {
   /** Next number to try for a base name, so that making many names stays linear. */
   #suffix = new Map<string, number>();
 
-  constructor(name: string) {
+  constructor(name: string, options: { outer?: GraphBuilder } = {}) {
     this.name = name;
+    this.#outer = options.outer;
   }
 
   /** A builder that already holds `graph` (its outputs too, unless `outputs` is false). */
@@ -69,12 +73,19 @@ export class GraphBuilder {
     for (const { name, type } of graph.inputs) builder.#types.set(name, type);
     for (const [name, value] of graph.initializers)
       builder.#types.set(name, { dtype: value.dtype, shape: value.shape });
+    builder.#unknown = firstFreeUnknown(builder.#types.values());
     return builder;
   }
 
-  input(name: string, dtype: TensorType['dtype'], shape: Shape): string {
+  /** Keeps names from being given to nodes and values that have none of their own. */
+  reserve(names: Iterable<string>): void {
+    for (const name of names) this.#reserved.add(name);
+  }
+
+  /** `shape` is undefined where not even the rank is known. */
+  input(name: string, dtype: TensorType['dtype'], shape: Shape | undefined): string {
     this.#claim(name);
-    const type: TensorType = { dtype, shape: [...shape] };
+    const type: TensorType = { dtype, shape: shape && [...shape] };
     this.#inputs.push({ name, type });
     this.#types.set(name, type);
     return name;
@@ -145,7 +156,7 @@ export class GraphBuilder {
   /** Adds a node as it is; its name must be free. */
   addNode(node: Node): void {
     for (const input of node.inputs)
-      if (input !== '' && !this.#types.has(input) && !this.has(input)) {
+      if (input !== '' && !this.has(input)) {
         const near = didYouMean(input, this.#types.keys());
         throw new RangeError(
           `${describeNode(node)} reads "${input}", which nothing makes${near ? ` (did you mean "${near}"?)` : ''}.`,
@@ -163,22 +174,33 @@ export class GraphBuilder {
     this.#nodes.push(node);
   }
 
+  /** States the type of a value where inference knows less: an op without a rule, a symbol's name. */
+  declareType(name: string, type: TensorType): void {
+    if (!this.has(name)) throw new RangeError(`Nothing makes "${name}", whose type is declared.`);
+    this.#types.set(name, type);
+  }
+
   /** Declares `value` an output; with `name`, under that name (through an Identity where they differ). */
   output(value: string, name: string = value): string {
     const named = name === value ? value : this.op('Identity', [value], {}, { outputs: [name] });
-    const type = this.#types.get(named);
+    const type = this.typeIfKnown(named);
     if (type === undefined) throw new RangeError(`Output "${name}" has no known type; nothing makes "${value}"?`);
     this.#outputs.push({ name: named, type });
     return named;
   }
 
   has(name: string): boolean {
-    return this.#types.has(name) || this.#made.has(name);
+    return this.#types.has(name) || this.#made.has(name) || this.#outer?.has(name) === true;
+  }
+
+  /** The type where it is known. */
+  typeIfKnown(name: string): TensorType | undefined {
+    return this.#types.get(name) ?? this.#outer?.typeIfKnown(name);
   }
 
   /** @throws RangeError where the type is unknown. */
   type(name: string): TensorType {
-    const type = this.#types.get(name);
+    const type = this.typeIfKnown(name);
     if (type === undefined) throw new RangeError(`The type of "${name}" is not known.`);
     return type;
   }
@@ -195,17 +217,22 @@ export class GraphBuilder {
 
   /** The value of an initializer or constant, where `name` is one. */
   constantValue(name: string): Tensor | undefined {
-    return this.#initializers.get(name);
+    return this.#initializers.get(name) ?? this.#outer?.constantValue(name);
   }
 
   uniqueName(base: string): string {
-    if (!this.has(base)) return base;
+    if (this.#isFree(base)) return base;
     for (let i = this.#suffix.get(base) ?? 1; ; i++) {
       const name = `${base}_${i}`;
-      if (this.has(name)) continue;
+      if (!this.#isFree(name)) continue;
       this.#suffix.set(base, i + 1);
       return name;
     }
+  }
+
+  /** A new symbolic side, different from every other in this graph and those around it. */
+  unknownDim(): string {
+    return this.#outer?.unknownDim() ?? unknownDim(this.#unknown++);
   }
 
   build(): Graph {
@@ -221,16 +248,21 @@ export class GraphBuilder {
 
   /** Outputs of nodes, also those without a known type. */
   #made = new Set<string>();
+  #reserved = new Set<string>();
+
+  #isFree(name: string): boolean {
+    return !this.has(name) && !this.#reserved.has(name);
+  }
 
   #claim(name: string): void {
     if (this.has(name)) throw new RangeError(`The name "${name}" is taken in graph "${this.name}".`);
   }
 
   #uniqueNodeName(base: string): string {
-    if (!this.#nodeNames.has(base) && !this.has(base)) return base;
+    if (!this.#nodeNames.has(base) && this.#isFree(base)) return base;
     for (let i = this.#suffix.get(base) ?? 1; ; i++) {
       const name = `${base}_${i}`;
-      if (this.#nodeNames.has(name) || this.has(name)) continue;
+      if (this.#nodeNames.has(name) || !this.#isFree(name)) continue;
       this.#suffix.set(base, i + 1);
       return name;
     }
@@ -242,9 +274,9 @@ export class GraphBuilder {
     try {
       return rule({
         node,
-        inputs: node.inputs.map((input) => this.#types.get(input)),
-        constant: (index) => this.#initializers.get(node.inputs[index] ?? ''),
-        unknownDim: () => `?${this.#unknown++}`,
+        inputs: node.inputs.map((input) => this.typeIfKnown(input)),
+        constant: (index) => this.constantValue(node.inputs[index] ?? ''),
+        unknownDim: () => this.unknownDim(),
       });
     } catch (error) {
       if (error instanceof Error) error.message = `${describeNode(node)}: ${error.message}`;
