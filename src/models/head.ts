@@ -70,7 +70,7 @@ function withEmbedding(graph: Graph, { value, pooling, width }: Embedding): { bu
     case 'none':
       return { builder, value: builder.op('Identity', [value], {}, { name, outputs }) };
     case 'flatten':
-      return { builder, value: builder.op('Reshape', [value, builder.int([-1, width])], {}, { name, outputs }) };
+      return { builder, value: builder.op('Reshape', [value, builder.int([0, width])], {}, { name, outputs }) };
     case 'average': {
       const pooled = builder.op('GlobalAveragePool', [value], {}, { name: 'embedding_pool' });
       return { builder, value: builder.op('Flatten', [pooled], { axis: 1 }, { name, outputs }) };

@@ -58,6 +58,9 @@ export const lecun: Initialiser = (shape, stream) =>
 export const uniformFanIn: Initialiser = (shape, stream) =>
   uniform(1 / Math.sqrt(sizeOf(shape.slice(1))))(shape, stream);
 
+/** Uniform within 1 / √fan-out, for weights [O, I]: the linear layer of MobileNet and EfficientNet in TensorFlow. */
+export const uniformFanOut: Initialiser = (shape, stream) => uniform(1 / Math.sqrt(shape[0]!))(shape, stream);
+
 /** The start of parameter `name`. Without a seed every parameter is zero: weights are loaded next. */
 export function initialise(
   name: string,

@@ -142,6 +142,11 @@ export class Layers {
     return b.op({ relu: 'Relu', 'hard-swish': 'HardSwish', gelu: 'Gelu' }[kind], [x], {}, { name });
   }
 
+  /** max(0, min(1, x/6 + 1/2)). */
+  hardSigmoid(x: string, name: string): string {
+    return this.builder.op('HardSigmoid', [x], { alpha: float(1 / 6), beta: float(0.5) }, { name });
+  }
+
   add(name: string, x: string, y: string): string {
     return this.builder.op('Add', [x, y], {}, { name });
   }
