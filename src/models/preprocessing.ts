@@ -34,7 +34,10 @@ const preprocessingSchema = z
     resize: z.enum(['shorter-side', 'stretch']).default('shorter-side'),
     /** Share of the resized image's side that the centre crop keeps: 0.875 resizes to 256 for an input of 224. */
     cropFraction: z.number().gt(0.1).max(1).default(1),
-    /** All but `nearest` are antialiased where they shrink, and give Pillow's values to one grey level. */
+    /**
+     * `bilinear` and `bicubic` are antialiased where they shrink and give Pillow's values to one grey level,
+     * in about one value of a thousand to two.
+     */
     interpolation: z.enum(['nearest', 'bilinear', 'bicubic']).default('bicubic'),
     /** Subtracted from values on 0..255, for each channel of the network's input in its own order. */
     mean: perChannel,
