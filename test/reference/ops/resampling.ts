@@ -121,7 +121,7 @@ function axisWeights(node: Node, input: number, output: number, ratio: number): 
   const coordinates = attribute(node, 'coordinate_transformation_mode', 'string', 'half_pixel');
   const a = attribute(node, 'cubic_coeff_a', 'float', -0.75);
   const antialias = attribute(node, 'antialias', 'int', 0) === 1 && ratio < 1;
-  const exclude = antialias || attribute(node, 'exclude_outside', 'int', 0) === 1;
+  const exclude = attribute(node, 'exclude_outside', 'int', 0) === 1;
   return Array.from({ length: output }, (_, out) => {
     const x = originalPlace(coordinates, out, input, output, ratio);
     if (mode === 'nearest') return [[clamp(nearest(node, x), input), 1] as const];
