@@ -35,7 +35,8 @@ export class WorkerClient<Api extends Handlers> {
   /** @param what names the thread in messages: `the engine`. */
   constructor(file: URL, what: string) {
     this.#what = what;
-    this.#worker = new Worker(file, { workerData: this.#state, name: what });
+    // The process's own flags (--input-type, --import) are not for this file.
+    this.#worker = new Worker(file, { workerData: this.#state, name: what, execArgv: [] });
     this.#worker.unref();
     waitAtExit(this.#state);
     this.#worker.on('message', (reply: Reply) => this.#settle(reply));

@@ -2,7 +2,7 @@ import { parentPort } from 'node:worker_threads';
 import { AbortedError, RunError } from '../core/errors.ts';
 import { buffersOf } from './transfer.ts';
 import { packError, type Reply, type Request } from './worker-messages.ts';
-import { enter, leave, type WorkerState } from './worker-state.ts';
+import { enter, leave, stopping, type WorkerState } from './worker-state.ts';
 
 // oxlint-disable-next-line typescript/no-explicit-any -- any function may be a handler; the client checks arguments.
 export type Handlers = Readonly<Record<string, (...args: any[]) => unknown>>;
@@ -17,7 +17,7 @@ export function serve(state: WorkerState, makeHandlers: (cancelled: () => boolea
   if (port === null) throw new Error('serve() works in a worker thread only.');
   const withdrawn = new Set<number>();
   let current = 0;
-  const handlers = makeHandlers(() => withdrawn.has(current));
+  const handlers = makeHandlers(() => withdrawn.has(current) || stopping(state));
   let last: Promise<void> = Promise.resolve();
 
   const answer = async (id: number, method: string, args: readonly unknown[]): Promise<void> => {

@@ -17,9 +17,14 @@ export function newWorkerState(): WorkerState {
 /** On the worker: whether native work may start. Where it may, `leave` must follow. */
 export function enter(state: WorkerState): boolean {
   Atomics.store(state, BUSY, 1);
-  if (Atomics.load(state, STOP) === 0) return true;
+  if (!stopping(state)) return true;
   leave(state);
   return false;
+}
+
+/** On the worker: whether the process is ending, so that a long call is to stop where it can. */
+export function stopping(state: WorkerState): boolean {
+  return Atomics.load(state, STOP) !== 0;
 }
 
 /** On the worker: native work is over. */
