@@ -47,8 +47,8 @@ export interface BufferUpdate {
   /** Weight of the batch's statistic. */
   readonly momentum: number;
   readonly unbiased: boolean;
-  /** Filled: buffer -> its newest value. */
-  readonly updates: Map<string, string>;
+  /** Filled: buffer -> its newest value. Undefined: nothing moves. */
+  readonly updates: Map<string, string> | undefined;
   isRead(value: string): boolean;
 }
 
@@ -67,11 +67,13 @@ export function batchStatistics(c: OpContext, update: BufferUpdate): (string | u
     string,
     string,
   ];
+  const { updates } = update;
+  if (updates === undefined) return [y];
   const moved = (buffer: string, statistic: string, factor: number): string => {
-    const old = update.updates.get(buffer) ?? buffer;
+    const old = updates.get(buffer) ?? buffer;
     const sum = [c.scale(old, 1 - update.momentum), c.scale(statistic, update.momentum * factor)];
     const next = c.builder.op('Add', sum, {}, { outputs: [c.builder.uniqueName(`${buffer}_updated`)] });
-    update.updates.set(buffer, next);
+    updates.set(buffer, next);
     return next;
   };
   const nextMean = moved(c.input(3), mean, 1);

@@ -58,13 +58,16 @@ export function prepare(graph: Graph, options: PrepareOptions = {}): PreparedGra
   const readers = consumers(graph);
   const outputs = new Set(graph.outputs.map((output) => output.name));
   const isRead = (name: string): boolean => outputs.has(name) || readers.has(name);
+  const data = dataDependent(graph);
   const bufferUpdates = new Map<string, string>();
   const masks: DropoutMask[] = [];
 
   for (const node of graph.nodes) {
     if (node.domain !== '') continue;
     if (node.opType === 'BatchNormalization') {
-      const mode = resolvedBatchNorm(node, options.batchNorm ?? 'as-is');
+      // Weight standardisation: a weight normalised by its own statistics, which have no running form.
+      const ofWeights = !data.has(node.inputs[0]!) && attribute(node, 'training_mode', 'int', 0) === 1;
+      const mode = ofWeights ? 'batch' : resolvedBatchNorm(node, options.batchNorm ?? 'as-is');
       if (mode === undefined) continue;
       if (mode === 'frozen') {
         const conv = foldableConvolution(graph, node, readers, outputs);
@@ -76,7 +79,7 @@ export function prepare(graph: Graph, options: PrepareOptions = {}): PreparedGra
         const update: BufferUpdate = {
           momentum: options.momentum ?? 1 - attribute(node, 'momentum', 'float', 0.9),
           unbiased: (options.runningVariance ?? 'unbiased') === 'unbiased',
-          updates: bufferUpdates,
+          updates: ofWeights ? undefined : bufferUpdates,
           isRead,
         };
         return batchStatistics(c, update);
@@ -97,6 +100,14 @@ export function prepare(graph: Graph, options: PrepareOptions = {}): PreparedGra
   }
   for (const name of new Set(bufferUpdates.values())) splicer.builder.output(name);
   return { graph: splicer.finish(), bufferUpdates, masks };
+}
+
+/** Every value that depends on an input of the graph. */
+function dataDependent(graph: Graph): Set<string> {
+  const result = new Set(graph.inputs.map((input) => input.name));
+  for (const node of graph.nodes)
+    if (node.inputs.some((input) => result.has(input))) for (const output of node.outputs) result.add(output);
+  return result;
 }
 
 /** Undefined: the node stays as it is. */

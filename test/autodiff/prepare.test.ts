@@ -159,6 +159,21 @@ describe('prepare: batch statistics', () => {
     expect(moved[0]).toBeCloseTo(0.5 * (0.5 + 0.5 * batch) + 0.5, 6);
   });
 
+  it('keeps weight standardisation in every mode, without running statistics', () => {
+    const b = new GraphBuilder('standardised');
+    b.input('x', 'float32', SHAPE);
+    b.initializer('w', normal([1, 4, 18]));
+    for (const name of ['scale', 'bias', 'mean', 'var']) b.initializer(name, float32([1, 1, 1, 1]));
+    const inputs = ['w', 'scale', 'bias', 'mean', 'var'];
+    const weight = b.op('BatchNormalization', inputs, { training_mode: 1, momentum: float(1) });
+    b.output(b.op('Conv', ['x', b.op('Reshape', [weight, b.int([4, 2, 3, 3])])], { kernel_shape: [3, 3] }), 'y');
+    for (const batchNorm of ['frozen', 'batch', 'as-is'] as const) {
+      const { graph, bufferUpdates } = prepare(b.build(), { batchNorm });
+      expect(opTypes(graph)).toContain('BatchNormTraining');
+      expect(bufferUpdates.size).toBe(0);
+    }
+  });
+
   it('refuses a batch of one value a channel', () => {
     const b = new GraphBuilder('single');
     b.input('x', 'float32', [1, 2, 1, 1]);

@@ -1,7 +1,7 @@
 import { randomStream } from '../../src/core/random.ts';
 import { fromNumbers, int64, int64Scalar, sizeOf, type Tensor } from '../../src/core/tensor.ts';
 import { GraphBuilder, type AttributeInput } from '../../src/onnx/builder.ts';
-import { float, GRADIENT_DOMAIN, MICROSOFT_DOMAIN, type Graph } from '../../src/onnx/graph.ts';
+import { float, floats, GRADIENT_DOMAIN, MICROSOFT_DOMAIN, type Graph } from '../../src/onnx/graph.ts';
 
 /** How an input of a row is filled: a floating one by its shape (normal numbers) or a range, others as they are. */
 export type Operand = readonly number[] | Range | Tensor | undefined;
@@ -315,6 +315,19 @@ const convolution: Row[] = [
     ],
     { strides: [2, 2], auto_pad: 'SAME_UPPER' },
   ),
+  row('Col2Im', 'overlapping, padded', [[2, 3 * 6, 15], int64([5, 6]), int64([2, 3])], {
+    strides: [2, 1],
+    pads: [1, 0, 0, 1],
+    dilations: [1, 1],
+  }),
+  row(
+    'FusedConv',
+    'sum and Clip',
+    [X, [3, 3, 3, 3], [3], X],
+    { pads: [1, 1, 1, 1], activation: 'Clip', activation_params: floats([-2, 2]) },
+    microsoft,
+  ),
+  row('FusedConv', 'Relu', [X, [4, 3, 1, 1]], { activation: 'Relu' }, microsoft),
   row('MaxPool', '3x3, stride 2', [X], { kernel_shape: [3, 3], strides: [2, 2], pads: [1, 1, 1, 1] }),
   row('MaxPool', 'ceil', [[1, 2, 6, 6]], { kernel_shape: [3, 3], strides: [2, 2], ceil_mode: 1 }),
   row('MaxPool', 'dilations', [X], { kernel_shape: [2, 2], dilations: [2, 3] }),
@@ -607,6 +620,8 @@ const resampling: Row[] = [
 for (const padding_mode of ['zeros', 'border', 'reflection'])
   for (const align_corners of [0, 1])
     resampling.push(
+      row('AffineGrid', 'flat', [[2, 2, 3], int64([2, 3, 4, 5])]),
+      row('AffineGrid', 'solid, corners aligned', [[1, 3, 4], int64([1, 2, 2, 3, 4])], { align_corners: 1 }),
       row(
         'GridSample',
         `linear, ${padding_mode}, align_corners ${align_corners}`,

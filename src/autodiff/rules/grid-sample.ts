@@ -1,5 +1,7 @@
+import { fromNumbers, toNumbers } from '../../core/tensor.ts';
 import { attribute } from '../../onnx/graph.ts';
 import { decomposed, type Differentiation, type OpContext } from '../rule.ts';
+import { matrixTransposed } from './products.ts';
 
 /**
  * Sampling an image at the places of a grid (spatial transformers; Jaderberg et al., 2015), written out as
@@ -30,6 +32,23 @@ export const gridSampling = {
         sum = sum === undefined ? term : c.add(sum, term);
       }
     return [c.reshape(sum!, [n, channels, rows, columns])];
+  }),
+  // The places of a flat or solid grid under affine maps: [x, y, (z,) 1] θᵀ
+  AffineGrid: decomposed((c) => {
+    const [n, , ...sides] = toNumbers(c.constant(1, 'size')) as [number, number, ...number[]];
+    const aligned = attribute(c.node, 'align_corners', 'int', 0) === 1;
+    const units = sides.map((side) =>
+      Array.from({ length: side }, (_, i) =>
+        aligned ? (side === 1 ? 0 : (2 * i) / (side - 1) - 1) : (2 * i + 1) / side - 1,
+      ),
+    );
+    // Rows in the order of the image, coordinates in the order x, y, z: the last axis first.
+    const places = units.reduce<number[][]>(
+      (rows, axis) => rows.flatMap((row) => axis.map((unit) => [unit, ...row])),
+      [[1]],
+    );
+    const base = c.builder.constant(fromNumbers(c.dtype, [places.length, sides.length + 1], places.flat()));
+    return [c.reshape(c.op('MatMul', [base, matrixTransposed(c, c.input(0))]), [n, ...sides, sides.length])];
   }),
 } satisfies Record<string, Differentiation>;
 

@@ -4,7 +4,7 @@ import { refused, unary, zero, type Differentiation } from '../rule.ts';
 import { activations, fusedActivations } from './activations.ts';
 import { arithmetic } from './arithmetic.ts';
 import { attention, fusedAttention } from './attention.ts';
-import { convolution } from './convolution.ts';
+import { convolution, fusedConvolution } from './convolution.ts';
 import { einsum } from './einsum.ts';
 import { elementary } from './elementary.ts';
 import { gridSampling } from './grid-sample.ts';
@@ -117,8 +117,6 @@ const onnx = {
   SequenceLength: sequence,
   SequenceMap: sequence,
   SplitToSequence: sequence,
-  AffineGrid: rare,
-  Col2Im: rare,
   Compress: rare,
   CumProd: rare,
   DFT: rare,
@@ -136,6 +134,7 @@ const onnx = {
 const microsoft: Readonly<Record<string, Differentiation>> = {
   ...fusedActivations,
   ...fusedAttention,
+  ...fusedConvolution,
   ...fusedNormalization,
   ...fusedProducts,
 };

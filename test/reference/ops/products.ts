@@ -13,6 +13,7 @@ import {
   type Value,
 } from '../value.ts';
 import { softmax } from './activations.ts';
+import { fusedActivation } from './windows.ts';
 
 export const products: Readonly<Record<string, Kernel>> = {
   MatMul: ([a, b]) => [matMul(a!, b!)],
@@ -28,6 +29,9 @@ export const products: Readonly<Record<string, Kernel>> = {
     const beta = attribute(node, 'beta', 'float', 1);
     return [c === undefined ? product : zip(product, c, (x, y) => x + beta * y)];
   },
+  FusedGemm: (inputs, node) => [
+    fusedActivation(products['Gemm']!(inputs, node)[0]!, node, [attribute(node, 'activation_alpha', 'float', 0)]),
+  ],
   Einsum: (inputs, node) => [einsum(attribute(node, 'equation', 'string'), inputs as Value[])],
   Attention: ([q, k, v, mask], node) => {
     const split = (value: Value, heads: number): Value => {

@@ -16,6 +16,7 @@ export const resampling: Readonly<Record<string, Kernel>> = {
     return [value];
   },
   GridSample: ([x, grid], node) => [gridSample(x!, grid!, node)],
+  AffineGrid: ([theta, size], node) => [affineGrid(theta!, integers(size!), node)],
   ResizeGrad: ([dY], node) => {
     const input = attribute(node, 'input_shape', 'ints');
     const ratio = attribute(node, 'scales', 'floats');
@@ -28,6 +29,32 @@ export const resampling: Readonly<Record<string, Kernel>> = {
     return [value];
   },
 };
+
+function affineGrid(theta: Value, size: readonly number[], node: Node): Value {
+  const [n, , ...sides] = size as [number, number, ...number[]];
+  const rank = sides.length;
+  const aligned = attribute(node, 'align_corners', 'int', 0) === 1;
+  const result = make(theta, [n, ...sides, rank]);
+  const strides = stridesOf([n, ...sides]);
+  for (let i = 0; i < result.data.length / rank; i++) {
+    const batch = Math.floor(i / strides[0]!);
+    // x belongs to the last axis.
+    const point = sides
+      .map((side, axis) => {
+        const at = Math.floor(i / strides[axis + 1]!) % side;
+        return aligned ? -1 + (2 * at) / (side - 1) : -1 + (2 * at + 1) / side;
+      })
+      .toReversed();
+    for (let row = 0; row < rank; row++) {
+      const start = (batch * rank + row) * (rank + 1);
+      result.data[i * rank + row] = point.reduce(
+        (sum, p, k) => sum + p * theta.data[start + k]!,
+        theta.data[start + rank]!,
+      );
+    }
+  }
+  return result;
+}
 
 /** PyTorch's grid_sample, place by place. */
 function gridSample(x: Value, grid: Value, node: Node): Value {

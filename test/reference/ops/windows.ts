@@ -1,6 +1,6 @@
 import { attribute, type Node } from '../../../src/onnx/graph.ts';
 import type { Kernel } from '../interpreter.ts';
-import { accumulateProduct, make, map, mean, reduce, sum, type Value } from '../value.ts';
+import { accumulateProduct, integers, make, map, mean, reduce, sum, type Value } from '../value.ts';
 
 /** Where a sliding window looks: for every tap, for every place of the output, the place in one channel of the input, or -1. */
 export interface Taps {
@@ -147,6 +147,25 @@ export const windows: Readonly<Record<string, Kernel>> = {
       }
     return [result];
   },
+  FusedConv: ([x, w, b, z], node) => {
+    const [y] = windows['Conv']!([x, w, b], node);
+    const sum = z === undefined ? y! : { ...y!, data: y!.data.map((v, i) => v + z.data[i]!) };
+    return [fusedActivation(sum, node, attribute(node, 'activation_params', 'floats', []))];
+  },
+  Col2Im: ([x, image, block], node) => {
+    const sides = integers(image!);
+    const kernel = integers(block!);
+    const taps = tapsOf(node, sides, kernel);
+    const channels = x!.shape[1]! / taps.tapCount;
+    const shape = [x!.shape[0]!, channels, ...sides];
+    const result = make(x!, shape);
+    for (let i = 0; i < shape[0]!; i++) {
+      const size = channels * taps.table.length;
+      const columns = x!.data.slice(i * size, (i + 1) * size);
+      folded(columns, result.data, i * channels * areaOf(shape), channels, areaOf(shape), taps);
+    }
+    return [result];
+  },
   ConvTranspose: ([x, w, b], node) => {
     // By definition: every input element adds its kernel to the output.
     const groups = attribute(node, 'group', 'int', 1);
@@ -226,6 +245,20 @@ export const windows: Readonly<Record<string, Kernel>> = {
     ];
   },
 };
+
+/** The activation that ONNX Runtime fuses into a node. */
+export function fusedActivation(x: Value, node: Node, [first, second]: readonly number[]): Value {
+  switch (attribute(node, 'activation', 'string')) {
+    case 'Relu':
+      return map(x, (v) => Math.max(v, 0));
+    case 'Clip':
+      return map(x, (v) => Math.min(Math.max(v, first!), second!));
+    case 'LeakyRelu':
+      return map(x, (v) => (v < 0 ? first! * v : v));
+    default:
+      throw new RangeError(`The reference interpreter has no fused ${attribute(node, 'activation', 'string')}.`);
+  }
+}
 
 function transposedGeometry(node: Node, input: readonly number[], kernel: readonly number[]) {
   const ones = input.map(() => 1);
