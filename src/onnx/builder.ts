@@ -137,7 +137,7 @@ export class GraphBuilder {
     attributes: Record<string, AttributeInput> = {},
     options: OpOptions = {},
   ): string[] {
-    const name = this.#uniqueNodeName(options.name ?? options.outputs?.[0] ?? opType);
+    const name = this.uniqueNodeName(options.name ?? options.outputs?.[0] ?? opType);
     const outputs =
       options.outputs ??
       Array.from({ length: options.outputCount ?? 1 }, (_, i) => this.uniqueName(i === 0 ? name : `${name}:${i}`));
@@ -230,6 +230,17 @@ export class GraphBuilder {
     }
   }
 
+  /** `base`, or with a number where a node or value has that name. */
+  uniqueNodeName(base: string): string {
+    if (!this.#nodeNames.has(base) && this.#isFree(base)) return base;
+    for (let i = this.#suffix.get(base) ?? 1; ; i++) {
+      const name = `${base}_${i}`;
+      if (this.#nodeNames.has(name) || !this.#isFree(name)) continue;
+      this.#suffix.set(base, i + 1);
+      return name;
+    }
+  }
+
   /** A new symbolic side, different from every other in this graph and those around it. */
   unknownDim(): string {
     return this.#outer?.unknownDim() ?? unknownDim(this.#unknown++);
@@ -256,16 +267,6 @@ export class GraphBuilder {
 
   #claim(name: string): void {
     if (this.has(name)) throw new RangeError(`The name "${name}" is taken in graph "${this.name}".`);
-  }
-
-  #uniqueNodeName(base: string): string {
-    if (!this.#nodeNames.has(base) && this.#isFree(base)) return base;
-    for (let i = this.#suffix.get(base) ?? 1; ; i++) {
-      const name = `${base}_${i}`;
-      if (this.#nodeNames.has(name) || !this.#isFree(name)) continue;
-      this.#suffix.set(base, i + 1);
-      return name;
-    }
   }
 
   #infer(node: Node): readonly (TensorType | undefined)[] {

@@ -1,6 +1,7 @@
 import { attribute, type Graph, type Shape, type TensorType } from '../graph.ts';
 import type { InferContext, InferRule } from '../infer.ts';
 import { mergeShapes } from './dimensions.ts';
+import { isUnknownDim } from '../unknown-dims.ts';
 import { isPresent, requireRank, typeAt } from './inputs.ts';
 
 /** Control flow, and recurrent layers: operators that run something several times. */
@@ -11,11 +12,17 @@ function body(c: InferContext, name: string): Graph {
   return found.value;
 }
 
+/** A body's unknown sides are its own: outside they get symbols of their own. */
+function outside(type: TensorType | undefined, c: InferContext): TensorType | undefined {
+  const shape = type?.shape?.map((side) => (isUnknownDim(side) ? c.unknownDim() : side));
+  return type && { dtype: type.dtype, shape };
+}
+
 const branch: InferRule = (c) => {
   const left = body(c, 'then_branch').outputs;
   const right = body(c, 'else_branch').outputs;
   return c.node.outputs.map((_, i) => {
-    const [a, b] = [left[i]?.type, right[i]?.type];
+    const [a, b] = [outside(left[i]?.type, c), outside(right[i]?.type, c)];
     if (a === undefined || b === undefined || a.dtype !== b.dtype) return undefined;
     const same = a.shape !== undefined && a.shape.join() === b.shape?.join();
     return { dtype: a.dtype, shape: same ? mergeShapes(a.shape, b.shape) : undefined };
@@ -27,7 +34,7 @@ const loop: InferRule = (c) => {
   const results = body(c, 'body').outputs.slice(1);
   const carried = Math.max(0, c.node.inputs.length - 2);
   return c.node.outputs.map((_, i) => {
-    const type = results[i]?.type;
+    const type = outside(results[i]?.type, c);
     if (type === undefined) return undefined;
     return i < carried ? { dtype: type.dtype, shape: undefined } : stacked(type, c);
   });
@@ -37,7 +44,7 @@ const scan: InferRule = (c) => {
   const results = body(c, 'body').outputs;
   const states = c.node.inputs.length - attribute(c.node, 'num_scan_inputs', 'int');
   return c.node.outputs.map((_, i) => {
-    const type = results[i]?.type;
+    const type = outside(results[i]?.type, c);
     if (type === undefined || i < states) return type;
     return attribute(c.node, 'scan_output_axes', 'ints', []).some((axis) => axis !== 0)
       ? { dtype: type.dtype, shape: undefined }
