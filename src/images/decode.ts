@@ -1,200 +1,216 @@
-import { open } from 'node:fs/promises';
-import sharp, { type Metadata, type OutputInfo, type Sharp } from 'sharp';
-import { InputError } from '../core/errors.ts';
-import { fileFormat, type ImageFormat } from './file-format.ts';
+import { constants } from 'node:fs';
+import { open, type FileHandle } from 'node:fs/promises';
+import sharp, { type OutputInfo, type Region, type Sharp, type SharpOptions } from 'sharp';
+import { extensionWarning, FORMAT_NAMES, SNIFF_BYTES, sniffFormat, type ImageFormat } from './format.ts';
+import { storedSize, type StoredSize } from './header.ts';
+import { ImageError } from './image-error.ts';
 
-/** Pixels as every part of Gleaner sees them. */
-export interface DecodedImage {
-  readonly width: number;
-  readonly height: number;
-  /** [height, width, 3] uint8, sRGB, upright. */
-  readonly data: Uint8Array;
-  /** What a person should know: another extension, further frames, a crop of an extreme aspect. */
-  readonly warnings: readonly string[];
-}
-
-export type ImageFault = 'empty' | 'not-an-image' | 'unsupported' | 'too-large' | 'damaged' | 'unreadable';
-
-/** A file that can't be used, with the reason to list it under. */
-export class ImageError extends InputError {
-  override name = 'ImageError';
-  readonly fault: ImageFault;
-
-  constructor(fault: ImageFault, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.fault = fault;
-  }
-}
-
-export interface DecodeOptions {
-  /** Width times height, at most. Default 100 million. */
-  readonly maxPixels?: number;
-  /**
-   * A JPEG may be decoded at a half, a quarter or an eighth, as long as its shorter side stays at least this.
-   * For randomly augmented training crops only: it is not the resize that evaluation sees.
-   */
-  readonly shrinkTo?: number;
-}
-
-export const DEFAULT_MAX_PIXELS = 100e6;
-/** The longer side is at most this many times the shorter; what is beyond is cropped away, evenly at both ends. */
-const MAX_ASPECT = 16;
-const ALLOWED: readonly ImageFormat[] = ['jpeg', 'png', 'webp', 'tiff', 'gif', 'avif'];
-const MAX_FILE_BYTES = 2 ** 30;
-
-// Each file is decoded once, and loaders decode several at a time.
+// One image, one thread: parallelism comes from decoding several images at once. The cache of libvips
+// keys files by name, so that a file replaced in between would come out as it was.
 sharp.cache(false);
 sharp.concurrency(1);
 
-/**
- * Decodes an image file to 8-bit RGB, by one rule: the first frame; EXIF orientation applied; an embedded profile
- * converted to sRGB; CMYK and grey converted; 16 bits cut to the upper 8; transparency laid over white, so that
- * pixels hidden under it stay hidden.
- * @param source a path, or the bytes of a file
- * @throws ImageError with the reason; the process stays alive and memory bounded whatever the file claims.
- */
-export async function decodeImage(source: string | Uint8Array, options: DecodeOptions = {}): Promise<DecodedImage> {
-  const bytes = typeof source === 'string' ? await readImageFile(source) : source;
-  const name = typeof source === 'string' ? source : undefined;
-  const { metadata, warnings } = await imageHeader(bytes, name, options.maxPixels ?? DEFAULT_MAX_PIXELS);
-  const decode = (failOn: 'warning' | 'error'): Promise<{ data: Buffer; info: OutputInfo }> =>
-    pipeline(bytes, metadata, failOn, options).toBuffer({ resolveWithObject: true });
-  let result: { data: Buffer; info: OutputInfo };
-  try {
-    result = await decode('warning');
-  } catch {
-    try {
-      result = await decode('error');
-      warnings.push('the file is slightly damaged; what could be read was kept');
-    } catch (error) {
-      throw new ImageError('damaged', `can't be decoded: ${firstLine(error)}`, { cause: error });
-    }
-  }
-  const { width, height } = result.info;
-  const [fullWidth, fullHeight] = uprightSize(metadata);
-  if (Math.max(fullWidth, fullHeight) > MAX_ASPECT * Math.min(fullWidth, fullHeight))
-    warnings.push(`${fullWidth}x${fullHeight} is longer than ${MAX_ASPECT}:1; cropped to its middle, ${width}x${height}`);
-  return { width, height, data: threeChannels(result.data, result.info.channels, width * height), warnings };
+/** Images of more pixels are refused before a pixel is decoded. */
+export const DEFAULT_MAX_PIXELS = 100_000_000;
+
+/** A longer side over this many times the shorter is cropped to that ratio around the centre. */
+export const MAX_ASPECT = 16;
+
+/** Beyond this an uncompressed 16-bit image of the largest size allowed would still fit. */
+const MAX_BYTES_PER_PIXEL = 8;
+const MAX_BYTES_BESIDE_PIXELS = 64 << 20;
+
+// Opening a pipe must not wait for its writer. Windows has no such flag, nor such pipes.
+const NON_BLOCKING_READ = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
+
+const UNREADABLE: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  EACCES: 'no permission to read it',
+  EPERM: 'no permission to read it',
+  EISDIR: 'a folder, not a file',
+  ELOOP: 'a link that leads back to itself',
+};
+
+export interface DecodeOptions {
+  /** Default 100 million (width times height, as stored). */
+  readonly maxPixels?: number;
 }
 
-export interface ImageHeader {
-  /** Upright, in pixels. */
+/** An upright image in 8-bit sRGB. */
+export interface DecodedImage {
   readonly width: number;
   readonly height: number;
+  /** [height, width, 3] uint8, RGB. */
+  readonly data: Uint8Array;
   readonly format: ImageFormat;
+  /** What a person should know (first frame of several, cropped, another format than the name says). */
   readonly warnings: readonly string[];
 }
 
-/** What a file's header says, without decoding its pixels. @throws ImageError as `decodeImage`, but for damage behind the header. */
-export async function readImageHeader(
-  source: string | Uint8Array,
-  options: DecodeOptions = {},
-): Promise<ImageHeader> {
-  const bytes = typeof source === 'string' ? await readImageFile(source) : source;
-  const name = typeof source === 'string' ? source : undefined;
-  const { metadata, format, warnings } = await imageHeader(bytes, name, options.maxPixels ?? DEFAULT_MAX_PIXELS);
-  const [width, height] = uprightSize(metadata);
-  return { width, height, format, warnings };
+/** What is known of a file before decoding it. */
+export interface ImageHeader extends StoredSize {
+  readonly format: ImageFormat;
+  /** More than 1: an animation or several pages, of which the first is used. */
+  readonly frames: number;
+  readonly warnings: readonly string[];
 }
 
-/** The bytes of an image file. @throws ImageError where it can't be read or is no regular file. */
-export async function readImageFile(path: string): Promise<Uint8Array> {
-  let file: Awaited<ReturnType<typeof open>> | undefined;
+/**
+ * Decodes an image by the one rule used everywhere in Gleaner:
+ * 1. The format is told by the content, not by the name: JPEG, PNG, WebP, TIFF, GIF, AVIF; nothing else.
+ * 2. The announced size is checked before decoding; damage of any kind is refused, never painted over.
+ * 3. Of several frames or pages the first is taken.
+ * 4. EXIF orientation is applied.
+ * 5. Colours are converted to sRGB by the embedded profile; without one, CMYK by libvips' built-in
+ *    press profile, Lab by its definition, and RGB and grey are taken as sRGB already.
+ * 6. Alpha (also of a palette, or one transparent colour) is composited over white at full depth, on
+ *    the encoded values, so that what lies hidden under transparent pixels stays hidden.
+ * 7. 16-bit samples keep their upper 8 bits; 1-, 2- and 4-bit samples span 0 to 255; grey becomes R = G = B.
+ * 8. A longer side over 16 times the shorter is cropped to that ratio around the centre
+ *    (from offset floor((longer - 16 shorter) / 2) of the upright image).
+ *
+ * @param source a path, or the bytes of a file.
+ * @throws ImageError with the reason.
+ * @example
+ * const { width, height, data } = await decodeImage('photo.jpg');
+ */
+export async function decodeImage(source: string | Uint8Array, options: DecodeOptions = {}): Promise<DecodedImage> {
+  const { maxPixels = DEFAULT_MAX_PIXELS } = options;
+  const bytes = typeof source === 'string' ? await readImageFile(source, maxPixels) : source;
+  const header = await readHeader(bytes, typeof source === 'string' ? source : '', maxPixels);
+  const warnings = [...header.warnings];
+  const { data, info } = await decodeWith(bytes, header, maxPixels, (image) => image);
+  return { width: info.width, height: info.height, data, format: header.format, warnings };
+}
+
+/**
+ * Format, size and number of frames, with every check that needs no decoding.
+ * @param name for the warning about its extension; empty for none.
+ * @throws ImageError
+ */
+export async function readHeader(bytes: Uint8Array, name: string, maxPixels: number): Promise<ImageHeader> {
+  const format = sniffFormat(bytes.subarray(0, SNIFF_BYTES));
+  let size = storedSize(format, bytes);
+  if (size !== undefined) checkPixels(size, maxPixels);
+  let frames = 1;
+  // A JPEG or PNG has one frame (the frames of an APNG are not read), so its header tells all.
+  if (size === undefined || (format !== 'jpeg' && format !== 'png')) {
+    const metadata = await guarded(format, bytes, () => sharp(bytes, inputOptions(maxPixels)).metadata());
+    size = { width: metadata.width, height: metadata.height };
+    frames = metadata.pages ?? 1;
+    checkPixels(size, maxPixels);
+  }
+  const warnings: string[] = [];
+  const renamed = name === '' ? undefined : extensionWarning(name, format);
+  if (renamed !== undefined) warnings.push(renamed);
+  if (frames > 1) warnings.push(`${FORMAT_NAMES[format]} with ${frames} frames or pages: the first is used`);
+  if (isExtreme(size))
+    warnings.push(
+      `${size.width} x ${size.height} pixels is beyond ${MAX_ASPECT}:1 and is cropped to that ratio around the centre`,
+    );
+  return { ...size, format, frames, warnings };
+}
+
+/** Reads a plain file whole, after a look at its size. @throws ImageError */
+export async function readImageFile(path: string, maxPixels: number): Promise<Buffer> {
+  return withImageFile(path, async (file, size) => {
+    const limit = maxPixels * MAX_BYTES_PER_PIXEL + MAX_BYTES_BESIDE_PIXELS;
+    if (size > limit) throw new ImageError('too-large', `the file has ${size} bytes; at most ${limit} are read`);
+    return file.readFile();
+  });
+}
+
+/** Opens a plain file (no pipe, no device: those would wait for ever). @throws ImageError `unreadable` */
+export async function withImageFile<T>(path: string, read: (file: FileHandle, size: number) => Promise<T>): Promise<T> {
+  let file: FileHandle | undefined;
   try {
-    file = await open(path);
-    const stat = await file.stat();
-    if (!stat.isFile()) throw new ImageError('unreadable', 'is not a file');
-    if (stat.size > MAX_FILE_BYTES) throw new ImageError('too-large', `has ${stat.size} bytes, over 1 GiB`);
-    return await file.readFile();
+    file = await open(path, NON_BLOCKING_READ);
+    const info = await file.stat();
+    if (!info.isFile()) throw new ImageError('unreadable', 'not a file but a folder, pipe or device');
+    return await read(file, info.size);
   } catch (error) {
     if (error instanceof ImageError) throw error;
-    throw new ImageError('unreadable', `can't be read: ${(error as NodeJS.ErrnoException).code ?? firstLine(error)}`, {
-      cause: error,
-    });
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new ImageError('unreadable', UNREADABLE[code ?? ''] ?? message, { cause: error });
   } finally {
     await file?.close();
   }
 }
 
-async function imageHeader(
+/**
+ * Runs `step` behind the conversion above and returns its pixels, [height, width, 3] uint8.
+ * For the kernels of this folder only.
+ */
+export async function decodeWith(
   bytes: Uint8Array,
-  name: string | undefined,
+  header: ImageHeader,
   maxPixels: number,
-): Promise<{ metadata: Metadata; format: ImageFormat; warnings: string[] }> {
-  if (bytes.length === 0) throw new ImageError('empty', 'is empty (0 bytes)');
-  const { format, advice } = fileFormat(bytes);
-  if (format === undefined) throw new ImageError('not-an-image', 'is not an image');
-  if (!ALLOWED.includes(format))
-    throw new ImageError('unsupported', `${format.toUpperCase()} is not supported${advice === undefined ? '' : `; ${advice}`}`);
-  let metadata: Metadata;
-  try {
-    // The limit is ours, below: the message then has the figures.
-    metadata = await sharp(bytes, { limitInputPixels: false, failOn: 'error' }).metadata();
-  } catch (error) {
-    throw new ImageError('damaged', `has a damaged header: ${firstLine(error)}`, { cause: error });
-  }
-  const height = metadata.pageHeight ?? metadata.height;
-  if (metadata.width * height > maxPixels)
+  step: (image: Sharp) => Sharp,
+): Promise<{ data: Uint8Array; info: OutputInfo }> {
+  return guarded(header.format, bytes, async () => {
+    const image = sharp(bytes, { ...inputOptions(maxPixels), autoOrient: true });
+    const crop = isExtreme(header) ? await uprightCrop(image, header) : undefined;
+    const upright = crop === undefined ? image : image.extract(crop);
+    const { data, info } = await step(upright.flatten({ background: '#ffffff' }).toColourspace('srgb'))
+      .raw({ depth: 'uchar' })
+      .toBuffer({ resolveWithObject: true });
+    if (info.channels !== 3)
+      throw new ImageError('corrupt', `expected 3 channels after conversion, got ${info.channels}`);
+    return { data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength), info };
+  });
+}
+
+async function uprightCrop(image: Sharp, size: StoredSize): Promise<Region> {
+  const turned = ((await image.metadata()).orientation ?? 1) >= 5;
+  const [width, height] = turned ? [size.height, size.width] : [size.width, size.height];
+  const [cropWidth, cropHeight] = [Math.min(width, MAX_ASPECT * height), Math.min(height, MAX_ASPECT * width)];
+  return {
+    left: Math.floor((width - cropWidth) / 2),
+    top: Math.floor((height - cropHeight) / 2),
+    width: cropWidth,
+    height: cropHeight,
+  };
+}
+
+function inputOptions(maxPixels: number): SharpOptions {
+  return { failOn: 'warning', limitInputPixels: maxPixels, sequentialRead: true };
+}
+
+function isExtreme({ width, height }: StoredSize): boolean {
+  return Math.max(width, height) > MAX_ASPECT * Math.min(width, height);
+}
+
+function checkPixels({ width, height }: StoredSize, maxPixels: number): void {
+  if (width * height > maxPixels)
     throw new ImageError(
       'too-large',
-      `claims ${metadata.width}x${height} pixels, over the limit of ${maxPixels / 1e6} megapixels (--max-pixels raises it)`,
+      `the header announces ${width} x ${height} pixels (${((width * height) / 1e6).toFixed(0)} megapixels); ` +
+        `at most ${(maxPixels / 1e6).toFixed(0)} are decoded (--max-pixels raises it)`,
     );
-  const warnings: string[] = [];
-  const extension = name === undefined ? undefined : /\.([^./\\]+)$/.exec(name)?.[1]?.toLowerCase();
-  if (extension !== undefined && EXTENSIONS[extension] !== undefined && EXTENSIONS[extension] !== format)
-    warnings.push(`is named .${extension}, but its content is ${format.toUpperCase()}; the content was used`);
-  if ((metadata.pages ?? 1) > 1) warnings.push(`has ${metadata.pages} frames or pages; the first was used`);
-  return { metadata, format, warnings };
 }
 
-const EXTENSIONS: Readonly<Record<string, ImageFormat>> = {
-  jpg: 'jpeg',
-  jpeg: 'jpeg',
-  jpe: 'jpeg',
-  jfif: 'jpeg',
-  png: 'png',
-  webp: 'webp',
-  tif: 'tiff',
-  tiff: 'tiff',
-  gif: 'gif',
-  avif: 'avif',
-};
-
-function pipeline(bytes: Uint8Array, metadata: Metadata, failOn: 'warning' | 'error', options: DecodeOptions): Sharp {
-  const [width, height] = uprightSize(metadata);
-  let image = sharp(bytes, { failOn, limitInputPixels: false, page: 0, pages: 1, sequentialRead: true }).autoOrient();
-  const shorter = Math.min(width, height);
-  const longest = shorter * MAX_ASPECT;
-  if (Math.max(width, height) > longest)
-    image = image.extract({
-      left: Math.floor(Math.max(0, width - longest) / 2),
-      top: Math.floor(Math.max(0, height - longest) / 2),
-      width: Math.min(width, longest),
-      height: Math.min(height, longest),
-    });
-  else if (options.shrinkTo !== undefined && metadata.format === 'jpeg') {
-    const factor = [8, 4, 2].find((f) => Math.floor(shorter / f) >= options.shrinkTo!);
-    // libjpeg's own scaling in the frequency domain: exact divisors only, so that nothing else is resampled.
-    if (factor !== undefined)
-      image = image.resize({ width: Math.ceil(width / factor), height: Math.ceil(height / factor), fit: 'fill', fastShrinkOnLoad: true });
+/** Turns what libvips says into an `ImageError`. */
+async function guarded<T>(format: ImageFormat, bytes: Uint8Array, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof ImageError) throw error;
+    const text = (error as Error).message;
+    const said = text
+      .replace(/^Input (?:buffer|file) has corrupt header:/, '')
+      .split('\n')
+      .map((line) => line.trim());
+    const reason =
+      said.find((line) => line !== '' && !line.startsWith('Warning treated')) ?? 'its header does not parse';
+    const what = FORMAT_NAMES[format];
+    throw isCut(format, bytes, text)
+      ? new ImageError('truncated', `the ${what} is cut short (${reason})`, { cause: error })
+      : new ImageError('corrupt', `the ${what} is damaged (${reason})`, { cause: error });
   }
-  return image.flatten({ background: '#ffffff' }).toColourspace('srgb').raw({ depth: 'uchar' });
 }
 
-/** Width and height after EXIF orientation. */
-function uprightSize(metadata: Metadata): [width: number, height: number] {
-  const height = metadata.pageHeight ?? metadata.height;
-  return (metadata.orientation ?? 1) >= 5 ? [height, metadata.width] : [metadata.width, height];
-}
-
-function threeChannels(data: Buffer, channels: number, pixels: number): Uint8Array {
-  if (channels === 3) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  const rgb = new Uint8Array(pixels * 3);
-  for (let i = 0; i < pixels; i++)
-    for (let c = 0; c < 3; c++) rgb[i * 3 + c] = data[i * channels + (channels < 3 ? 0 : c)]!;
-  return rgb;
-}
-
-function firstLine(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).split('\n')[0]!.trim().replace(/:$/, '');
+function isCut(format: ImageFormat, bytes: Uint8Array, message: string): boolean {
+  // libpng says the same of a missing end and of a wrong byte; a whole PNG ends with its last chunk.
+  if (format === 'png') return !Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).includes('IEND');
+  return /premature end|truncated|not enough data|unexpected end|end of (?:file|stream)/i.test(message);
 }

@@ -20,12 +20,17 @@ export function encodeJpeg(image: RawImage, quality = 90): Promise<Buffer> {
 
 /** A small JPEG as a `data:` URI, its longer side at most `side` pixels; for reports that need no network. */
 export async function thumbnailUri(image: RawImage, side = 128): Promise<string> {
-  const small = await raw(image).resize(side, side, { fit: 'inside', withoutEnlargement: false, kernel: 'cubic' }).jpeg({ quality: 80 }).toBuffer();
+  const small = await raw(image)
+    .resize(side, side, { fit: 'inside', withoutEnlargement: false, kernel: 'cubic' })
+    .jpeg({ quality: 80 })
+    .toBuffer();
   return `data:image/jpeg;base64,${small.toString('base64')}`;
 }
 
 function raw({ width, height, channels, data }: RawImage): Sharp {
   if (data.length !== width * height * channels)
-    throw new RangeError(`An image of ${width}x${height}x${channels} has ${width * height * channels} bytes, got ${data.length}.`);
+    throw new RangeError(
+      `An image of ${width}x${height}x${channels} has ${width * height * channels} bytes, got ${data.length}.`,
+    );
   return sharp(data, { raw: { width, height, channels } });
 }
