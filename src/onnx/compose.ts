@@ -48,8 +48,7 @@ function addRenamed(
   names: ReadonlyMap<string, string>,
   prefix: string,
 ): void {
-  const rename = (name: string): string => names.get(name) ?? name;
-  const renamed = renameInNode(node, rename);
+  const renamed = renameInNode(node, (name) => names.get(name) ?? name);
   builder.addNode({ ...renamed, outputs, name: builder.uniqueNodeName(prefix + node.name) });
 }
 

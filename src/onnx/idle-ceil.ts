@@ -17,7 +17,8 @@ export function withoutIdleCeil(node: Node, input: Shape | undefined): Node {
   const exact = spatial.every((side, i) => {
     if (typeof side !== 'number') return false;
     const extent = (window.kernel[i]! - 1) * window.dilations[i]! + 1;
-    return (side + pads[i]! + pads[i + spatial.length]! - extent) % window.strides[i]! === 0;
+    const room = side + pads[i]! + pads[i + spatial.length]! - extent;
+    return Number.isInteger(room / window.strides[i]!);
   });
   if (!exact) return node;
   return {
