@@ -1,4 +1,6 @@
 import { InputError, suggestion } from '../core/errors.ts';
+import { GraphBuilder } from '../onnx/builder.ts';
+import { writeModel } from '../onnx/write.ts';
 import type { OnnxRuntime } from './onnxruntime.ts';
 
 /** What ONNX Runtime calls execution providers, by its own names. */
@@ -34,6 +36,8 @@ export function deviceName(name: string): DeviceName | 'auto' {
  * @throws InputError where `wanted` is named and missing: only `auto` falls back, and says so.
  */
 export async function chooseDevice(ort: typeof OnnxRuntime, wanted: DeviceName | 'auto'): Promise<DeviceChoice> {
+  // The processor needs no proof, and starting takes no longer than it must.
+  if (wanted === 'cpu') return { device: 'cpu' };
   if (wanted !== 'auto') {
     const { available, reason } = await probe(ort, wanted);
     if (!available) throw new InputError(`The device "${wanted}" can't be used here: ${reason}`);
@@ -59,7 +63,7 @@ async function probe(ort: typeof OnnxRuntime, name: DeviceName): Promise<DeviceR
   if (!ort.listSupportedBackends().some((backend) => backend.name === name))
     return { name, available: false, reason: `not in the build of the engine for ${process.platform} ${process.arch}` };
   try {
-    const session = await ort.InferenceSession.create(NEGATION, { executionProviders: [name], logSeverityLevel: 4 });
+    const session = await ort.InferenceSession.create(negation(), { executionProviders: [name], logSeverityLevel: 4 });
     try {
       const { y } = await session.run({ x: new ort.Tensor('float32', Float32Array.of(1, 2, 3), [3]) });
       const values = [...(y!.data as Float32Array)];
@@ -75,7 +79,7 @@ async function probe(ort: typeof OnnxRuntime, name: DeviceName): Promise<DeviceR
 
 /** The last part of the engine's message, without source files and line numbers. */
 function reasonOf({ message }: Error): string {
-  if (/Failed to load (shared )?library/.test(message)) return 'its libraries are not installed (see docs: GPU)';
+  if (/Failed to load (shared )?library/.test(message)) return 'its libraries are not installed';
   const lines = message
     .split('\n')
     .map((line) => line.trim())
@@ -84,8 +88,9 @@ function reasonOf({ message }: Error): string {
   return line.replace(/^.*\.(cc|h|cpp):\d+ .*? was false\. /, '');
 }
 
-/** A model of one Neg, y = -x, x float32 [3] (protobuf of ONNX, IR version 8, opset 13). */
-const NEGATION = Buffer.from(
-  'CAg6NAoLCgF4EgF5IgNOZWcSA25lZ1oPCgF4EgoKCAgBEgQKAggDYg8KAXkSCgoICAESBAoCCANCBAoAEA0=',
-  'base64',
-);
+/** y = -x, x float32 [3]. */
+function negation(): Uint8Array {
+  const builder = new GraphBuilder('negation');
+  builder.output(builder.op('Neg', [builder.input('x', 'float32', [3])]), 'y');
+  return writeModel({ graph: builder.build() });
+}
