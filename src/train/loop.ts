@@ -1,0 +1,319 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { AbortedError, RunError } from '../core/errors.ts';
+import type { OnProgress } from '../core/progress.ts';
+import { randomStream } from '../core/random.ts';
+import type { DropoutMask } from '../autodiff/prepare.ts';
+import type { Schedule } from '../optim/schedules.ts';
+import type { Engine } from '../runtime/engine.ts';
+import { readCheckpoint, writeCheckpoint, type Counters } from './checkpoint.ts';
+import { compileStep, type StepOptions } from './compile-step.ts';
+import type { NewEvent } from './events.ts';
+import { NotFiniteError, TrainingStep, type StepBatch } from './training-step.ts';
+import { weightsOf, type Weights } from './weights.ts';
+
+export interface TrainingBatch extends StepBatch {
+  /** Of the samples, for messages. */
+  readonly ids: readonly string[];
+}
+
+/** Where batches come from. The batch of an epoch and a step is always the same, whatever was asked for before. */
+export interface BatchSource {
+  readonly stepsPerEpoch: number;
+  /**
+   * @param epoch counted from 1
+   * @param from steps of the epoch to leave out
+   */
+  epoch(epoch: number, from: number, signal?: AbortSignal): AsyncIterable<TrainingBatch>;
+}
+
+/** What trains from an epoch on: another phase means another step is built, the state goes on. */
+export interface Phase {
+  /** Counted from 1; the first phase has 1. */
+  readonly fromEpoch: number;
+  readonly step: StepOptions;
+}
+
+export interface Validation {
+  /** What the best checkpoint is chosen by: higher is better. */
+  readonly score: number;
+  /** 0..1 */
+  readonly accuracy: number;
+  readonly loss?: number;
+}
+
+export interface LoopOptions {
+  readonly engine: Engine;
+  readonly phases: readonly Phase[];
+  readonly source: BatchSource;
+  readonly epochs: number;
+  /** Over all steps of all epochs. */
+  readonly schedule: Schedule;
+  /** Peak learning rate of each group of parameters. */
+  readonly rates: Readonly<Record<string, number>>;
+  readonly seed: number;
+  /** For random streams, events and messages. */
+  readonly stage: string;
+  /** Folder of `last.safetensors` and `best.safetensors`; what lies there is continued. */
+  readonly checkpoints: string;
+  /** Writes an event of the run. */
+  readonly record: (event: NewEvent) => void;
+  /** Scores weights on images that may be used for it; without it the last weights are the result. */
+  readonly validate?: (weights: Weights, signal?: AbortSignal) => Promise<Validation>;
+  /** Epochs without a better score before training stops; needs `validate`. */
+  readonly patience?: number;
+  /** Seconds between checkpoints inside an epoch; default 120. */
+  readonly saveEverySeconds?: number;
+  readonly onProgress?: OnProgress;
+  readonly signal?: AbortSignal;
+}
+
+export interface LoopResult {
+  /** The best by validation, else the last; averaged where averages are kept. */
+  readonly weights: Weights;
+  readonly epochs: number;
+  readonly steps: number;
+  readonly best: Counters['best'];
+  readonly stoppedEarly: boolean;
+}
+
+/**
+ * Trains for some epochs and continues where a checkpoint is found, so that a run that was killed ends with
+ * the same bytes as one that was not. A checkpoint is saved at the end of every epoch, now and then inside it,
+ * and when the signal fires.
+ * @throws AbortedError after saving, where the signal fires.
+ * @throws RunError where loss or gradients are not finite, after saving the last good state; it names step and batch.
+ */
+export async function trainLoop(options: LoopOptions): Promise<LoopResult> {
+  const loop = new Loop(options);
+  try {
+    await loop.start();
+    return await loop.run();
+  } finally {
+    await loop.close();
+  }
+}
+
+class Loop {
+  readonly #options: LoopOptions;
+  readonly #last: string;
+  readonly #best: string;
+  #counters: Counters = { epoch: 0, stepInEpoch: 0, step: 0, lossSum: 0 };
+  #phase: Phase | undefined;
+  #step: TrainingStep | undefined;
+  #savedAt = performance.now();
+  /** Time spent in steps, and their number, of this process. */
+  #stepSeconds = 0;
+  #stepsTaken = 0;
+
+  constructor(options: LoopOptions) {
+    this.#options = options;
+    this.#last = join(options.checkpoints, 'last.safetensors');
+    this.#best = join(options.checkpoints, 'best.safetensors');
+    if (options.phases[0]?.fromEpoch !== 1) throw new RangeError('The first phase must start at epoch 1.');
+    if (options.patience !== undefined && options.validate === undefined)
+      throw new RangeError('Patience needs a validation to wait for.');
+  }
+
+  async start(): Promise<void> {
+    if (!existsSync(this.#last)) {
+      await this.#enterPhase(1);
+      return;
+    }
+    const { state, counters } = await readCheckpoint(this.#last);
+    this.#counters = counters;
+    // The phase that the state was saved in: that of the epoch it stands in, or of the one it ended.
+    await this.#enterPhase(Math.max(counters.stepInEpoch > 0 ? counters.epoch + 1 : counters.epoch, 1));
+    await this.#step!.setState(state);
+    this.#options.record({ type: 'resume', stage: this.#options.stage, ...counters });
+  }
+
+  async run(): Promise<LoopResult> {
+    const { epochs, patience } = this.#options;
+    const isSpent = (): boolean =>
+      patience !== undefined &&
+      this.#counters.best !== undefined &&
+      this.#counters.epoch - this.#counters.best.epoch >= patience;
+    while (this.#counters.epoch < epochs && !isSpent()) {
+      await this.#enterPhase(this.#counters.epoch + 1);
+      await this.#epoch();
+    }
+    const { epoch, step, best } = this.#counters;
+    const weights =
+      this.#options.validate === undefined
+        ? weightsOf(await this.#step!.state())
+        : weightsOf((await readCheckpoint(this.#best)).state);
+    return { weights, epochs: epoch, steps: step, best, stoppedEarly: epoch < epochs };
+  }
+
+  async close(): Promise<void> {
+    await this.#step?.release();
+  }
+
+  async #epoch(): Promise<void> {
+    const { source, stage, epochs, onProgress } = this.#options;
+    const epoch = this.#counters.epoch + 1;
+    const [secondsBefore, stepsBefore] = [this.#stepSeconds, this.#stepsTaken];
+    for await (const batch of this.#batches(epoch)) {
+      await this.#takeStep(epoch, batch);
+      const { stepInEpoch, lossSum } = this.#counters;
+      const seconds = this.#stepSeconds - secondsBefore;
+      onProgress?.({
+        type: 'step',
+        stage,
+        done: stepInEpoch * this.#step!.batchSize,
+        total: source.stepsPerEpoch * this.#step!.batchSize,
+        unit: 'images',
+        loss: lossSum / stepInEpoch,
+        rate: ((this.#stepsTaken - stepsBefore) * this.#step!.batchSize) / seconds,
+      });
+      if (performance.now() - this.#savedAt > (this.#options.saveEverySeconds ?? 120) * 1000) await this.#save();
+    }
+    await this.#stopIfAborted();
+    if (this.#counters.stepInEpoch !== source.stepsPerEpoch)
+      throw new RunError(
+        `Epoch ${epoch} of ${stage} ended after ${this.#counters.stepInEpoch} steps; its source promised ${source.stepsPerEpoch}.`,
+      );
+    const loss = this.#counters.lossSum / source.stepsPerEpoch;
+    const { step } = this.#counters;
+    const validation = await this.#validate(epoch);
+    const stepsLeft = (epochs - epoch) * source.stepsPerEpoch;
+    const facts = {
+      stage,
+      epoch,
+      epochs,
+      loss,
+      learningRate: this.#rates(step)['body'] ?? Math.max(...Object.values(this.#rates(step))),
+      imagesPerSecond:
+        ((this.#stepsTaken - stepsBefore) * this.#step!.batchSize) / Math.max(this.#stepSeconds - secondsBefore, 1e-9),
+      ...(validation && { accuracy: validation.accuracy }),
+    };
+    // The event first: a kill in between repeats it, where the other order would lose it.
+    this.#options.record({
+      type: 'epoch',
+      ...facts,
+      ...(validation && { score: validation.score }),
+      ...(validation?.loss !== undefined && { validationLoss: validation.loss }),
+    });
+    await this.#save();
+    onProgress?.({
+      type: 'epoch',
+      ...facts,
+      secondsLeft: (stepsLeft * this.#stepSeconds) / Math.max(this.#stepsTaken, 1),
+    });
+  }
+
+  /** The batches of an epoch that are left; ends early, without an error, where the signal fires. */
+  async *#batches(epoch: number): AsyncGenerator<TrainingBatch> {
+    const { source, signal } = this.#options;
+    try {
+      for await (const batch of source.epoch(epoch, this.#counters.stepInEpoch, signal)) {
+        if (signal?.aborted) return;
+        yield batch;
+      }
+    } catch (error) {
+      if (!signal?.aborted) throw error;
+    }
+  }
+
+  async #takeStep(epoch: number, batch: TrainingBatch): Promise<void> {
+    const { seed, stage } = this.#options;
+    const step = this.#counters.step + 1;
+    const start = performance.now();
+    let loss: number;
+    try {
+      ({ loss } = await this.#step!.run({
+        batch,
+        step,
+        rates: this.#rates(step),
+        drawMask: (mask, pass) => dropoutMask(mask, [seed, stage, 'dropout', step, pass, mask.input]),
+      }));
+    } catch (error) {
+      if (error instanceof NotFiniteError) await this.#stopAtNotFinite(error, epoch, batch);
+      throw error;
+    }
+    this.#stepSeconds += (performance.now() - start) / 1000;
+    this.#stepsTaken++;
+    const { stepInEpoch, lossSum } = this.#counters;
+    this.#counters = { ...this.#counters, step, stepInEpoch: stepInEpoch + 1, lossSum: lossSum + loss };
+  }
+
+  async #stopAtNotFinite(error: NotFiniteError, epoch: number, batch: TrainingBatch): Promise<never> {
+    const { stage, record } = this.#options;
+    const { step, stepInEpoch } = this.#counters;
+    const shown = batch.ids.slice(0, 8).join(', ') + (batch.ids.length > 8 ? `, ${batch.ids.length - 8} more` : '');
+    const kept = await this.#save().then(
+      () => 'The state from before it was saved',
+      () => 'The last checkpoint is the last good state (that before the step held values that are not finite, too)',
+    );
+    const message =
+      `Stage ${stage} stopped at step ${step + 1} (epoch ${epoch}, batch ${stepInEpoch + 1} of it: ${shown}). ${error.message} ` +
+      `${kept}. A smaller learning rate, or a bound on the gradient's norm, is what helps most often.`;
+    record({ type: 'not-finite', stage, step: step + 1, epoch, batch: stepInEpoch + 1, ids: batch.ids, message });
+    throw new NotFiniteError(message, { cause: error });
+  }
+
+  /** Closes the epoch in the counters; until then, an interrupted run comes back to this point. */
+  async #validate(epoch: number): Promise<Validation | undefined> {
+    const { validate, stage, signal } = this.#options;
+    const { step, best } = this.#counters;
+    const closed = { epoch, stepInEpoch: 0, step, lossSum: 0 };
+    if (validate === undefined) {
+      this.#counters = closed;
+      return undefined;
+    }
+    const weights = weightsOf(await this.#step!.state());
+    let validation: Validation;
+    try {
+      validation = await validate(weights, signal);
+    } catch (error) {
+      await this.#stopIfAborted();
+      throw error;
+    }
+    if (!Number.isFinite(validation.score))
+      throw new RunError(`The validation of ${stage} gave a score of ${validation.score} in epoch ${epoch}.`);
+    if (best === undefined || validation.score > best.score) {
+      this.#counters = { ...closed, best: { score: validation.score, epoch } };
+      const state = { parameters: weights, buffers: new Map(), optimizer: new Map() };
+      await writeCheckpoint(this.#best, { state, counters: this.#counters });
+    } else this.#counters = { ...closed, best };
+    return validation;
+  }
+
+  async #stopIfAborted(): Promise<void> {
+    if (!this.#options.signal?.aborted) return;
+    await this.#save();
+    throw new AbortedError(`Stopped in epoch ${this.#counters.epoch + 1}; what was trained is saved.`);
+  }
+
+  async #save(): Promise<void> {
+    await writeCheckpoint(this.#last, { state: await this.#step!.state(), counters: this.#counters });
+    this.#savedAt = performance.now();
+  }
+
+  /** Builds the step of the phase that an epoch is in, where it is another; the state goes on. */
+  async #enterPhase(epoch: number): Promise<void> {
+    const phase = this.#options.phases.findLast(({ fromEpoch }) => fromEpoch <= epoch)!;
+    if (phase === this.#phase) return;
+    const state = await this.#step?.state();
+    await this.#step?.release();
+    this.#step = undefined;
+    this.#step = await TrainingStep.open(this.#options.engine, compileStep(phase.step), state);
+    this.#phase = phase;
+  }
+
+  /** At a step counted from 1. */
+  #rates(step: number): Record<string, number> {
+    const factor = this.#options.schedule(step - 1);
+    return Object.fromEntries(Object.entries(this.#options.rates).map(([group, peak]) => [group, peak * factor]));
+  }
+}
+
+/** 0 with probability `rate`, else 1 / (1 - rate). */
+function dropoutMask({ shape, rate }: DropoutMask, key: readonly (string | number)[]): Float32Array {
+  const stream = randomStream(...key);
+  const kept = 1 / (1 - rate);
+  const mask = new Float32Array(shape.reduce((product, side) => product * side, 1));
+  for (let i = 0; i < mask.length; i++) mask[i] = stream.uniform() < rate ? 0 : kept;
+  return mask;
+}

@@ -1,0 +1,322 @@
+import { AbortedError, FormatError, RunError } from '../core/errors.ts';
+import { float32Scalar, sizeOf, tensor, zeros, type Tensor, type TensorData } from '../core/tensor.ts';
+import type { DropoutMask } from '../autodiff/prepare.ts';
+import { writeModel } from '../onnx/write.ts';
+import { slotName } from '../optim/transform.ts';
+import { AVERAGE_SLOT } from '../optim/update.ts';
+import type { Engine, RunOptions, Session } from '../runtime/engine.ts';
+import type { TrainingState } from './checkpoint.ts';
+import { STEP, type CompiledStep } from './compile-step.ts';
+import { lossDivisor } from './step-loss.ts';
+
+/** One step's worth of images: micro-batch times passes of them. */
+export interface StepBatch {
+  /** uint8 [N, h, w, 3] or float32 [N, ...shape], as the step was compiled for. */
+  readonly images: Tensor;
+  /** int64 [N] or float32 [N, K]. */
+  readonly labels: Tensor;
+  /** float32 [N], where the step was compiled for them. */
+  readonly sampleWeights?: Tensor;
+}
+
+export interface StepInput {
+  readonly batch: StepBatch;
+  /** Counted from 1, over the whole training. */
+  readonly step: number;
+  /** Learning rate of each group of parameters. */
+  readonly rates: Readonly<Record<string, number>>;
+  /** Fills a dropout mask for a pass, counted from 0. Needed where the network has dropout. */
+  readonly drawMask?: (mask: DropoutMask, pass: number) => Float32Array;
+}
+
+export interface StepResult {
+  /** Mean over the step's samples, before the update. */
+  readonly loss: number;
+  /** Norm of all gradients together, before clipping. */
+  readonly gradientNorm: number;
+  /** Of every sample, before the update: float32 [N, K]. */
+  readonly logits: Float32Array;
+}
+
+/** A loss or gradient that is not finite: the step was not taken, the state is that from before it. */
+export class NotFiniteError extends RunError {
+  override name = 'NotFiniteError';
+}
+
+let instances = 0;
+
+/**
+ * A compiled step in the engine. Parameters, running statistics and the optimizer's state live there, in two
+ * versions: a step reads one and writes the other, and only a step whose loss and gradients are finite
+ * makes the new version the current one.
+ */
+export class TrainingStep {
+  readonly compiled: CompiledStep;
+  readonly #engine: Engine;
+  readonly #pass: Session;
+  readonly #update: Session | undefined;
+  readonly #prefix = `train${instances++}`;
+  readonly #held = new Set<string>();
+  /** Which of the two versions is current. */
+  #version = 0;
+
+  private constructor(engine: Engine, compiled: CompiledStep, pass: Session, update: Session | undefined) {
+    this.#engine = engine;
+    this.compiled = compiled;
+    this.#pass = pass;
+    this.#update = update;
+  }
+
+  /**
+   * Loads the graphs and places the state in the engine.
+   * @param state to continue from; what it lacks starts as the graph has it (parameters, statistics), at zero or
+   * at the parameter (the optimizer's)
+   * @throws FormatError where a tensor of the state has another shape than the graph's.
+   */
+  static async open(engine: Engine, compiled: CompiledStep, state?: TrainingState): Promise<TrainingStep> {
+    const options = { deterministic: true, transfer: true };
+    const pass = await engine.load(writeModel({ graph: compiled.pass }), { name: compiled.pass.name, ...options });
+    const update =
+      compiled.update &&
+      (await engine.load(writeModel({ graph: compiled.update }), { name: compiled.update.name, ...options }));
+    const step = new TrainingStep(engine, compiled, pass, update);
+    await step.setState(state);
+    return step;
+  }
+
+  /** Images a step. */
+  get batchSize(): number {
+    const { microBatch, microBatches = 1 } = this.compiled.options;
+    return microBatch * microBatches;
+  }
+
+  /**
+   * Takes one step.
+   * @throws NotFiniteError where loss or gradients are not finite: nothing has changed then.
+   * @throws RangeError for a batch of another size or a label out of range; AbortedError between passes.
+   */
+  async run(input: StepInput, signal?: AbortSignal): Promise<StepResult> {
+    if (signal?.aborted) throw new AbortedError('Training was stopped.');
+    const { compiled } = this;
+    const { batch } = input;
+    const { microBatches = 1, loss: lossOptions, sampleWeights } = compiled.options;
+    this.#checkBatch(batch);
+    const scale =
+      1 / lossDivisor(lossOptions, batch.labels, compiled.classes, sampleWeights ? batch.sampleWeights : undefined);
+    const optimizerFeeds = this.#optimizerFeeds(input);
+    const runs: (RunOptions & { session: Session })[] = [];
+    for (let pass = 0; pass < microBatches; pass++) runs.push(this.#passRun(input, pass, scale, optimizerFeeds));
+    if (this.#update !== undefined) runs.push(this.#updateRun(this.#update, optimizerFeeds));
+    // One message for the whole step: it is taken as a whole or not at all.
+    const results = await this.#engine.runAll(runs);
+    for (const run of runs) for (const name of Object.values(run.keep ?? {})) this.#held.add(name);
+
+    const passes = results.slice(0, microBatches);
+    const loss = passes.reduce((sum, result) => sum + scalar(result[STEP.loss]!), 0);
+    const gradientNorm = scalar(results.at(-1)![compiled.names.gradientNorm]!);
+    if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm))
+      throw new NotFiniteError(
+        Number.isFinite(loss) ? `The gradient is not finite (its norm is ${gradientNorm}).` : `The loss is ${loss}.`,
+      );
+    this.#version = 1 - this.#version;
+    return { loss, gradientNorm, logits: joined(passes.map((result) => result[STEP.logits]!)) };
+  }
+
+  /** Copies of everything, in the parameters' own shapes. */
+  async state(): Promise<TrainingState> {
+    const { initial, names } = this.compiled;
+    const read = await this.#engine.get(
+      [...initial.parameters.keys(), ...initial.buffers.keys(), ...names.state.keys()].map((name) =>
+        this.#current(name),
+      ),
+    );
+    const get = (name: string, parameter: string): Tensor => {
+      const layout = this.compiled.layouts.get(parameter);
+      const value = read[this.#current(name)]!;
+      return layout === undefined ? value : layout.unpack(value);
+    };
+    return {
+      parameters: new Map([...initial.parameters.keys()].map((name) => [name, get(name, name)])),
+      buffers: new Map([...initial.buffers.keys()].map((name) => [name, get(name, name)])),
+      optimizer: new Map([...names.state.keys()].map((name) => [name, get(name, ownerOf(name))])),
+    };
+  }
+
+  /** Replaces everything; see `open`. */
+  async setState(state?: TrainingState): Promise<void> {
+    const { initial, names } = this.compiled;
+    const values: Record<string, Tensor> = {};
+    const place = (name: string, parameter: string, value: Tensor): void => {
+      const own = this.#ownShape(parameter);
+      if (String(value.shape) !== String(own) || value.dtype !== 'float32')
+        throw new FormatError(
+          `"${name}" is ${value.dtype} [${value.shape}] in the state, the network has float32 [${own}].`,
+        );
+      values[this.#current(name)] = this.compiled.layouts.get(parameter)?.pack(value) ?? value;
+    };
+    const start = new Map([...initial.parameters, ...initial.buffers]);
+    for (const [name, value] of state?.parameters ?? []) if (initial.parameters.has(name)) start.set(name, value);
+    for (const [name, value] of state?.buffers ?? []) if (initial.buffers.has(name)) start.set(name, value);
+    for (const [name, value] of start) place(name, name, value);
+    for (const name of names.state.keys()) {
+      const parameter = ownerOf(name);
+      const fresh =
+        name === slotName(AVERAGE_SLOT, parameter)
+          ? start.get(parameter)!
+          : zeros('float32', this.#ownShape(parameter));
+      place(name, parameter, state?.optimizer.get(name) ?? fresh);
+    }
+    for (const name of this.compiled.sums.keys()) {
+      const shape = this.compiled.layouts.get(name)!.packedShape;
+      values[this.#zeros(shape)] ??= zeros('float32', shape);
+    }
+    await this.#engine.put(values);
+    for (const name of Object.keys(values)) this.#held.add(name);
+  }
+
+  /** Frees the sessions and the state. */
+  async release(): Promise<void> {
+    await this.#pass.release();
+    await this.#update?.release();
+    await this.#engine.free([...this.#held]);
+    this.#held.clear();
+  }
+
+  #passRun(
+    input: StepInput,
+    pass: number,
+    scale: number,
+    optimizerFeeds: Readonly<Record<string, Tensor>>,
+  ): RunOptions & { session: Session } {
+    const { compiled } = this;
+    const { microBatch, sampleWeights } = compiled.options;
+    const { images, labels } = input.batch;
+    const rows = (value: Tensor): Tensor => slice(value, pass * microBatch, microBatch);
+    const feeds: Record<string, Tensor> = {
+      [STEP.images]: rows(images),
+      [STEP.labels]: rows(labels),
+      [STEP.lossScale]: float32Scalar(scale),
+    };
+    if (sampleWeights) feeds[STEP.sampleWeights] = rows(input.batch.sampleWeights!);
+    for (const mask of compiled.masks) {
+      if (input.drawMask === undefined)
+        throw new TypeError(`The network has dropout; its mask "${mask.input}" must be drawn.`);
+      feeds[mask.input] = tensor('float32', mask.shape, input.drawMask(mask, pass));
+    }
+    const resident: Record<string, string> = {};
+    const keep: Record<string, string> = {};
+    for (const name of compiled.initial.parameters.keys()) resident[name] = this.#current(name);
+    for (const [name, output] of compiled.buffers) {
+      // Each pass goes on from the statistics that the one before it left.
+      resident[name] = pass === 0 ? this.#current(name) : this.#next(name);
+      keep[output] = this.#next(name);
+    }
+    for (const [name, { input: sum, output }] of compiled.sums) {
+      resident[sum] = pass === 0 ? this.#zeros(compiled.layouts.get(name)!.packedShape) : this.#sum(name);
+      keep[output] = this.#sum(name);
+    }
+    const fetch: string[] = [STEP.loss, STEP.logits];
+    if (this.#update === undefined) {
+      Object.assign(feeds, optimizerFeeds);
+      this.#addOptimizer(resident, keep, fetch);
+    }
+    return { session: this.#pass, feeds, resident, keep, fetch };
+  }
+
+  #updateRun(session: Session, feeds: Readonly<Record<string, Tensor>>): RunOptions & { session: Session } {
+    const { compiled } = this;
+    const resident: Record<string, string> = {};
+    const keep: Record<string, string> = {};
+    const fetch: string[] = [];
+    for (const name of compiled.initial.parameters.keys()) resident[name] = this.#current(name);
+    for (const [name, { input }] of compiled.sums) resident[input] = this.#sum(name);
+    if (compiled.options.averageDecay !== undefined)
+      for (const name of compiled.buffers.keys()) resident[name] = this.#next(name);
+    this.#addOptimizer(resident, keep, fetch);
+    return { session, feeds, resident, keep, fetch };
+  }
+
+  #addOptimizer(resident: Record<string, string>, keep: Record<string, string>, fetch: string[]): void {
+    const { names } = this.compiled;
+    for (const [input, output] of names.state) {
+      resident[input] = this.#current(input);
+      keep[output] = this.#next(input);
+    }
+    for (const [name, output] of names.parameters) keep[output] = this.#next(name);
+    fetch.push(names.gradientNorm);
+  }
+
+  #optimizerFeeds({ step, rates }: StepInput): Record<string, Tensor> {
+    const { names } = this.compiled;
+    const feeds: Record<string, Tensor> = {};
+    for (const [input, at] of Object.entries(names.scalars)) feeds[input] = float32Scalar(at(step));
+    for (const [group, input] of names.rates) {
+      const rate = rates[group];
+      if (rate === undefined) throw new RangeError(`There is no learning rate for the group "${group}".`);
+      feeds[input] = float32Scalar(rate);
+    }
+    return feeds;
+  }
+
+  #checkBatch({ images, labels, sampleWeights }: StepBatch): void {
+    const { compiled, batchSize } = this;
+    const expect = (what: string, value: Tensor | undefined, dtype: string, shape: readonly number[]): void => {
+      if (value?.dtype !== dtype || String(value.shape) !== String(shape))
+        throw new RangeError(
+          `A step takes ${what} of ${dtype} [${shape}], got ${value === undefined ? 'none' : `${value.dtype} [${value.shape}]`}.`,
+        );
+    };
+    expect('images', images, compiled.images.dtype, [batchSize, ...compiled.images.shape]);
+    if (compiled.options.labels === 'indices') expect('labels', labels, 'int64', [batchSize]);
+    else expect('labels', labels, 'float32', [batchSize, compiled.classes]);
+    if (compiled.options.sampleWeights) expect('sample weights', sampleWeights, 'float32', [batchSize]);
+  }
+
+  #ownShape(name: string): readonly number[] {
+    const { initial } = this.compiled;
+    return (initial.parameters.get(name) ?? initial.buffers.get(name))!.shape;
+  }
+
+  #current(name: string): string {
+    return `${this.#prefix}/${this.#version}/${name}`;
+  }
+
+  #next(name: string): string {
+    return `${this.#prefix}/${1 - this.#version}/${name}`;
+  }
+
+  #sum(name: string): string {
+    return `${this.#prefix}/sum/${name}`;
+  }
+
+  #zeros(shape: readonly number[]): string {
+    return `${this.#prefix}/zeros/${shape.join('x')}`;
+  }
+}
+
+/** `fc.weight` of `momentum/fc.weight`. */
+function ownerOf(slot: string): string {
+  return slot.slice(slot.indexOf('/') + 1);
+}
+
+function scalar(value: Tensor): number {
+  return (value.data as Float32Array)[0]!;
+}
+
+/** Rows `start` to `start + count`, a view. */
+function slice(value: Tensor, start: number, count: number): Tensor {
+  const row = sizeOf(value.shape.slice(1));
+  const data = (value.data as Float32Array).subarray(start * row, (start + count) * row) as TensorData;
+  return tensor(value.dtype, [count, ...value.shape.slice(1)], data);
+}
+
+function joined(parts: readonly Tensor[]): Float32Array {
+  if (parts.length === 1) return parts[0]!.data as Float32Array;
+  const result = new Float32Array(parts.reduce((sum, part) => sum + part.data.length, 0));
+  let offset = 0;
+  for (const part of parts) {
+    result.set(part.data as Float32Array, offset);
+    offset += part.data.length;
+  }
+  return result;
+}
