@@ -73,5 +73,10 @@ function block(layers: Layers, path: string, x: string, convMlp: boolean, rate: 
 function channelNorm(layers: Layers, path: string, x: string): string {
   const b = layers.builder;
   const last = b.op('Transpose', [x], { perm: [0, 2, 3, 1] }, { name: `${path}.channels_last` });
-  return b.op('Transpose', [layers.layerNorm(path, last, EPSILON)], { perm: [0, 3, 1, 2] }, { name: `${path}.channels_first` });
+  return b.op(
+    'Transpose',
+    [layers.layerNorm(path, last, EPSILON)],
+    { perm: [0, 3, 1, 2] },
+    { name: `${path}.channels_first` },
+  );
 }

@@ -50,7 +50,8 @@ const FEATURES = /embed|feature|pool|representation/i;
  * findEmbedding(graph).width; // 1280
  */
 export function findEmbedding(graph: Graph, options: FindEmbeddingOptions = {}): Embedding {
-  const classifier = options.logits === undefined ? undefined : classifierOf(graph, named(graph, options.logits, '--logits'));
+  const classifier =
+    options.logits === undefined ? undefined : classifierOf(graph, named(graph, options.logits, '--logits'));
   if (options.embedding !== undefined) return byName(graph, options.embedding, classifier?.classifier);
   if (options.logits !== undefined) {
     if (classifier !== undefined) return classifier;
@@ -58,7 +59,9 @@ export function findEmbedding(graph: Graph, options: FindEmbeddingOptions = {}):
       `No linear layer leads to "${options.logits}" (--logits): expected a Gemm, MatMul or 1x1 Conv with constant weights before it. Name the features with --embedding.`,
     );
   }
-  const outputs = graph.outputs.filter((output) => (typeOf(graph, output.name)?.dtype ?? 'float32').startsWith('float'));
+  const outputs = graph.outputs.filter((output) =>
+    (typeOf(graph, output.name)?.dtype ?? 'float32').startsWith('float'),
+  );
   const scores = outputs.filter(({ name }) => SCORES.test(name));
   const features = outputs.filter(({ name }) => FEATURES.test(name));
   const others = outputs.filter((output) => !features.includes(output));
@@ -107,8 +110,19 @@ function classifierOf(graph: Graph, output: string): Embedding | undefined {
 
 /** What may stand between a classifier and its output without changing which class is which. */
 const TRANSPARENT = new Set([
-  'Cast', 'DequantizeLinear', 'Dropout', 'Flatten', 'Identity', 'LogSoftmax', 'QuantizeLinear', 'Reshape',
-  'Sigmoid', 'Softmax', 'Squeeze', 'Transpose', 'Unsqueeze',
+  'Cast',
+  'DequantizeLinear',
+  'Dropout',
+  'Flatten',
+  'Identity',
+  'LogSoftmax',
+  'QuantizeLinear',
+  'Reshape',
+  'Sigmoid',
+  'Softmax',
+  'Squeeze',
+  'Transpose',
+  'Unsqueeze',
 ]);
 const POOLING = new Set(['GlobalAveragePool', 'AveragePool', 'ReduceMean']);
 const ELEMENTWISE = new Set(['Add', 'Sub', 'Mul', 'Div']);
@@ -131,10 +145,15 @@ function linearLayer(
   output: string,
 ): Embedding | undefined {
   const [input, weight] = node.inputs as readonly [string, string];
-  if (!['Gemm', 'MatMul', 'Conv'].includes(node.opType) || !constant.has(weight) || constant.has(input)) return undefined;
+  if (!['Gemm', 'MatMul', 'Conv'].includes(node.opType) || !constant.has(weight) || constant.has(input))
+    return undefined;
   const sides = shapeOf(graph, weight);
   let value = input;
-  for (let maker = makers.get(value); maker?.opType === 'Dropout' || maker?.opType === 'Identity'; maker = makers.get(value))
+  for (
+    let maker = makers.get(value);
+    maker?.opType === 'Dropout' || maker?.opType === 'Identity';
+    maker = makers.get(value)
+  )
     value = maker.inputs[0]!;
   const shape = shapeOf(graph, value);
   if (sides === undefined || sides.some((side) => typeof side !== 'number')) return undefined;

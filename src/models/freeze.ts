@@ -37,7 +37,9 @@ export function selectTrainable(graph: Graph, parameters: readonly string[], pat
     (parameter) => (wanted.length === 0 || matches(wanted, parameter)) && !matches(frozen, parameter),
   );
   if (selected.length === 0)
-    throw new InputError(`--train ${train.join(' ') || '*'} and --freeze ${freeze.join(' ') || '(nothing)'} leave nothing to train.`);
+    throw new InputError(
+      `--train ${train.join(' ') || '*'} and --freeze ${freeze.join(' ') || '(nothing)'} leave nothing to train.`,
+    );
   return selected;
 }
 
@@ -60,7 +62,10 @@ function namesOfParameters(graph: Graph, parameters: readonly string[]): Map<str
 }
 
 function glob(pattern: string): RegExp {
-  const source = pattern.replace(/[.+^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*').replaceAll('?', '.');
+  const source = pattern
+    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+    .replaceAll('*', '.*')
+    .replaceAll('?', '.');
   return new RegExp(`^${source}$`, 's');
 }
 
@@ -90,7 +95,12 @@ export function frozenPrefix(graph: Graph, trainable: Iterable<string>): FrozenP
     for (const input of inputs) if (isFrozenActivation(input)) boundary.add(input);
   }
   for (const { name } of graph.outputs) if (isFrozenActivation(name)) boundary.add(name);
-  const order = new Map([...graph.inputs.map((input) => input.name), ...graph.nodes.flatMap((node) => node.outputs)].map((name, i) => [name, i]));
+  const order = new Map(
+    [...graph.inputs.map((input) => input.name), ...graph.nodes.flatMap((node) => node.outputs)].map((name, i) => [
+      name,
+      i,
+    ]),
+  );
   const needed = new Set(boundary);
   const nodes: Node[] = [];
   for (const node of graph.nodes.toReversed()) {

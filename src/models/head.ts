@@ -45,7 +45,8 @@ export function replaceHead(
   const { weight, bias } = headWeights(options.init, classes, embedding.width);
   const { dropout = 0 } = options;
   if (!(dropout >= 0 && dropout < 1)) throw new RangeError(`dropout must be at least 0 and below 1, got ${dropout}.`);
-  const x = dropout === 0 ? value : builder.op('Dropout', [value, builder.float(dropout)], {}, { name: 'head_dropout' });
+  const x =
+    dropout === 0 ? value : builder.op('Dropout', [value, builder.float(dropout)], {}, { name: 'head_dropout' });
   const inputs = [x, builder.initializer(names.weight, weight), builder.initializer(names.bias, bias)];
   const outputs = [builder.uniqueName('logits')];
   const logits = builder.op('Gemm', inputs, { transB: 1 }, { name: 'head', outputs });
@@ -78,7 +79,10 @@ function withEmbedding(graph: Graph, { value, pooling, width }: Embedding): { bu
     case 'first-token':
       return { builder, value: builder.op('Gather', [value, builder.int(0)], { axis: 1 }, { name, outputs }) };
     case 'mean-token':
-      return { builder, value: builder.op('ReduceMean', [value, builder.int([1])], { keepdims: 0 }, { name, outputs }) };
+      return {
+        builder,
+        value: builder.op('ReduceMean', [value, builder.int([1])], { keepdims: 0 }, { name, outputs }),
+      };
   }
 }
 

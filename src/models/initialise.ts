@@ -62,12 +62,7 @@ export const uniformFanIn: Initialiser = (shape, stream) =>
 export const uniformFanOut: Initialiser = (shape, stream) => uniform(1 / Math.sqrt(shape[0]!))(shape, stream);
 
 /** The start of parameter `name`. Without a seed every parameter is zero: weights are loaded next. */
-export function initialise(
-  name: string,
-  shape: readonly number[],
-  how: Initialiser,
-  seed: number | undefined,
-): Tensor {
+export function initialise(name: string, shape: readonly number[], how: Initialiser, seed: number | undefined): Tensor {
   const values =
     seed === undefined ? new Float32Array(sizeOf(shape)) : how(shape, randomStream(seed, 'initialise', name));
   return tensor('float32', shape, values);

@@ -93,14 +93,20 @@ export class Layers {
       ),
     ];
     if (bias) inputs.push(this.parameter(`${name}.bias`, [out], zero));
-    const [top, left] = [2, 3].map((axis) => padding === 'same' ? samePadding(this.side(x, axis), kernel, stride) : [padding, padding]);
+    const [top, left] = [2, 3].map((axis) =>
+      padding === 'same' ? samePadding(this.side(x, axis), kernel, stride) : [padding, padding],
+    );
     const pads = [top![0]!, left![0]!, top![1]!, left![1]!];
     const attributes = { kernel_shape: [kernel, kernel], strides: [stride, stride], pads, group: groups };
     return this.builder.op('Conv', inputs, attributes, { name });
   }
 
   /** Over [N, C, ...], with running statistics; whether these or the batch's are used is the trainer's choice. */
-  batchNorm(name: string, x: string, options: { readonly epsilon?: number; readonly scale?: Initialiser } = {}): string {
+  batchNorm(
+    name: string,
+    x: string,
+    options: { readonly epsilon?: number; readonly scale?: Initialiser } = {},
+  ): string {
     const shape = [this.side(x, 1)];
     const inputs = [
       x,
@@ -222,6 +228,7 @@ function checkOptions(name: string, options: NetworkOptions): void {
   integer('inputSize', options.inputSize);
   for (const key of ['dropout', 'stochasticDepth'] as const) {
     const rate = options[key] ?? 0;
-    if (!(rate >= 0 && rate < 1)) throw new RangeError(`${key} of ${name} must be at least 0 and below 1, got ${rate}.`);
+    if (!(rate >= 0 && rate < 1))
+      throw new RangeError(`${key} of ${name} must be at least 0 and below 1, got ${rate}.`);
   }
 }

@@ -42,7 +42,8 @@ export function loadWeights<M extends Model>(
       continue;
     }
     used.add(name);
-    if (squeezed(given.shape) === squeezed(current.shape)) initializers.set(name, asFloat32(name, given, current.shape));
+    if (squeezed(given.shape) === squeezed(current.shape))
+      initializers.set(name, asFloat32(name, given, current.shape));
     else if (head.includes(name) && sameButClasses(given.shape, current.shape)) replacedHead.push(name);
     else wrong.push(`${name} is [${given.shape}], expected [${current.shape}]`);
   }
@@ -69,7 +70,8 @@ function squeezed(shape: readonly number[]): string {
 
 function asFloat32(name: string, given: Tensor, shape: readonly number[]): Tensor {
   if (given.dtype === 'float32') return tensor('float32', shape, given.data);
-  if (!given.dtype.includes('float')) throw new ModelError(`The weights "${name}" must be floating point, got ${given.dtype}.`);
+  if (!given.dtype.includes('float'))
+    throw new ModelError(`The weights "${name}" must be floating point, got ${given.dtype}.`);
   const values = given.dtype === 'float64' ? (given.data as Float64Array) : toNumbers(given);
   return tensor('float32', shape, Float32Array.from(values));
 }

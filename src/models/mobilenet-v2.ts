@@ -26,9 +26,7 @@ export function mobileNetV2(name: string, options: MobileNetOptions): BuiltModel
   const style: BlockStyle = { activation: 'relu6', tensorflow, width };
   const stages: Block[][] = [
     [{ kind: 'separable', kernel: 3, stride: 1, out: 16 }],
-    ...TABLE.map(([out, count, stride]) =>
-      repeated(count, { kind: 'inverted', kernel: 3, stride, expansion: 6, out }),
-    ),
+    ...TABLE.map(([out, count, stride]) => repeated(count, { kind: 'inverted', kernel: 3, stride, expansion: 6, out })),
   ];
   const stem = { out: roundChannels(32 * width), kernel: 3, stride: 2 };
   const head = { out: Math.max(1280, roundChannels(1280 * width)), kernel: 1 };

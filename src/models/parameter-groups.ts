@@ -60,7 +60,8 @@ function isProductWeight(opType: string, index: number): boolean {
 
 function kindOf(uses: readonly Use[]): ParameterGroup['kind'] {
   if (uses.some(({ opType, input }) => isProductWeight(opType, input))) return 'weight';
-  if (uses.some(({ opType }) => opType.endsWith('Normalization') || opType === 'Mul' || opType === 'Div')) return 'norm';
+  if (uses.some(({ opType }) => opType.endsWith('Normalization') || opType === 'Mul' || opType === 'Div'))
+    return 'norm';
   return 'bias';
 }
 
@@ -75,7 +76,8 @@ function nodeStages(graph: Graph, constant: ReadonlySet<string>): Map<string, nu
     return carries;
   });
   const readsLeft = new Map<string, number>();
-  for (const node of flow) for (const name of activations(node.inputs)) readsLeft.set(name, (readsLeft.get(name) ?? 0) + 1);
+  for (const node of flow)
+    for (const name of activations(node.inputs)) readsLeft.set(name, (readsLeft.get(name) ?? 0) + 1);
 
   // Values that a later node still reads. Where one is left, everything flows through it: a segment ends.
   const alive = new Set(graph.inputs.map((input) => input.name).filter((name) => readsLeft.has(name)));

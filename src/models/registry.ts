@@ -50,7 +50,8 @@ const FAMILIES: readonly Family[] = [
     inputSize: () => 32,
     build(match, options) {
       const depth = options.depth ?? Number(match[1] ?? 20);
-      if (depth < 8 || depth % 6 !== 2) throw new InputError(`A cifar_resnet has a depth of 6n+2 (8, 14, 20, ...), got ${depth}.`);
+      if (depth < 8 || depth % 6 !== 2)
+        throw new InputError(`A cifar_resnet has a depth of 6n+2 (8, 14, 20, ...), got ${depth}.`);
       const n = (depth - 2) / 6;
       return resnet(match[0], { width: 16, ...options, block: 'basic', depths: [n, n, n], stem: '3x3' });
     },
@@ -113,7 +114,10 @@ const FAMILIES: readonly Family[] = [
   },
   {
     pattern: /^(tf_)?efficientnet_lite([0-4])$/,
-    names: [...[0, 1, 2, 3, 4].map((i) => `efficientnet_lite${i}`), ...[0, 1, 2, 3, 4].map((i) => `tf_efficientnet_lite${i}`)],
+    names: [
+      ...[0, 1, 2, 3, 4].map((i) => `efficientnet_lite${i}`),
+      ...[0, 1, 2, 3, 4].map((i) => `tf_efficientnet_lite${i}`),
+    ],
     description: "EfficientNet-Lite; tf_ with TensorFlow's padding",
     inputSize: (match) => efficientNetLiteInputSize(Number(match[2])),
     build: (match, options) =>

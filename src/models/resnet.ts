@@ -24,7 +24,11 @@ export function resnet(name: string, options: ResNetOptions): BuiltModel {
   const expansion = options.block === 'basic' ? 1 : 4;
   const blocks = depths.reduce((sum, depth) => sum + depth, 0);
   let x = layers.input();
-  x = layers.conv('conv1', x, options.stem === '3x3' ? { out: width, kernel: 3 } : { out: width, kernel: 7, stride: 2 });
+  x = layers.conv(
+    'conv1',
+    x,
+    options.stem === '3x3' ? { out: width, kernel: 3 } : { out: width, kernel: 7, stride: 2 },
+  );
   x = layers.activation('relu', layers.batchNorm('bn1', x), 'act1');
   if (options.stem === 'imagenet') {
     const pooling = { kernel_shape: [3, 3], strides: [2, 2], pads: [1, 1, 1, 1] };
@@ -37,7 +41,10 @@ export function resnet(name: string, options: ResNetOptions): BuiltModel {
       const channels = width * 2 ** stage;
       const stride = stage > 0 && i === 0 ? 2 : 1;
       let shortcut = x;
-      let branch = options.block === 'basic' ? basic(layers, path, x, channels, stride) : bottleneck(layers, path, x, channels, stride);
+      let branch =
+        options.block === 'basic'
+          ? basic(layers, path, x, channels, stride)
+          : bottleneck(layers, path, x, channels, stride);
       if (stride !== 1 || layers.side(x, 1) !== channels * expansion) {
         shortcut = layers.conv(`${path}.downsample.0`, x, { out: channels * expansion, kernel: 1, stride });
         shortcut = layers.batchNorm(`${path}.downsample.1`, shortcut);

@@ -29,7 +29,8 @@ export function vit(name: string, options: VitOptions): BuiltModel {
   const { width, depth, heads, patch, inputSize } = options;
   if (inputSize % patch !== 0)
     throw new RangeError(`The input side of ${name} must be a multiple of its patch of ${patch}, got ${inputSize}.`);
-  if (width % heads !== 0) throw new RangeError(`The width ${width} of ${name} must be a multiple of its ${heads} heads.`);
+  if (width % heads !== 0)
+    throw new RangeError(`The width ${width} of ${name} must be a multiple of its ${heads} heads.`);
   const layers = new Layers(name, options);
   const b = layers.builder;
   const patches = (inputSize / patch) ** 2;
