@@ -160,7 +160,7 @@ function decodeType(proto: TypeProto, name: string): TensorType | undefined {
   return {
     dtype,
     shape: shape?.dim.map(({ value }): Dim => {
-      if (value.case === 'dimValue') return value.value > 0n ? safeInteger(value.value) : '';
+      if (value.case === 'dimValue') return value.value >= 0n ? safeInteger(value.value) : '';
       return value.case === 'dimParam' ? value.value : '';
     }),
   };

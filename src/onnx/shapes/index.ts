@@ -13,6 +13,7 @@ import { microsoftQuantizationRules, quantizationRules } from './quantization.ts
 import { reductionRules } from './reductions.ts';
 import { resamplingRules } from './resampling.ts';
 import { sequenceRules } from './sequences.ts';
+import { signalRules } from './signals.ts';
 import { sourceRules } from './sources.ts';
 
 /** The shape rule of an op, or undefined where there is none. */
@@ -54,6 +55,7 @@ const TABLES: ReadonlyMap<string, ReadonlyMap<string, InferRule>> = new Map([
       reductionRules,
       resamplingRules,
       sequenceRules,
+      signalRules,
       sourceRules,
     ),
   ],

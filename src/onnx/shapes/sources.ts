@@ -47,13 +47,6 @@ export function shapeRange(c: Pick<InferContext, 'node'>, rank: number): number[
   return Array.from({ length: Math.max(0, end - start) }, (_, i) => start + i);
 }
 
-const window: InferRule = (c) => [
-  {
-    dtype: dataTypeOfCode(attribute(c.node, 'output_datatype', 'int', 1)) ?? 'float32',
-    shape: [constantNumbers(c, 0)?.[0] ?? c.unknownDim()],
-  },
-];
-
 export const sourceRules: Readonly<Record<string, InferRule>> = {
   Constant: constant,
   ConstantOfShape: constantOfShape,
@@ -70,7 +63,4 @@ export const sourceRules: Readonly<Record<string, InferRule>> = {
   Range: range,
   Shape: shapeOf,
   Size: () => [{ dtype: 'int64', shape: [] }],
-  HannWindow: window,
-  HammingWindow: window,
-  BlackmanWindow: window,
 };
