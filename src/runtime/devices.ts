@@ -27,8 +27,11 @@ const PREFERRED: readonly DeviceName[] = ['cuda'];
 export function deviceName(name: string): DeviceName | 'auto' {
   const names = ['auto', ...DEVICES] as const;
   const found = names.find((known) => known === name);
-  if (found === undefined)
-    throw new InputError(`"${name}" is no device${suggestion(name, names)}; there are ${names.join(', ')}.`);
+  if (found === undefined) {
+    // The nearest word to "gpu" would be "cpu".
+    const hint = name === 'gpu' ? ' (did you mean "cuda" or "webgpu"?)' : suggestion(name, names);
+    throw new InputError(`"${name}" is no device${hint}; there are ${names.join(', ')}.`);
+  }
   return found;
 }
 

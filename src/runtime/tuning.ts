@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sha256, writeFileAtomic } from '../core/atomic-file.ts';
 import { cachePart } from '../core/cache-folder.ts';
@@ -25,7 +25,8 @@ export interface TuningConditions {
   readonly features: readonly string[];
 }
 
-interface TuningFile {
+/** What one file of the cache holds. */
+export interface TuningFile {
   readonly format: 1;
   readonly conditions: TuningConditions;
   readonly times: Readonly<Record<string, Times>>;
@@ -148,13 +149,24 @@ export function fixedChoice(choices: Readonly<Record<string, string>>) {
   };
 }
 
-/** Nothing, where the file is absent, damaged or of another format: it can all be measured again. */
+/** Everything that was measured on this machine, a file for each set of conditions. */
+export async function tuningFiles(folder: string = cachePart('tuning')): Promise<TuningFile[]> {
+  const names = (await readdir(folder)).filter((name) => name.endsWith('.json')).toSorted();
+  const files = await Promise.all(names.map((name) => readTuningFile(join(folder, name))));
+  return files.filter((file) => file !== undefined);
+}
+
 async function readTimes(path: string): Promise<Map<string, Times>> {
+  return new Map(Object.entries((await readTuningFile(path))?.times ?? {}));
+}
+
+/** Undefined where the file is absent, damaged or of another format: it can all be measured again. */
+async function readTuningFile(path: string): Promise<TuningFile | undefined> {
   try {
     const content = JSON.parse(await readFile(path, 'utf8')) as TuningFile;
-    return content.format === 1 ? new Map(Object.entries(content.times)) : new Map();
+    return content.format === 1 ? content : undefined;
   } catch {
-    return new Map();
+    return undefined;
   }
 }
 

@@ -54,7 +54,10 @@ describe('a device asked for by name', () => {
   });
   test('has a known name', () => {
     expect(deviceName('webgpu')).toBe('webgpu');
-    expect(() => deviceName('gpu')).toThrow(/"gpu" is no device \(did you mean "cpu"\?\); there are auto, cpu, cuda/);
+    expect(() => deviceName('coda')).toThrow(/\(did you mean "cuda"\?\)/);
+    expect(() => deviceName('gpu')).toThrow(
+      /"gpu" is no device \(did you mean "cuda" or "webgpu"\?\); there are auto, cpu/,
+    );
   });
 });
 
