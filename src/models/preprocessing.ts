@@ -1,9 +1,10 @@
 import { z } from 'zod';
-import { InputError, suggestion } from '../core/errors.ts';
-import { float32, float32Scalar } from '../core/tensor.ts';
-import type { GraphBuilder } from '../onnx/builder.ts';
+import { InputError, ModelError, suggestion } from '../core/errors.ts';
+import { float32, float32Scalar, int64, type Tensor } from '../core/tensor.ts';
+import { GraphBuilder, type AttributeInput } from '../onnx/builder.ts';
+import { append } from '../onnx/compose.ts';
 import { dataTypeCode } from '../onnx/data-types.ts';
-import { float } from '../onnx/graph.ts';
+import { float, type Graph } from '../onnx/graph.ts';
 
 /**
  * What lies between a decoded image and a network's input, as a checked structure and as graph
@@ -23,7 +24,8 @@ export const MAX_ASPECT = 16;
 const perChannel = z.tuple([z.number(), z.number(), z.number()]).readonly();
 const side = z.int().min(8).max(LARGEST_SIDE);
 
-const preprocessingSchema = z
+/** For structures that hold a preprocessing among other things. */
+export const preprocessingSchema = z
   .strictObject({
     /** Height and width of the network's input, in pixels. */
     inputSize: z.tuple([side, side]).readonly(),
@@ -77,38 +79,89 @@ export function resizeTarget(spec: Preprocessing): [height: number, width: numbe
   return [Math.floor(spec.inputSize[0] / spec.cropFraction), Math.floor(spec.inputSize[1] / spec.cropFraction)];
 }
 
+/** The graph that cuts crops out of decoded images: `image` uint8 [N, H, W, 3] to `crop` uint8 [N, h, w, 3]. */
+export function cropGraph(spec: Preprocessing): Graph {
+  const b = new GraphBuilder('crop');
+  b.output(addCrop(b, b.input('image', 'uint8', ['N', 'H', 'W', 3]), spec), 'crop');
+  return b.build();
+}
+
+/**
+ * A network that reads crops as `cropGraph` makes them: input `crop` uint8 [N, h, w, 3], the outputs of
+ * the network under their own names.
+ * @param network one float32 input, as the spec's size and layout say
+ * @throws ModelError where the network's input has another type, rank or size
+ */
+export function networkOnCrops(network: Graph, spec: Preprocessing): Graph {
+  checkNetworkInput(network, spec);
+  const b = new GraphBuilder(network.name);
+  const crop = b.input('crop', 'uint8', ['N', ...spec.inputSize, 3]);
+  const outputs = append(
+    b,
+    network,
+    { [network.inputs[0]!.name]: addNormalise(b, crop, spec) },
+    { prefix: 'network/' },
+  );
+  for (const [name, value] of Object.entries(outputs)) b.output(value, name);
+  return b.build();
+}
+
+/**
+ * @throws ModelError unless the network has one float32 input of the spec's size and layout, with a batch
+ * side that is not fixed.
+ */
+export function checkNetworkInput(network: Graph, spec: Preprocessing): void {
+  const [input, ...others] = network.inputs;
+  if (input === undefined || others.length > 0)
+    throw new ModelError(
+      `A network needs one input, an image; "${network.name}" has ${network.inputs.length}` +
+        `${input === undefined ? '' : ` (${network.inputs.map(({ name }) => name).join(', ')})`}.`,
+    );
+  const { dtype, shape } = input.type;
+  const [h, w] = spec.inputSize;
+  const wanted = spec.layout === 'nchw' ? ['N', 3, h, w] : ['N', h, w, 3];
+  const fits =
+    dtype === 'float32' &&
+    (shape === undefined ||
+      (shape.length === 4 && shape.every((side, i) => typeof side === 'string' || (i > 0 && side === wanted[i]))));
+  if (!fits)
+    throw new ModelError(
+      `The input "${input.name}" of "${network.name}" must take float32 [${wanted}] (${describePreprocessing(spec)}), ` +
+        `it takes ${dtype} [${shape}].`,
+    );
+}
+
 /**
  * Adds the geometry: limit on the aspect, resize, centre crop.
  * @param image name of a uint8 value [N, H, W, 3], any H and W
  * @returns name of a uint8 value [N, h, w, 3] of the spec's input size
  */
 export function addCrop(b: GraphBuilder, image: string, spec: Preprocessing): string {
-  const axes = b.int([1, 2]);
-  const step = (opType: string, inputs: readonly string[], name: string, attributes = {}): string =>
-    b.op(opType, inputs, attributes, { name: `preprocess/${name}` });
-  const middle = (of: string, size: string, name: string): [string, string] => {
-    const start = step('Div', [step('Sub', [of, size], `${name}/overhang`), b.int([2])], `${name}/start`);
-    return [start, step('Add', [start, size], `${name}/end`)];
+  const { op, int } = stepsOn(b);
+  const axes = int('axes', [1, 2]);
+  const middle = (name: string, of: string, size: string): [start: string, end: string] => {
+    const start = op(`${name}/start`, 'Div', [op(`${name}/overhang`, 'Sub', [of, size]), int('two', [2])]);
+    return [start, op(`${name}/end`, 'Add', [start, size])];
   };
 
-  const size = step('Shape', [image], 'size', { start: 1, end: 3 });
-  const shorter = step('ReduceMin', [size], 'shorter_side', { keepdims: 1 });
-  const longest = step('Mul', [shorter, b.int([MAX_ASPECT])], 'longest_side');
-  const kept = step('Min', [size, longest], 'aspect/size');
-  const limited = step('Slice', [image, ...middle(size, kept, 'aspect'), axes], 'aspect/crop');
+  const size = op('size', 'Shape', [image], { start: 1, end: 3 });
+  const shorter = op('shorter_side', 'ReduceMin', [size], { keepdims: 1 });
+  const longest = op('longest_side', 'Mul', [shorter, int('max_aspect', [MAX_ASPECT])]);
+  const kept = op('aspect/size', 'Min', [size, longest]);
+  const limited = op('aspect', 'Slice', [image, ...middle('aspect', size, kept), axes]);
 
   const target = resizeTarget(spec);
-  const resized = spec.resize === 'stretch' ? b.int(target) : coveringSize(b, kept, target);
-  const scaled = step('Resize', [limited, '', '', resized], 'resize', {
+  const resized = spec.resize === 'stretch' ? int('target', target) : coveringSize(b, kept, target);
+  const scaled = op('resize', 'Resize', [limited, '', '', resized], {
     axes: [1, 2],
     coordinate_transformation_mode: 'half_pixel',
     keep_aspect_ratio_policy: 'stretch',
     ...RESAMPLING[spec.interpolation],
   });
 
-  const cropped = step('Slice', [scaled, ...middle(resized, b.int(spec.inputSize), 'crop'), axes], 'crop');
+  const cropped = op('crop', 'Slice', [scaled, ...middle('crop', resized, int('input_size', spec.inputSize)), axes]);
   // Moves nothing: it states the size, which no shape inference can find.
-  return step('Reshape', [cropped, b.int([0, ...spec.inputSize, 3])], 'pixels');
+  return op('pixels', 'Reshape', [cropped, int('crop_shape', [0, ...spec.inputSize, 3])]);
 }
 
 /**
@@ -117,18 +170,18 @@ export function addCrop(b: GraphBuilder, image: string, spec: Preprocessing): st
  * @returns name of a float32 value, [N, 3, h, w] or [N, h, w, 3] by the spec's layout
  */
 export function addNormalise(b: GraphBuilder, crop: string, spec: Preprocessing): string {
-  const step = (opType: string, inputs: readonly string[], name: string, attributes = {}): string =>
-    b.op(opType, inputs, attributes, { name: `preprocess/${name}` });
+  const { op, int, constant } = stepsOn(b);
   let pixels = crop;
-  if (spec.channels === 'bgr') pixels = step('Gather', [pixels, b.int([2, 1, 0])], 'bgr', { axis: 3 });
+  if (spec.channels === 'bgr') pixels = op('bgr', 'Gather', [pixels, int('bgr_order', [2, 1, 0])], { axis: 3 });
   // Bytes are moved before they become four times as large.
-  if (spec.layout === 'nchw') pixels = step('Transpose', [pixels], 'nchw', { perm: [0, 3, 1, 2] });
-  const values = step('Cast', [pixels], 'float', { to: dataTypeCode('float32') });
-  const constant = (values: readonly number[]): string => {
-    if (values.every((value) => value === values[0])) return b.constant(float32Scalar(values[0]!));
-    return b.constant(float32(values, spec.layout === 'nchw' ? [3, 1, 1] : [3]));
+  if (spec.layout === 'nchw') pixels = op('nchw', 'Transpose', [pixels], { perm: [0, 3, 1, 2] });
+  const values = op('float', 'Cast', [pixels], { to: dataTypeCode('float32') });
+  const channels = (name: string, numbers: readonly number[]): string => {
+    if (numbers.every((value) => value === numbers[0])) return constant(name, float32Scalar(numbers[0]!));
+    return constant(name, float32(numbers, spec.layout === 'nchw' ? [3, 1, 1] : [3]));
   };
-  return step('Div', [step('Sub', [values, constant(spec.mean)], 'minus_mean'), constant(spec.std)], 'normalised');
+  const centred = op('centred', 'Sub', [values, channels('mean', spec.mean)]);
+  return op('normalised', 'Div', [centred, channels('std', spec.std)]);
 }
 
 /**
@@ -136,20 +189,32 @@ export function addNormalise(b: GraphBuilder, crop: string, spec: Preprocessing)
  * to even: in each axis the target, or the side that the other axis' scale gives, whichever is larger.
  */
 function coveringSize(b: GraphBuilder, size: string, target: readonly [number, number]): string {
-  const step = (opType: string, inputs: readonly string[], name: string, attributes = {}): string =>
-    b.op(opType, inputs, attributes, { name: `preprocess/${name}` });
+  const { op, int } = stepsOn(b);
   const double = { to: dataTypeCode('float64') };
-  const other = step('Gather', [size, b.int([1, 0])], 'resize/other_side', { axis: 0 });
+  const other = op('resize/other_side', 'Gather', [size, int('swap', [1, 0])], { axis: 0 });
   // Whole numbers up to the quotient: a tie is seen as one.
-  const product = step('Mul', [size, b.int([target[1], target[0]])], 'resize/product');
-  const quotient = step(
-    'Div',
-    [step('Cast', [product], 'resize/dividend', double), step('Cast', [other], 'resize/divisor', double)],
-    'resize/quotient',
-  );
-  const rounded = step('Round', [quotient], 'resize/rounded');
-  const side = step('Cast', [rounded], 'resize/side', { to: dataTypeCode('int64') });
-  return step('Max', [side, b.int(target)], 'resize/size');
+  const product = op('resize/product', 'Mul', [size, int('other_target', [target[1], target[0]])]);
+  const dividend = op('resize/dividend', 'Cast', [product], double);
+  const quotient = op('resize/quotient', 'Div', [dividend, op('resize/divisor', 'Cast', [other], double)]);
+  const rounded = op('resize/rounded', 'Round', [quotient]);
+  const side = op('resize/side', 'Cast', [rounded], { to: dataTypeCode('int64') });
+  return op('resize/size', 'Max', [side, int('target', target)]);
+}
+
+/** Adds nodes and constants under names of their own, so that those of the network stay free. */
+function stepsOn(b: GraphBuilder) {
+  const made = new Map<string, string>();
+  const constant = (name: string, value: Tensor): string => {
+    const known = made.get(name) ?? b.initializer(b.uniqueName(`preprocess/${name}`), value);
+    made.set(name, known);
+    return known;
+  };
+  return {
+    constant,
+    int: (name: string, values: readonly number[]): string => constant(name, int64(values)),
+    op: (name: string, opType: string, inputs: readonly string[], attributes: Record<string, AttributeInput> = {}) =>
+      b.op(opType, inputs, attributes, { name: `preprocess/${name}` }),
+  };
 }
 
 /** Pillow's filters. `exclude_outside` renormalises the weights at the border, as Pillow does. */
