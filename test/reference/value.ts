@@ -90,12 +90,25 @@ export function broadcastPlaces(from: readonly number[], shape: readonly number[
 
 export function broadcast(value: Value, shape: readonly number[]): Value {
   if (value.shape.length === shape.length && value.shape.every((side, axis) => side === shape[axis])) return value;
-  const from = broadcastPlaces(value.shape, shape);
-  return make(
-    value,
-    shape,
-    Float64Array.from(from, (place) => value.data[place]!),
-  );
+  const lead = shape.length - value.shape.length;
+  const from = shape.map((_, axis) => value.shape[axis - lead] ?? 1);
+  const [own, strides] = [stridesOf(from), stridesOf(shape)];
+  const result = make(value, shape);
+  // From here on the axes are all alike: one copy, or one number repeated.
+  let same = shape.length;
+  while (same > 0 && from[same - 1] === shape[same - 1]) same--;
+  let single = shape.length;
+  while (single > 0 && from[single - 1] === 1) single--;
+  const fill = (axis: number, at: number, to: number): void => {
+    const length = axis === 0 ? result.data.length : strides[axis - 1]!;
+    if (axis >= single) result.data.fill(value.data[at]!, to, to + length);
+    else if (axis >= same) result.data.set(value.data.subarray(at, at + length), to);
+    else
+      for (let i = 0; i < shape[axis]!; i++)
+        fill(axis + 1, from[axis] === 1 ? at : at + i * own[axis]!, to + i * strides[axis]!);
+  };
+  fill(0, 0, 0);
+  return result;
 }
 
 export function map(value: Value, f: (x: number) => number): Value {
@@ -117,15 +130,13 @@ export function zip(a: Value, b: Value, f: (x: number, y: number) => number, dty
 export function transposed(value: Value, perm: readonly number[]): Value {
   const strides = stridesOf(value.shape);
   const shape = perm.map((axis) => value.shape[axis]!);
-  const from = places(
-    shape,
-    perm.map((axis) => strides[axis]!),
-  );
-  return make(
-    value,
-    shape,
-    Float64Array.from(from, (place) => value.data[place]!),
-  );
+  const steps = perm.map((axis) => strides[axis]!);
+  const result = make(value, shape);
+  const [side, step] = [shape.at(-1) ?? 1, steps.at(-1) ?? 1];
+  let at = 0;
+  for (const start of places(shape.slice(0, -1), steps.slice(0, -1)))
+    for (let i = 0; i < side; i++) result.data[at++] = value.data[start + i * step]!;
+  return result;
 }
 
 export function wrapAxis(axis: number, rank: number): number {
