@@ -24,7 +24,7 @@ export type Objective = (x: Float64Array) => Promise<{ value: number; gradient: 
 /** Minimises `objective` from `start`. @throws RangeError where the objective is not finite at the start. */
 export async function lbfgs(objective: Objective, start: Float64Array, options: LbfgsOptions = {}): Promise<LbfgsResult> {
   const { history = 10, maxIterations = 200, tolerance = 1e-4 } = options;
-  let x = Float64Array.from(start);
+  let x: Float64Array = Float64Array.from(start);
   let { value, gradient } = await objective(x);
   if (!Number.isFinite(value)) throw new RangeError(`lbfgs needs a finite value at the start, got ${value}.`);
   const pairs: { s: Float64Array; y: Float64Array; rho: number }[] = [];

@@ -64,12 +64,12 @@ export async function fitLinearProbe(
     };
     const start = new Float64Array(classes * width + classes);
     const folds = stratifiedFolds(labels, classes, options.folds ?? 5, options.seed);
-    const scores: { strength: number; accuracy: number; nll: number; logits: Float32Array }[] = [];
+    const scores: (Score & { strength: number; logits: Float32Array })[] = [];
     if (folds !== undefined) {
       const logitsOf = strengths.map(() => new Float32Array(n * classes));
       for (let fold = 0; fold < folds.count; fold++) {
         const include = Uint8Array.from(folds.of, (f) => (f === fold ? 0 : 1));
-        let solution = start;
+        let solution: Float64Array = start;
         for (const [s, strength] of strengths.entries()) {
           // From strong to weak regularisation, each start from the last solution.
           solution = await fit(include, strength, solution);
@@ -96,11 +96,13 @@ export async function fitLinearProbe(
   }
 }
 
-/** Highest accuracy; within half a standard error of it, the lowest negative log-likelihood. */
-function choose<T extends { accuracy: number; nll: number; logits: Float32Array }>(scores: readonly T[]): T | undefined {
-  if (scores.length === 0) return undefined;
-  const top = Math.max(...scores.map((s) => s.accuracy));
-  return scores.filter((s) => s.accuracy >= top - 0.005).toSorted((a, b) => a.nll - b.nll)[0];
+/**
+ * The strongest regularisation whose negative log-likelihood is within one standard error of the lowest (the
+ * one-standard-error rule of Hastie, Tibshirani and Friedman, 2009, 7.10): accuracy is too coarse on a hundred images.
+ */
+function choose<T extends { nll: number; nllError: number }>(byStrength: readonly T[]): T | undefined {
+  const lowest = byStrength.toSorted((a, b) => a.nll - b.nll)[0];
+  return byStrength.find((s) => s.nll <= lowest!.nll + lowest!.nllError);
 }
 
 interface Problem {
@@ -238,14 +240,23 @@ function stratifiedFolds(
   return { count, of };
 }
 
-function score(logits: Float32Array, labels: readonly number[], classes: number): { accuracy: number; nll: number } {
+interface Score {
+  readonly accuracy: number;
+  /** Mean negative log-likelihood, and the standard error of that mean. */
+  readonly nll: number;
+  readonly nllError: number;
+}
+
+function score(logits: Float32Array, labels: readonly number[], classes: number): Score {
   let right = 0;
-  let nll = 0;
-  for (const [i, label] of labels.entries()) {
+  const losses = labels.map((label, i) => {
     const row = logits.subarray(i * classes, (i + 1) * classes);
     const top = Math.max(...row);
     if (row.indexOf(top) === label) right++;
-    nll += Math.log(row.reduce((sum, z) => sum + Math.exp(z - top), 0)) + top - row[label]!;
-  }
-  return { accuracy: right / labels.length, nll: nll / labels.length };
+    return Math.log(row.reduce((sum, z) => sum + Math.exp(z - top), 0)) + top - row[label]!;
+  });
+  const n = losses.length;
+  const nll = losses.reduce((sum, loss) => sum + loss, 0) / n;
+  const variance = losses.reduce((sum, loss) => sum + (loss - nll) ** 2, 0) / Math.max(1, n - 1);
+  return { accuracy: right / n, nll, nllError: Math.sqrt(variance / n) };
 }
