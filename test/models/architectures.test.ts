@@ -1,9 +1,13 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { readSafetensorsFile } from '../../src/core/safetensors.ts';
 import { sizeOf, tensor } from '../../src/core/tensor.ts';
 import type { BuiltModel } from '../../src/models/layers.ts';
 import { loadWeights } from '../../src/models/load-weights.ts';
 import { buildModel, defaultInputSize, modelFamilies } from '../../src/models/registry.ts';
+import { vit } from '../../src/models/vit.ts';
+import { int, type Graph } from '../../src/onnx/graph.ts';
+import { loadModel } from '../../src/onnx/read.ts';
 import { formulaWeights, noise } from './formula-weights.ts';
 import { runGraph } from './run-graph.ts';
 
@@ -60,7 +64,10 @@ interface Golden {
   readonly parameters: number;
   readonly logits: readonly (readonly number[])[];
 }
-const golden = JSON.parse(readFileSync(new URL('golden/logits.json', import.meta.url), 'utf8')) as Record<string, Golden>;
+const golden = JSON.parse(readFileSync(new URL('golden/logits.json', import.meta.url), 'utf8')) as Record<
+  string,
+  Golden
+>;
 
 describe('with the same weights, the logits of PyTorch come out', () => {
   test.each(Object.entries(golden))('%s', async (name, { inputSize, parameters, logits }) => {
@@ -69,10 +76,15 @@ describe('with the same weights, the logits of PyTorch come out', () => {
     const { model, missing, unexpected } = loadWeights(built, formulaWeights(built.graph));
     expect([missing, unexpected]).toEqual([[], []]);
     const shape = [2, 3, inputSize, inputSize];
-    const outputs = await runGraph(model.graph, tensor('float32', shape, Float32Array.from(noise('input', sizeOf(shape)))));
+    const outputs = await runGraph(
+      model.graph,
+      tensor('float32', shape, Float32Array.from(noise('input', sizeOf(shape)))),
+    );
     const expected = logits.flat();
     const scale = Math.max(...expected.map(Math.abs));
-    const worst = Math.max(...Array.from(outputs['logits']!.data as Float32Array, (x, i) => Math.abs(x - expected[i]!)));
+    const worst = Math.max(
+      ...Array.from(outputs['logits']!.data as Float32Array, (x, i) => Math.abs(x - expected[i]!)),
+    );
     expect(worst / scale).toBeLessThan(1e-4);
     expect(outputs['embedding']!.dims).toEqual(model.graph.outputs[1]!.type.shape!.with(0, 2));
   });
@@ -86,7 +98,10 @@ test('stochastic depth and dropout change no answer outside training', async () 
       return runGraph(loadWeights(built, formulaWeights(built.graph)).model.graph, input);
     }),
   );
-  const difference = Array.from(plain!['logits']!.data as Float32Array, (x, i) => x - Number(dropped!['logits']!.data[i]));
+  const difference = Array.from(
+    plain!['logits']!.data as Float32Array,
+    (x, i) => x - Number(dropped!['logits']!.data[i]),
+  );
   expect(Math.max(...difference.map(Math.abs))).toBeLessThan(1e-6);
 });
 
@@ -128,5 +143,38 @@ describe('buildModel', () => {
     expect(() => buildModel('digits', { classes: 0 })).toThrow('classes of digits');
     expect(() => buildModel('digits', { classes: 2, dropout: 1 })).toThrow('dropout');
     expect(() => buildModel('vit_tiny_patch16_224', { classes: 2, inputSize: 100 })).toThrow('multiple of its patch');
+  });
+});
+
+/** Every batch norm in training mode, as the file has it. */
+function onBatchStatistics(graph: Graph): Graph {
+  const nodes = graph.nodes.map((node) =>
+    node.opType === 'BatchNormalization'
+      ? {
+          ...node,
+          attributes: { ...node.attributes, training_mode: int(1) },
+          outputs: [node.outputs[0]!, `${node.name}:mean`, `${node.name}:var`],
+        }
+      : node,
+  );
+  return { ...graph, nodes };
+}
+
+const zoo = new URL('../../../shared/models/zoo/', import.meta.url);
+describe.skipIf(!existsSync(zoo))('with the weights of an exported network, its logits come out', () => {
+  const small = { classes: 7, inputSize: 64 };
+  test.each<[string, BuiltModel]>([
+    ['vit_eval', vit('test_vit', { ...small, inputSize: 160, width: 64, depth: 6, heads: 2, patch: 16, mlpRatio: 3 })],
+    ['mobilenetv3_train', buildModel('mobilenetv3_small_050', small)],
+  ])('%s', async (name, built) => {
+    const file = await loadModel(new URL(`${name}/model.onnx`, zoo).pathname);
+    const { tensors } = await readSafetensorsFile(new URL(`${name}/expected.safetensors`, zoo).pathname);
+    const { graph } = loadWeights(built, file.graph.initializers).model;
+    const outputs = await runGraph(name.endsWith('train') ? onBatchStatistics(graph) : graph, tensors.get('input')!);
+    const expected = tensors.get('logits')!.data as Float32Array;
+    const worst = Math.max(
+      ...Array.from(outputs['logits']!.data as Float32Array, (x, i) => Math.abs(x - expected[i]!)),
+    );
+    expect(worst / Math.max(...expected.map(Math.abs))).toBeLessThan(1e-4);
   });
 });
