@@ -9,10 +9,10 @@ export interface Processor {
 }
 
 /** x86 as Linux names them, then Arm. */
-const FEATURES = [
-  ...['avx', 'avx2', 'fma', 'f16c', 'avx512f', 'avx512bw', 'avx512_vnni', 'avx512_bf16', 'avx_vnni', 'amx_tile'],
-  ...['asimd', 'asimdhp', 'asimddp', 'i8mm', 'bf16', 'sve', 'sve2', 'sme'],
-];
+const FEATURES =
+  'avx avx2 fma f16c avx512f avx512bw avx512_vnni avx512_bf16 avx_vnni amx_tile asimd asimdhp asimddp i8mm bf16 sve sve2 sme'.split(
+    ' ',
+  );
 
 export function processor(): Processor {
   const model = cpus()[0]?.model.trim() || process.arch;

@@ -77,6 +77,8 @@ export class WorkerClient<Api extends Handlers> {
       this.#ended = new RunError(`${this.#what} was disposed.`.replace(/^./, (first) => first.toUpperCase()));
       await closed;
     }
+    // Nothing is pending, and yet the process must live until the thread is gone.
+    this.#worker.ref();
     await this.#exited;
   }
 

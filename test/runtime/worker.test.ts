@@ -79,6 +79,11 @@ describe('the end of the process', () => {
     expect(stderr).not.toContain('terminate');
   });
 
+  test('disposing ends before the process does', () => {
+    const { status, stdout } = node("await engine.dispose(); console.log('done');");
+    expect({ status, stdout }).toEqual({ status: 0, stdout: 'done\n' });
+  });
+
   test('an engine that was not disposed does not keep the process alive', () => {
     const { status, stdout } = node("await engine.run(slow, { feeds: { x } }); console.log('done');");
     expect({ status, stdout }).toEqual({ status: 0, stdout: 'done\n' });
