@@ -1,7 +1,7 @@
 import * as ort from 'onnxruntime-node';
 import { fromNumbers, type Tensor, type TensorData } from '../../src/core/tensor.ts';
 import type { Graph } from '../../src/onnx/graph.ts';
-import { encode } from './encode.ts';
+import { writeModel } from '../../src/onnx/write.ts';
 
 /** Runs a graph on the engine, once. */
 export async function run(
@@ -9,7 +9,7 @@ export async function run(
   feeds: Readonly<Record<string, Tensor>>,
   options: ort.InferenceSession.SessionOptions = {},
 ): Promise<Record<string, Tensor>> {
-  const session = await ort.InferenceSession.create(encode(graph), { logSeverityLevel: 3, ...options });
+  const session = await ort.InferenceSession.create(writeModel({ graph }), { logSeverityLevel: 3, ...options });
   try {
     const given = Object.fromEntries(graph.inputs.map(({ name }) => [name, toEngine(feeds[name]!)]));
     const results = await session.run(given);

@@ -19,10 +19,13 @@ export const reductionRule: ArrangementRule = (node, a) => {
   const layoutName = factors.map((factor) => a.forms.blockedLayout(factor)).find((name) => name !== undefined);
   if (layoutName === undefined) return false;
   const layout = a.forms.layout(layoutName);
+  // Sides of 1 may be left out of the axes, or be among them.
+  const reduces = (wanted: readonly number[]): boolean =>
+    shape.every((side, axis) => side === 1 || axes.includes(axis) === wanted.includes(axis));
   const isWeight = layoutName !== 'channels';
-  const overImage = axes.join() === '2,3';
-  const overAll = axes.join() === '0,2,3';
-  if (isWeight ? axes.join() !== '1,2,3' : !overImage && !overAll) return false;
+  const overImage = reduces([2, 3]);
+  const overAll = reduces([0, 2, 3]);
+  if (isWeight ? !reduces([1, 2, 3]) : !overImage && !overAll) return false;
 
   const e = new Emitter(a.builder, node.name);
   // A weight is an image whose channels are its outputs.

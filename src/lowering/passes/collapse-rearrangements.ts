@@ -39,12 +39,18 @@ class Collapse {
 
   /** Undefined where the node's output is a value that is there already. */
   #rewritten(node: Node): Node | undefined {
-    if (node.domain === ONNX_DOMAIN && node.opType === 'Identity') return this.#vanished(node, node.inputs[0]!) ? undefined : node;
+    if (node.domain === ONNX_DOMAIN && node.opType === 'Identity')
+      return this.#vanished(node, node.inputs[0]!) ? undefined : node;
     if (node.domain === ONNX_DOMAIN && node.opType === 'Transpose') return this.#transpose(node);
     if (node.domain === ONNX_DOMAIN && node.opType === 'Reshape') return this.#reshape(node);
     if (node.domain === NCHWC_DOMAIN && node.opType === 'ReorderInput') {
       const before = this.#makers.get(node.inputs[0]!);
-      if (before?.domain !== NCHWC_DOMAIN || before.opType !== 'ReorderOutput' || isChannelsLast(before) || isChannelsLast(node))
+      if (
+        before?.domain !== NCHWC_DOMAIN ||
+        before.opType !== 'ReorderOutput' ||
+        isChannelsLast(before) ||
+        isChannelsLast(node)
+      )
         return node;
       const whole = sameShape(this.#shape(before.inputs[0]!), this.#shape(node.outputs[0]!));
       return whole && this.#vanished(node, before.inputs[0]!) ? undefined : node;
@@ -65,7 +71,8 @@ class Collapse {
     }
     const shape = this.#shape(node.inputs[0]!);
     const moved = shape === undefined ? [] : perm.filter((axis) => shape[axis] !== 1);
-    const onlyOnes = shape !== undefined && perm.length > 0 && moved.every((axis, i) => i === 0 || axis > moved[i - 1]!);
+    const onlyOnes =
+      shape !== undefined && perm.length > 0 && moved.every((axis, i) => i === 0 || axis > moved[i - 1]!);
     const target = this.#shape(node.outputs[0]!);
     if (!onlyOnes || target === undefined) return node;
     return this.#reshape(this.#reshapeNode(node, node.inputs[0]!, target));
