@@ -189,9 +189,9 @@ function parseHeader(bytes: Uint8Array, dataBytes: number, source: string): Head
   for (const [name, value] of Object.entries(json)) {
     if (!isObject(value)) return fail(`"${name}" in the safetensors header is not an object`);
     if (name === METADATA_KEY) {
-      for (const [key, text] of Object.entries(value)) {
-        if (typeof text !== 'string') return fail(`metadata "${key}" is not a string`);
-        metadata.set(key, text);
+      for (const [key, entry] of Object.entries(value)) {
+        if (typeof entry !== 'string') return fail(`metadata "${key}" is not a string`);
+        metadata.set(key, entry);
       }
       continue;
     }

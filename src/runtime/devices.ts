@@ -83,11 +83,7 @@ async function probe(ort: typeof OnnxRuntime, name: DeviceName): Promise<DeviceR
 /** The last part of the engine's message, without source files and line numbers. */
 function reasonOf({ message }: Error): string {
   if (/Failed to load (shared )?library/.test(message)) return 'its libraries are not installed';
-  const lines = message
-    .split('\n')
-    .map((line) => line.trim())
-    .filter((line) => line !== '');
-  const line = lines[0] ?? 'unknown reason';
+  const line = /\S.*/.exec(message)?.[0] ?? 'unknown reason';
   return line.replace(/^.*\.(cc|h|cpp):\d+ .*? was false\. /, '');
 }
 

@@ -141,7 +141,8 @@ export class EngineHost {
   }
 
   async close(): Promise<void> {
-    for (const id of [...this.#sessions.keys()]) await this.release(id);
+    // A Map may lose entries while it is walked.
+    for (const id of this.#sessions.keys()) await this.release(id);
     this.#residents.clear();
   }
 

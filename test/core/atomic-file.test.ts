@@ -19,6 +19,15 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
+function* failingParts() {
+  yield 'new';
+  throw new Error('source broke');
+}
+
+function limitFileSize(bytes: string): void {
+  execFileSync('prlimit', ['--pid', String(process.pid), `--fsize=${bytes}:unlimited`]);
+}
+
 test('a file is replaced, and no temporary name is left', async () => {
   const path = join(folder, 'deep', 'a.json');
   await writeFileAtomic(path, 'first');
@@ -35,11 +44,7 @@ test('parts are written in order', async () => {
 test('a write that fails half-way leaves the old file and no temporary one', async () => {
   const path = join(folder, 'a');
   await writeFileAtomic(path, 'old');
-  function* parts() {
-    yield 'new';
-    throw new Error('source broke');
-  }
-  await expect(writePartsAtomic(path, parts())).rejects.toThrow(RunError);
+  await expect(writePartsAtomic(path, failingParts())).rejects.toThrow(RunError);
   expect(readFileSync(path, 'utf8')).toBe('old');
   expect(readdirSync(folder)).toEqual(['a']);
 });
@@ -57,17 +62,15 @@ test.skipIf(spawnSync('prlimit', ['--version']).status !== 0)(
   'a save that the system cuts short is an error, and the old file survives',
   async () => {
     // A limit on the size of files fails a write half-way, as a full disk does.
-    const limit = (bytes: string) =>
-      execFileSync('prlimit', ['--pid', String(process.pid), `--fsize=${bytes}:unlimited`]);
     const path = join(folder, 'a');
     await writeFileAtomic(path, 'old');
-    limit('65536');
+    limitFileSize('65536');
     try {
       await expect(writeFileAtomic(path, new Uint8Array(1 << 20))).rejects.toThrow(
         /Can't save .*a file that was there/i,
       );
     } finally {
-      limit('unlimited');
+      limitFileSize('unlimited');
     }
     expect(readFileSync(path, 'utf8')).toBe('old');
     expect(readdirSync(folder)).toEqual(['a']);

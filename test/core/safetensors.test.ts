@@ -61,12 +61,21 @@ test('data that is not aligned in memory is read too', () => {
   }
 });
 
+/** What the header says of a tensor. */
+function entry(begin: number, end: number, shape: unknown = [(end - begin) / 4], dtype: unknown = 'F32') {
+  return { dtype, shape, data_offsets: [begin, end] };
+}
+
+/** Reads, or is refused in the one way that is allowed. */
+function attempt(bytes: Uint8Array): void {
+  try {
+    readSafetensors(bytes);
+  } catch (error) {
+    expect(error).toBeInstanceOf(FormatError);
+  }
+}
+
 describe('lies in a header are found', () => {
-  const entry = (begin: number, end: number, shape: unknown = [(end - begin) / 4], dtype: unknown = 'F32') => ({
-    dtype,
-    shape,
-    data_offsets: [begin, end],
-  });
   const cases: [string, Uint8Array, RegExp][] = [
     ['no bytes', new Uint8Array(), /0 bytes, too few/],
     ['giant header', file('{}', 0, 2n ** 63n), /announces a header of 9223372036854775808 bytes, 2 follow/],
@@ -127,13 +136,6 @@ describe('lies in a header are found', () => {
       ['a', float32([1, 2])],
       ['b', int64([3])],
     ]);
-    const attempt = (bytes: Uint8Array) => {
-      try {
-        readSafetensors(bytes);
-      } catch (error) {
-        expect(error).toBeInstanceOf(FormatError);
-      }
-    };
     for (let length = 0; length < whole.length; length++) attempt(whole.subarray(0, length));
     fc.assert(
       fc.property(fc.nat(whole.length - 1), fc.nat(255), (position, byte) => {

@@ -1,6 +1,5 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { totalmem } from 'node:os';
-import { tmpdir } from 'node:os';
+import { tmpdir, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { RunError } from '../../src/core/errors.ts';
@@ -94,9 +93,12 @@ describe('memory', () => {
   });
 });
 
-describe('an engine that can not be loaded', () => {
-  const failing = (message: string, code: string) => () => Promise.reject(Object.assign(new Error(message), { code }));
+/** An import that fails as Node says it. */
+function failing(message: string, code: string): () => Promise<never> {
+  return () => Promise.reject(Object.assign(new Error(message), { code }));
+}
 
+describe('an engine that can not be loaded', () => {
   test('no binary for the platform', async () => {
     const missing = failing(
       "Cannot find module '../bin/napi-v6/darwin/x64/onnxruntime_binding.node'",

@@ -55,18 +55,24 @@ test('after the process has begun to end, no native work starts', () => {
   expect(Atomics.load(state, 1)).toBe(0);
 });
 
-describe('the end of the process', () => {
-  // Ending the thread inside a native run aborts the process: exit code 134, a core file, and words of C++.
-  const script = (body: string) => `
+/** A program with an engine and 100 slow runs at hand. */
+function script(body: string): string {
+  return `
     const { Engine } = await import(${JSON.stringify(new URL('../../dist/runtime/engine.js', import.meta.url).href)});
     const engine = await Engine.start({ device: 'cpu', threads: 1 });
     const slow = await engine.load(${JSON.stringify(new URL('golden/slow.onnx', import.meta.url).pathname)});
     const x = { dtype: 'float32', shape: [600, 600], data: new Float32Array(360000) };
     const run = () => engine.runAll(Array.from({ length: 100 }, () => ({ session: slow, feeds: { x } }))).catch(() => {});
     ${body}`;
-  const node = (body: string) =>
-    spawnSync(process.execPath, ['--input-type=module', '-e', script(body)], { encoding: 'utf8', timeout: 60_000 });
+}
 
+function node(body: string) {
+  const args = ['--input-type=module', '-e', script(body)];
+  return spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 60_000 });
+}
+
+// Ending the thread inside a native run aborts the process: exit code 134, a core file, and words of C++.
+describe('the end of the process', () => {
   test('process.exit in the middle of a run ends with its own code', () => {
     const { status, stderr } = node('run(); setTimeout(() => process.exit(3), 150);');
     expect({ status, stderr }).toEqual({ status: 3, stderr: '' });
