@@ -34,6 +34,12 @@ const UNREADABLE: Readonly<Record<string, string>> = {
 export interface DecodeOptions {
   /** Default 100 million (width times height, as stored). */
   readonly maxPixels?: number;
+  /**
+   * An image whose shorter side is at least twice this is reduced until that side is this long (a JPEG
+   * while it is decoded, which is faster; any format takes less memory). For randomly augmented training
+   * crops only: evaluation sees a resize of the model's own.
+   */
+  readonly shrinkTo?: number;
 }
 
 /** An upright image in 8-bit sRGB. */
@@ -78,9 +84,13 @@ export async function decodeImage(source: string | Uint8Array, options: DecodeOp
   const { maxPixels = DEFAULT_MAX_PIXELS } = options;
   const bytes = typeof source === 'string' ? await readImageFile(source, maxPixels) : source;
   const header = await readHeader(bytes, typeof source === 'string' ? source : '', maxPixels);
-  const warnings = [...header.warnings];
-  const { data, info } = await decodeWith(bytes, header, maxPixels, (image) => image);
-  return { width: info.width, height: info.height, data, format: header.format, warnings };
+  const { shrinkTo } = options;
+  const { data, info } = await decodeWith(bytes, header, maxPixels, (image) =>
+    shrinkTo === undefined || Math.min(header.width, header.height) < 2 * shrinkTo
+      ? image
+      : image.resize({ width: shrinkTo, height: shrinkTo, fit: 'outside' }),
+  );
+  return { width: info.width, height: info.height, data, format: header.format, warnings: header.warnings };
 }
 
 /**
@@ -103,11 +113,9 @@ export async function readHeader(bytes: Uint8Array, name: string, maxPixels: num
   const warnings: string[] = [];
   const renamed = name === '' ? undefined : extensionWarning(name, format);
   if (renamed !== undefined) warnings.push(renamed);
-  if (frames > 1) warnings.push(`${FORMAT_NAMES[format]} with ${frames} frames or pages: the first is used`);
+  if (frames > 1) warnings.push(`the ${FORMAT_NAMES[format]} has several frames or pages: the first is used`);
   if (isExtreme(size))
-    warnings.push(
-      `${size.width} x ${size.height} pixels is beyond ${MAX_ASPECT}:1 and is cropped to that ratio around the centre`,
-    );
+    warnings.push(`the longer side is over ${MAX_ASPECT} times the shorter: cropped to that around the centre`);
   return { ...size, format, frames, warnings };
 }
 
@@ -149,9 +157,8 @@ export async function decodeWith(
 ): Promise<{ data: Uint8Array; info: OutputInfo }> {
   return guarded(header.format, bytes, async () => {
     const image = sharp(bytes, { ...inputOptions(maxPixels), autoOrient: true });
-    const crop = isExtreme(header) ? await uprightCrop(image, header) : undefined;
-    const upright = crop === undefined ? image : image.extract(crop);
-    const { data, info } = await step(upright.flatten({ background: '#ffffff' }).toColourspace('srgb'))
+    const cropped = isExtreme(header) ? image.extract(centralRegion(await uprightSize(image, header))) : image;
+    const { data, info } = await step(cropped.flatten({ background: '#ffffff' }).toColourspace('srgb'))
       .raw({ depth: 'uchar' })
       .toBuffer({ resolveWithObject: true });
     if (info.channels !== 3)
@@ -160,9 +167,12 @@ export async function decodeWith(
   });
 }
 
-async function uprightCrop(image: Sharp, size: StoredSize): Promise<Region> {
-  const turned = ((await image.metadata()).orientation ?? 1) >= 5;
-  const [width, height] = turned ? [size.height, size.width] : [size.width, size.height];
+async function uprightSize(image: Sharp, { width, height }: StoredSize): Promise<StoredSize> {
+  const { orientation = 1 } = await image.metadata();
+  return orientation >= 5 ? { width: height, height: width } : { width, height };
+}
+
+function centralRegion({ width, height }: StoredSize): Region {
   const [cropWidth, cropHeight] = [Math.min(width, MAX_ASPECT * height), Math.min(height, MAX_ASPECT * width)];
   return {
     left: Math.floor((width - cropWidth) / 2),
