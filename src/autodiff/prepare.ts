@@ -7,6 +7,7 @@ import {
   scaledAndShifted,
   type BufferUpdate,
 } from './batch-norm.ts';
+import { foldPadding } from './fold-padding.ts';
 import { Splicer } from './splice.ts';
 
 /**
@@ -48,12 +49,14 @@ export interface PreparedGraph {
  * Makes a forward graph of known shapes ready for training: decides what every BatchNormalization and
  * Dropout does. A frozen one behind a convolution is folded into it as arithmetic on the small tensors,
  * W' = W s and b' = (b - mean) s + bias with s = scale / √(variance + ε), so that the gradients of W, scale
- * and bias follow by the chain rule and nothing couples the images of a batch.
+ * and bias follow by the chain rule and nothing couples the images of a batch. Padding written as a node of
+ * its own goes into the convolution behind it.
  * @throws ModelError naming the node where a batch has one value a channel only, or a rate is computed in the run.
  * @example
  * const { graph, bufferUpdates } = prepare(forward, { batchNorm: 'frozen', dropout: 'remove' });
  */
-export function prepare(graph: Graph, options: PrepareOptions = {}): PreparedGraph {
+export function prepare(source: Graph, options: PrepareOptions = {}): PreparedGraph {
+  const graph = foldPadding(source);
   const splicer = new Splicer(graph);
   const readers = consumers(graph);
   const outputs = new Set(graph.outputs.map((output) => output.name));

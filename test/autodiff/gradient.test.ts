@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { gradient } from '../../src/autodiff/gradient.ts';
+import { isDifferentiable } from '../../src/autodiff/rules/table.ts';
 import { ModelError } from '../../src/core/errors.ts';
 import { float32, int64, toNumbers, type Tensor } from '../../src/core/tensor.ts';
 import { GraphBuilder } from '../../src/onnx/builder.ts';
@@ -178,5 +179,12 @@ describe('gradient', () => {
     const y = b.op('Slice', [x, start, b.constant(int64([4]))], {}, { name: 'cut' });
     b.output(b.op('ReduceSum', [y], { keepdims: 0 }), 'loss');
     expect(() => gradient(b.build(), 'loss', ['x'])).toThrow('The shape of "cut" must be known');
+  });
+
+  it('knows which ops can be trained through', () => {
+    const of = (opType: string, domain = ''): boolean => isDifferentiable({ opType, domain });
+    expect(['Conv', 'Floor', 'Attention', 'ArgMax'].map((op) => of(op))).toEqual([true, true, true, true]);
+    expect(['Loop', 'QLinearConv', 'Nonsense'].map((op) => of(op))).toEqual([false, false, false]);
+    expect([of('FusedMatMul', 'com.microsoft'), of('Conv', 'com.microsoft.nchwc')]).toEqual([true, false]);
   });
 });

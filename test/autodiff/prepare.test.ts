@@ -185,6 +185,24 @@ describe('prepare: batch statistics', () => {
   });
 });
 
+describe('prepare: padding', () => {
+  it('moves zeros around an image into the convolution that reads it, and only those', () => {
+    const b = new GraphBuilder('padded');
+    const x = b.input('x', 'float32', SHAPE);
+    b.initializer('w', normal([4, 2, 3, 3]));
+    const attributes = { kernel_shape: [3, 3], pads: [1, 0, 0, 0] };
+    const pad = (pads: number[], value?: number): string =>
+      b.op('Pad', [x, b.int(pads), value === undefined ? '' : b.constant(float32Scalar(value))], { mode: 'constant' });
+    const zeros = pad([0, 0, 0, 1, 0, 0, 2, 1]);
+    b.output(b.op('Conv', [zeros, 'w'], attributes), 'zeros');
+    b.output(b.op('Conv', [pad([0, 0, 0, 1, 0, 0, 2, 1], 1), 'w'], attributes), 'ones');
+    const { graph } = prepare(b.build());
+    expect(opTypes(graph).filter((op) => op === 'Pad')).toHaveLength(1);
+    const [before, after] = [evaluate(b.build(), feeds), evaluate(graph, feeds)];
+    for (const name of ['zeros', 'ones']) close(before.get(name)!, after.get(name)!);
+  });
+});
+
 describe('prepare: dropout', () => {
   function dropout(training: boolean, rate = 0.25): Graph {
     const b = new GraphBuilder('dropout');

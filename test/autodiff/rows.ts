@@ -181,6 +181,8 @@ const rearranging: Row[] = [
   row('Split', 'one part unused', [[2, 6], int64([1, 3, 2])], { axis: 1 }, { outputs: 3, differentiated: [1] }),
   row('Slice', 'inside', [[4, 5], int64([1, -3]), int64([3, 100])]),
   row('Slice', 'every second', [[4, 7], int64([1]), int64([7]), int64([1]), int64([2])]),
+  row('Slice', 'every second of two axes', [[1, 2, 5, 6], int64([0, 1]), int64([5, 6]), int64([2, 3]), int64([2, 2])]),
+  row('Slice', 'every third, from the second', [[8, 2], int64([1]), int64([8]), int64([0]), int64([3])]),
   row('Slice', 'backwards', [[4, 7], int64([-1, 3]), int64([-100, 0]), int64([1, 0]), int64([-2, -1])]),
   row('Pad', 'constant', [[2, 3], int64([1, 0, 0, 2]), between(0.4, 0.6, [])]),
   row('Pad', 'cut', [[4, 5], int64([-1, 1, 0, -2])]),

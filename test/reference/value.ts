@@ -175,12 +175,21 @@ export function accumulateProduct(
   c: Float64Array,
   [atA, atB, atC]: readonly [number, number, number] = [0, 0, 0],
 ): void {
-  for (let i = 0; i < m; i++)
-    for (let p = 0; p < k; p++) {
-      const x = a[atA + i * k + p]!;
-      if (x === 0) continue;
-      const row = atB + p * n;
-      const out = atC + i * n;
-      for (let j = 0; j < n; j++) c[out + j] = c[out + j]! + x * b[row + j]!;
+  for (let i = 0; i < m; i++) {
+    const [row, out] = [atA + i * k, atC + i * n];
+    // Four rows of B at a time: C is read and written a quarter as often.
+    let p = 0;
+    for (; p + 4 <= k; p += 4) {
+      const [x0, x1, x2, x3] = [a[row + p]!, a[row + p + 1]!, a[row + p + 2]!, a[row + p + 3]!];
+      const b0 = atB + p * n;
+      const [b1, b2, b3] = [b0 + n, b0 + 2 * n, b0 + 3 * n];
+      for (let j = 0; j < n; j++)
+        c[out + j] = c[out + j]! + x0 * b[b0 + j]! + x1 * b[b1 + j]! + x2 * b[b2 + j]! + x3 * b[b3 + j]!;
     }
+    for (; p < k; p++) {
+      const x = a[row + p]!;
+      const b0 = atB + p * n;
+      for (let j = 0; j < n; j++) c[out + j] = c[out + j]! + x * b[b0 + j]!;
+    }
+  }
 }

@@ -114,21 +114,43 @@ export function sliceBounds(c: RuleContext): { start: number; step: number }[] {
   return bounds;
 }
 
-/** dy at the places that the slice took, zeros elsewhere: one Pad where every step is 1, else an addition at indices for each stepped axis. */
+/** dy at the places that the slice took, zeros elsewhere. */
 function sliceGradient(c: RuleContext, x: string): string {
   const shape = c.shape(x);
   const taken = c.shape(c.output(0));
   const bounds = sliceBounds(c);
   let gradient = c.dY;
-  const before = bounds.map(({ start, step }) => (step === 1 ? start : 0));
-  const after = bounds.map(({ start, step }, axis) => (step === 1 ? shape[axis]! - start - taken[axis]! : 0));
-  gradient = padded(c, gradient, before, after);
+  // Backwards along an axis: added at its indices.
   for (const [axis, { start, step }] of bounds.entries()) {
-    if (step === 1) continue;
+    if (step > 0) continue;
     const indices = Array.from({ length: taken[axis]! }, (_, i) => start + i * step);
     gradient = addedAt(c, gradient, indices, axis, shape[axis]!);
   }
-  return gradient;
+  const steps = bounds.map(({ step }) => Math.max(step, 1));
+  gradient = spreadOut(c, gradient, steps);
+  // Spread out, an axis may be longer than x: a negative pad cuts the zeros at its end.
+  const before = bounds.map(({ start, step }) => (step > 0 ? start : 0));
+  const sides = c.shape(gradient);
+  const after = shape.map((side, axis) => side - before[axis]! - sides[axis]!);
+  return padded(c, gradient, before, after);
+}
+
+/** Every element of an axis followed by step - 1 zeros: [..., d, ...] -> [..., d·step, ...]. */
+function spreadOut(c: RuleContext, value: string, steps: readonly number[]): string {
+  if (steps.every((step) => step === 1)) return value;
+  const shape = c.shape(value);
+  const apart = shape.flatMap((side, axis) => (steps[axis]! > 1 ? [side, 1] : [side]));
+  const zeros = shape.flatMap((_, axis) => (steps[axis]! > 1 ? [0, steps[axis]! - 1] : [0]));
+  const filled = padded(
+    c,
+    c.reshape(value, apart),
+    zeros.map(() => 0),
+    zeros,
+  );
+  return c.reshape(
+    filled,
+    shape.map((side, axis) => side * steps[axis]!),
+  );
 }
 
 /** Zeros (or, where negative, cuts) before and after each axis. */
