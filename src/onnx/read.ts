@@ -8,6 +8,8 @@ import type { Model } from './graph.ts';
 import { liftGraph } from './lift.ts';
 import { ModelProtoSchema, type ModelProto, type OperatorSetIdProto } from './proto/onnx_pb.ts';
 import { requireSupportedOpset } from './supported-ops.ts';
+import { inferTypes } from './type-inference.ts';
+import { renumberUnknowns } from './unknown-dims.ts';
 
 export interface ReadOptions {
   /** Where external data may lie; without it a model that has external data is refused. */
@@ -86,7 +88,7 @@ function modelOf(proto: ModelProto, folder: string | undefined): Model {
   });
   const raw = inlineFunctions(decodeGraph(proto.graph!, { folder, opset }), functions);
   return {
-    graph: liftGraph(raw),
+    graph: renumberUnknowns(inferTypes(liftGraph(raw))),
     metadata: new Map(proto.metadataProps.map(({ key, value }) => [key, value])),
     producer: [proto.producerName, proto.producerVersion].filter((part) => part !== '').join(' '),
     sourceOpset: opset,

@@ -131,9 +131,9 @@ export const indexingRules: Readonly<Record<string, InferRule>> = {
   Unique: unique,
   NonZero: (c) => {
     const { shape } = typeAt(c, 0);
-    return [
-      { dtype: 'int64', shape: [shape === undefined ? c.unknownDim() : Math.max(shape.length, 1), c.unknownDim()] },
-    ];
+    const found = constantNumbers(c, 0)?.filter((value) => value !== 0).length;
+    const rows = shape === undefined ? c.unknownDim() : Math.max(shape.length, 1);
+    return [{ dtype: 'int64', shape: [rows, found ?? c.unknownDim()] }];
   },
   Compress: (c) => {
     const { dtype, shape } = typeAt(c, 0);

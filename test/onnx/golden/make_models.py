@@ -137,6 +137,7 @@ for opset in (11, 14, 15):
 one("batchnorm_training", 14, "BatchNormalization", X, ("y", "m", "v"), initializers=statistics, training_mode=1, momentum=0.8)
 one("batchnorm_training", 15, "BatchNormalization", X, ("y", "m", "v"), initializers=statistics, training_mode=1)
 one("groupnorm_per_channel", 21, "GroupNormalization", {"x": [2, 4, 3, 3]}, initializers={"scale": weights(4), "bias": weights(4)}, num_groups=2)
+one("groupnorm_per_group", 18, "GroupNormalization", {"x": [2, 4, 3, 3]}, initializers={"scale": weights(2), "bias": weights(2)}, num_groups=2)
 one("instancenorm", 11, "InstanceNormalization", X, initializers={"scale": weights(3), "bias": weights(3)})
 one("layernorm", 17, "LayerNormalization", X, ("y", "m", "d"), initializers={"scale": weights(4, 5), "bias": weights(4, 5)}, axis=2)
 one("rmsnorm", 23, "RMSNormalization", X, initializers={"scale": weights(5)})
