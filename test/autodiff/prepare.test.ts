@@ -87,6 +87,8 @@ describe('prepare: frozen batch norm', () => {
   });
 });
 
+const freezeFirst = (node: { name: string }): BatchNormMode => (node.name === 'norm1' ? 'frozen' : 'batch');
+
 describe('prepare: batch statistics', () => {
   it.each([
     ['unbiased', 75 / 74],
@@ -126,8 +128,7 @@ describe('prepare: batch statistics', () => {
   });
 
   it('takes a mode for each node: the statistics of a frozen layer do not move', () => {
-    const mode = (node: { name: string }): BatchNormMode => (node.name === 'norm1' ? 'frozen' : 'batch');
-    const { graph, bufferUpdates } = prepare(net(), { batchNorm: mode });
+    const { graph, bufferUpdates } = prepare(net(), { batchNorm: freezeFirst });
     expect([...bufferUpdates.keys()]).toEqual(['norm2.mean', 'norm2.var']);
     expect(graph.outputs.map((output) => output.name)).toEqual([
       'features',
@@ -203,16 +204,16 @@ describe('prepare: padding', () => {
   });
 });
 
-describe('prepare: dropout', () => {
-  function dropout(training: boolean, rate = 0.25): Graph {
-    const b = new GraphBuilder('dropout');
-    const x = b.input('x', 'float32', [2, 3]);
-    const on = b.constant({ dtype: 'bool', shape: [], data: Uint8Array.of(training ? 1 : 0) });
-    const dropped = b.op('Dropout', [b.op('Tanh', [x]), b.constant(float32Scalar(rate)), on], {}, { name: 'drop' });
-    b.output(b.op('Neg', [dropped]), 'y');
-    return b.build();
-  }
+function dropout(training: boolean, rate = 0.25): Graph {
+  const b = new GraphBuilder('dropout');
+  const x = b.input('x', 'float32', [2, 3]);
+  const on = b.constant({ dtype: 'bool', shape: [], data: Uint8Array.of(training ? 1 : 0) });
+  const dropped = b.op('Dropout', [b.op('Tanh', [x]), b.constant(float32Scalar(rate)), on], {}, { name: 'drop' });
+  b.output(b.op('Neg', [dropped]), 'y');
+  return b.build();
+}
 
+describe('prepare: dropout', () => {
   it('becomes a product with a graph input', () => {
     const { graph, masks } = prepare(dropout(true));
     expect(masks).toEqual([{ input: 'drop_mask', shape: [2, 3], rate: 0.25 }]);

@@ -3,7 +3,8 @@ import { InferenceSession, Tensor as EngineTensor } from 'onnxruntime-node';
 import { toNumbers } from '../../src/core/tensor.ts';
 import { GRADIENT_DOMAIN } from '../../src/onnx/graph.ts';
 import { writeModel } from '../../src/onnx/write.ts';
-import { graphOf, rows } from '../autodiff/rows.ts';
+import { rows } from '../autodiff/rows/all.ts';
+import { graphOf } from '../autodiff/rows/row.ts';
 import { erf } from './ops/elementwise.ts';
 import { evaluate } from './interpreter.ts';
 

@@ -25,7 +25,7 @@ export const gridSampling = {
     let sum: string | undefined;
     for (const v of corners(c, axisY))
       for (const h of corners(c, axisX)) {
-        const inside = [...(zeros ? [within(c, v.place, height), within(c, h.place, width)] : [])];
+        const inside = zeros ? [within(c, v.place, height), within(c, h.place, width)] : [];
         const weights = [v.weight, h.weight, ...inside].filter((weight) => weight !== undefined);
         const value = gathered(c, flat, [clamped(c, v.place, height), clamped(c, h.place, width)], width);
         const term = weights.reduce((product, weight) => c.mul(product, weight), value);

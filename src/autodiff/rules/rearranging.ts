@@ -181,7 +181,6 @@ function padGradient(c: RuleContext): string {
   const before = shape.map((_, axis) => (axes.includes(axis) ? pads[axes.indexOf(axis)]! : 0));
   const after = shape.map((_, axis) => (axes.includes(axis) ? pads[axes.length + axes.indexOf(axis)]! : 0));
   const mode = attribute(c.node, 'mode', 'string', 'constant');
-  const negated = (counts: readonly number[]): number[] => counts.map((count) => (count === 0 ? 0 : -count));
   if (mode === 'constant') return padded(c, c.dY, negated(before), negated(after));
   // Every padded place is a copy of one inside: along each axis its gradient is added there.
   let gradient = c.dY;
@@ -193,6 +192,10 @@ function padGradient(c: RuleContext): string {
     gradient = addedAt(c, gradient, source, axis, side);
   }
   return gradient;
+}
+
+function negated(counts: readonly number[]): number[] {
+  return counts.map((count) => (count === 0 ? 0 : -count));
 }
 
 /** Which element of an axis of `side` is seen at place `i` (may lie outside) of its padded form. */

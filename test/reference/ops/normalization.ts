@@ -8,8 +8,7 @@ const add = (a: Value, b: Value): Value => zip(a, b, (x, y) => x + y);
 const subtract = (a: Value, b: Value): Value => zip(a, b, (x, y) => x - y);
 const multiply = (a: Value, b: Value): Value => zip(a, b, (x, y) => x * y);
 const square = (a: Value): Value => map(a, (x) => x * x);
-export const inverseRoot = (variance: Value, epsilon: number): Value =>
-  map(variance, (v) => 1 / Math.sqrt(v + epsilon));
+export const inverseRoot = (spread: Value, epsilon: number): Value => map(spread, (v) => 1 / Math.sqrt(v + epsilon));
 
 /** A value a channel, to broadcast against [N, C, ...]. */
 export function perChannel(value: Value, rank: number): Value {

@@ -34,14 +34,9 @@ export const products: Readonly<Record<string, Kernel>> = {
   ],
   Einsum: (inputs, node) => [einsum(attribute(node, 'equation', 'string'), inputs as Value[])],
   Attention: ([q, k, v, mask], node) => {
-    const split = (value: Value, heads: number): Value => {
-      if (value.shape.length === 4) return value;
-      const [n, length, width] = value.shape as [number, number, number];
-      return transposed(reshaped(value, [n, length, heads, width / heads]), [0, 2, 1, 3]);
-    };
     const queryHeads = q!.shape.length === 4 ? q!.shape[1]! : attribute(node, 'q_num_heads', 'int');
     const keyHeads = q!.shape.length === 4 ? k!.shape[1]! : attribute(node, 'kv_num_heads', 'int');
-    const y = attend(split(q!, queryHeads), split(k!, keyHeads), split(v!, keyHeads), {
+    const y = attend(splitHeads(q!, queryHeads), splitHeads(k!, keyHeads), splitHeads(v!, keyHeads), {
       mask,
       causal: attribute(node, 'is_causal', 'int', 0) === 1,
       scale: attribute(node, 'scale', 'float', 0),
@@ -89,6 +84,12 @@ function rotated(x: Value, cos: Value, sin: Value, positions: Value | undefined,
     }
   }
   return result;
+}
+
+function splitHeads(value: Value, heads: number): Value {
+  if (value.shape.length === 4) return value;
+  const [n, length, width] = value.shape as [number, number, number];
+  return transposed(reshaped(value, [n, length, heads, width / heads]), [0, 2, 1, 3]);
 }
 
 function joinedHeads(y: Value): Value {

@@ -56,6 +56,12 @@ function affineGrid(theta: Value, size: readonly number[], node: Node): Value {
   return result;
 }
 
+function mirrored(place: number, low: number, high: number): number {
+  let inside = place;
+  while (inside < low || inside > high) inside = inside < low ? 2 * low - inside : 2 * high - inside;
+  return inside;
+}
+
 /** PyTorch's grid_sample, place by place. */
 function gridSample(x: Value, grid: Value, node: Node): Value {
   const [n, channels, height, width] = x.shape as [number, number, number, number];
@@ -67,9 +73,7 @@ function gridSample(x: Value, grid: Value, node: Node): Value {
     const at = aligned ? ((unit + 1) / 2) * (side - 1) : ((unit + 1) * side - 1) / 2;
     if (padding === 'zeros') return at;
     const [low, high] = aligned ? [0, side - 1] : [-0.5, side - 0.5];
-    let inside = at;
-    while (padding === 'reflection' && (inside < low || inside > high))
-      inside = inside < low ? 2 * low - inside : 2 * high - inside;
+    const inside = padding === 'reflection' ? mirrored(at, low, high) : at;
     return Math.min(Math.max(inside, 0), side - 1);
   };
   const result = make(x, [n, channels, rows, columns]);

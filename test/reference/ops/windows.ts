@@ -149,8 +149,8 @@ export const windows: Readonly<Record<string, Kernel>> = {
   },
   FusedConv: ([x, w, b, z], node) => {
     const [y] = windows['Conv']!([x, w, b], node);
-    const sum = z === undefined ? y! : { ...y!, data: y!.data.map((v, i) => v + z.data[i]!) };
-    return [fusedActivation(sum, node, attribute(node, 'activation_params', 'floats', []))];
+    const total = z === undefined ? y! : { ...y!, data: y!.data.map((v, i) => v + z.data[i]!) };
+    return [fusedActivation(total, node, attribute(node, 'activation_params', 'floats', []))];
   },
   Col2Im: ([x, image, block], node) => {
     const sides = integers(image!);

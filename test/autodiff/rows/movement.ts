@@ -1,0 +1,90 @@
+import { int64, int64Scalar } from '../../../src/core/tensor.ts';
+import { between, row, X, type Row } from './row.ts';
+
+export const reductions: Row[] = [
+  ...[
+    'ReduceSum',
+    'ReduceMean',
+    'ReduceSumSquare',
+    'ReduceL1',
+    'ReduceL2',
+    'ReduceLogSumExp',
+    'ReduceMax',
+    'ReduceMin',
+    'ReduceProd',
+  ].flatMap((op) => [
+    row(op, 'one axis, dropped', [[2, 3, 4], int64([1])], { keepdims: 0 }),
+    row(op, 'two axes, kept', [[2, 3, 4], int64([-1, 0])], { keepdims: 1 }),
+    row(op, 'all', [[2, 3]], { keepdims: 0 }),
+  ]),
+  row('ReduceLogSum', 'one axis', [between(0.5, 2, [2, 3, 4]), int64([1])], { keepdims: 0 }),
+  row('ReduceMean', 'over the image', [X, int64([2, 3])], { keepdims: 1 }),
+  row('ReduceMean', 'over the image, dropped', [X, int64([-2, -1])], { keepdims: 0 }),
+  row('ReduceSum', 'of no axes', [[2, 3], int64([])], { noop_with_empty_axes: 1 }),
+  row('CumSum', 'default', [[3, 4], int64Scalar(1)]),
+  row('CumSum', 'exclusive, reverse', [[3, 4], int64Scalar(0)], { exclusive: 1, reverse: 1 }),
+];
+
+export const rearranging: Row[] = [
+  row('Reshape', 'inferred side', [[2, 3, 4], int64([0, -1])]),
+  row('Flatten', 'axis 2', [[2, 3, 4], undefined], { axis: 2 }),
+  row('Squeeze', 'all', [[2, 1, 3, 1]]),
+  row('Squeeze', 'one axis', [[2, 1, 3, 1], int64([1])]),
+  row('Unsqueeze', 'two axes', [[2, 3], int64([0, -1])]),
+  row('Transpose', 'cycle', [[2, 3, 4]], { perm: [2, 0, 1] }),
+  row('Transpose', 'default', [[2, 3, 4]]),
+  row('Expand', 'new axis', [[3, 1], int64([2, 3, 4])]),
+  row('Tile', 'two axes', [[2, 3], int64([2, 3])]),
+  row(
+    'Concat',
+    'axis 1',
+    [
+      [2, 3],
+      [2, 1],
+      [2, 2],
+    ],
+    { axis: 1 },
+  ),
+  row(
+    'Concat',
+    'negative axis',
+    [
+      [2, 3],
+      [2, 1],
+    ],
+    { axis: -1 },
+  ),
+  row('Split', 'sizes', [[2, 6], int64([1, 3, 2])], { axis: 1 }, { outputs: 3 }),
+  row('Split', 'equal', [[6, 2]], { num_outputs: 3 }, { outputs: 3 }),
+  row('Split', 'one part unused', [[2, 6], int64([1, 3, 2])], { axis: 1 }, { outputs: 3, differentiated: [1] }),
+  row('Slice', 'inside', [[4, 5], int64([1, -3]), int64([3, 100])]),
+  row('Slice', 'every second', [[4, 7], int64([1]), int64([7]), int64([1]), int64([2])]),
+  row('Slice', 'every second of two axes', [[1, 2, 5, 6], int64([0, 1]), int64([5, 6]), int64([2, 3]), int64([2, 2])]),
+  row('Slice', 'every third, from the second', [[8, 2], int64([1]), int64([8]), int64([0]), int64([3])]),
+  row('Slice', 'backwards', [[4, 7], int64([-1, 3]), int64([-100, 0]), int64([1, 0]), int64([-2, -1])]),
+  row('Pad', 'constant', [[2, 3], int64([1, 0, 0, 2]), between(0.4, 0.6, [])]),
+  row('Pad', 'cut', [[4, 5], int64([-1, 1, 0, -2])]),
+  row('Pad', 'some axes', [[2, 3, 4], int64([1, 2]), undefined, int64([-1])]),
+  row('Pad', 'reflect', [[3, 4], int64([2, 1, 1, 3])], { mode: 'reflect' }),
+  row('Pad', 'edge', [[3, 4], int64([2, 1, 1, 3])], { mode: 'edge' }),
+  row('Pad', 'wrap', [[3, 4], int64([2, 1, 1, 3])], { mode: 'wrap' }),
+  row('DepthToSpace', 'DCR', [[2, 8, 2, 3]], { blocksize: 2 }),
+  row('DepthToSpace', 'CRD', [[2, 8, 2, 3]], { blocksize: 2, mode: 'CRD' }),
+  row('SpaceToDepth', 'default', [[2, 2, 4, 6]], { blocksize: 2 }),
+  row('Trilu', 'upper', [[2, 4, 4]]),
+  row('Trilu', 'lower, shifted', [[2, 4, 4], int64Scalar(1)], { upper: 0 }),
+  row('ReverseSequence', 'default', [[4, 3], int64([1, 4, 2])]),
+  row('CenterCropPad', 'one cut, one padded', [[5, 4], int64([2, 7])]),
+];
+
+export const indexing: Row[] = [
+  row('Gather', 'one known index', [[3, 4], int64Scalar(-1)], { axis: 1 }),
+  row('Gather', 'several, repeated', [[3, 4], int64([2, 0, 2, -1], [2, 2])], { axis: 0 }),
+  row('GatherElements', 'axis 1', [[2, 3], int64([0, 2, 1, 1], [2, 2])], { axis: 1 }),
+  row('GatherND', 'rows', [[3, 4, 2], int64([0, 1, 2, 3, 0, 1], [3, 2])]),
+  row('ScatterElements', 'none', [[3, 3], int64([1, 0, 2, 2, 1, 0], [2, 3]), [2, 3]], { axis: 0 }),
+  row('ScatterElements', 'add', [[3, 3], int64([1, 0, 1, 1, 0, 0], [2, 3]), [2, 3]], { axis: 0, reduction: 'add' }),
+  row('ScatterND', 'none', [[4, 2], int64([2, 0], [2, 1]), [2, 2]]),
+  row('ScatterND', 'add', [[4, 2], int64([2, 2, 0], [3, 1]), [3, 2]], { reduction: 'add' }),
+  row('TopK', 'largest', [[3, 5], int64([2])], { axis: 1 }, { outputs: 2 }),
+];
