@@ -6,7 +6,8 @@ import { slotName } from '../optim/transform.ts';
 import { AVERAGE_SLOT } from '../optim/update.ts';
 import type { Engine, RunOptions, Session } from '../runtime/engine.ts';
 import type { TrainingState } from './checkpoint.ts';
-import { STEP, type CompiledStep } from './compile-step.ts';
+import type { CompiledStep } from './compile-step.ts';
+import { STEP } from './gradient-graph.ts';
 import { lossDivisor } from './step-loss.ts';
 
 /** One step's worth of images: micro-batch times passes of them. */
