@@ -108,6 +108,14 @@ function built(make: (b: GraphBuilder) => void): Graph {
 
 const opTypes = (graph: Graph): string[] => graph.nodes.map((node) => node.opType);
 
+/** Average pooling by 2 over `side` rows. */
+function pool(side: number): Graph {
+  return built((b) => {
+    const x = b.input('x', 'float32', [1, 2, side, 8]);
+    b.output(b.op('AveragePool', [x], { kernel_shape: [2, 2], strides: [2, 2], ceil_mode: 1 }), 'y');
+  });
+}
+
 describe('foldConstants', () => {
   it('knows one side of a shape though another is open', () => {
     const graph = built((b) => {
@@ -192,11 +200,6 @@ describe('foldConstants', () => {
   });
 
   it('drops ceil_mode where windows fill the input, and only there', () => {
-    const pool = (side: number): Graph =>
-      built((b) => {
-        const x = b.input('x', 'float32', [1, 2, side, 8]);
-        b.output(b.op('AveragePool', [x], { kernel_shape: [2, 2], strides: [2, 2], ceil_mode: 1 }), 'y');
-      });
     expect(foldConstants(pool(8)).nodes[0]!.attributes).not.toHaveProperty('ceil_mode');
     expect(foldConstants(pool(7)).nodes[0]!.attributes).toHaveProperty('ceil_mode');
   });

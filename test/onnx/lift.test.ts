@@ -26,11 +26,10 @@ describe('a lifted model computes what the original computes', () => {
     const specialized = specialize(graph, { inputs });
     const versions = [writeModel({ graph }), writeModel({ graph: specialized })];
     if (!WITHOUT_NEWEST_KERNEL.test(file)) versions.push(writeModel({ graph, minimumOpset: INTERNAL_OPSET }));
-    for (const [i, version] of versions.entries()) {
-      const got = await run(version, feeds);
+    const results = await Promise.all(versions.map((version) => run(version, feeds)));
+    for (const [i, got] of results.entries())
       for (const [name, value] of Object.entries(expected))
         expect(relativeError(got[name]!, value), `${name} of version ${i}`).toBeLessThanOrEqual(TOLERANCE);
-    }
     for (const { name, type } of specialized.outputs) {
       expect(type.dtype, name).toBe(expected[name]!.dtype);
       // What inference leaves open must still be of the right rank.

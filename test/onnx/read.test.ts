@@ -14,8 +14,8 @@ import {
 } from '../../src/onnx/proto/onnx_pb.ts';
 import { loadModel, readModel } from '../../src/onnx/read.ts';
 
-const golden = (file: string): Graph =>
-  readModel(readFileSync(new URL(`golden/models/${file}`, import.meta.url)), { source: file }).graph;
+const golden = (name: string): Graph =>
+  readModel(readFileSync(new URL(`golden/models/${name}`, import.meta.url)), { source: name }).graph;
 
 const tensorType = (elemType: number, dims: (number | string)[]) => ({
   value: {
@@ -55,6 +55,11 @@ function file(
     }),
   );
 }
+
+const reluNode = (from: string, to: string) => ({ opType: 'Relu', input: [from], output: [to], name: to });
+
+/** Three ones, as an initializer. */
+const ones = (name: string) => ({ name, dataType: 1, dims: [3n], floatData: [1, 1, 1] });
 
 describe('readModel', () => {
   it('says what it read', () => {
@@ -118,10 +123,9 @@ describe('readModel', () => {
   });
 
   it('puts nodes in order, and refuses a circle', () => {
-    const relu = (from: string, to: string) => ({ opType: 'Relu', input: [from], output: [to], name: to });
-    const { graph } = readModel(file({ node: [relu('b', 'y'), relu('a', 'b'), relu('x', 'a')] }));
+    const { graph } = readModel(file({ node: [reluNode('b', 'y'), reluNode('a', 'b'), reluNode('x', 'a')] }));
     expect(graph.nodes.map((node) => node.name)).toEqual(['a', 'b', 'y']);
-    expect(() => readModel(file({ node: [relu('y', 'a'), relu('a', 'y')] }))).toThrow(/wait for each other/);
+    expect(() => readModel(file({ node: [reluNode('y', 'a'), reluNode('a', 'y')] }))).toThrow(/wait for each other/);
   });
 
   it('keeps sides without a name apart', () => {
@@ -156,7 +160,6 @@ describe('readModel', () => {
   });
 
   it('lifts batch normalisation that trains by having more outputs', () => {
-    const stat = (name: string) => ({ name, dataType: 1, dims: [3n], floatData: [1, 1, 1] });
     const names = ['scale', 'bias', 'mean', 'var'];
     const { graph } = readModel(
       file(
@@ -168,7 +171,7 @@ describe('readModel', () => {
               output: ['y', 'm', 'v', 'saved_m', 'saved_v'],
             },
           ],
-          initializer: names.map(stat),
+          initializer: names.map(ones),
         },
         { opsetImport: [{ domain: '', version: 12n }] },
       ),
@@ -285,18 +288,18 @@ describe('what is no model, or none that Gleaner takes', () => {
   });
 });
 
+const entry = (location: string, more: Record<string, string> = {}) =>
+  Object.entries({ location, ...more }).map(([key, value]) => ({ key, value }));
+const withData = (externalData: { key: string; value: string }[]): Uint8Array =>
+  file({
+    node: [{ opType: 'Add', input: ['x', 'w'], output: ['y'] }],
+    initializer: [
+      { name: 'w', dataType: 1, dims: [3n], dataLocation: TensorProto_DataLocation.EXTERNAL, externalData },
+    ],
+  });
+
 describe('external data', () => {
   let folder: string;
-  const entry = (location: string, more: Record<string, string> = {}) =>
-    Object.entries({ location, ...more }).map(([key, value]) => ({ key, value }));
-  const withData = (externalData: { key: string; value: string }[]): Uint8Array =>
-    file({
-      node: [{ opType: 'Add', input: ['x', 'w'], output: ['y'] }],
-      initializer: [
-        { name: 'w', dataType: 1, dims: [3n], dataLocation: TensorProto_DataLocation.EXTERNAL, externalData },
-      ],
-    });
-
   beforeAll(() => {
     const root = mkdtempSync(join(tmpdir(), 'gleaner-external-'));
     folder = join(root, 'model');

@@ -24,11 +24,12 @@ describe.skipIf(!available)('models of ../shared, read and written', () => {
     const feeds = randomFeeds(withBatch(graph, 4));
     const expected = await run(bytes, feeds);
     const specialized = specialize(graph, { dims: { N: 4 } });
-    for (const version of [graph, specialized]) {
-      const got = await run(writeModel({ graph: version }), feeds);
+    const results = await Promise.all(
+      [graph, specialized].map((version) => run(writeModel({ graph: version }), feeds)),
+    );
+    for (const got of results)
       for (const { name } of graph.outputs)
         expect(relativeError(got[name]!, expected[name]!), name).toBeLessThanOrEqual(1e-6);
-    }
     const open = [...specialized.types].filter(
       ([, { shape }]) => shape?.some((side) => typeof side !== 'number') !== false,
     );

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { fileURLToPath } from 'node:url';
 import { GraphBuilder } from '../../src/onnx/builder.ts';
+import { foldConstants } from '../../src/onnx/fold.ts';
 import type { Graph } from '../../src/onnx/graph.ts';
 import { loadModel } from '../../src/onnx/read.ts';
 import { specialize } from '../../src/onnx/specialize.ts';
@@ -43,26 +44,26 @@ describe('specialize', () => {
 
 const shared = new URL('../../../shared/models/', import.meta.url);
 
-describe.skipIf(!existsSync(shared))('models of ../shared', () => {
-  const load = async (file: string): Promise<Graph> => (await loadModel(fileURLToPath(new URL(file, shared)))).graph;
-  const opTypes = (graph: Graph): Set<string> => new Set(graph.nodes.map((node) => node.opType));
+async function load(file: string): Promise<Graph> {
+  return (await loadModel(fileURLToPath(new URL(file, shared)))).graph;
+}
 
+function opTypes(graph: Graph): Set<string> {
+  return new Set(graph.nodes.map((node) => node.opType));
+}
+
+describe.skipIf(!existsSync(shared))('models of ../shared', () => {
   it('EfficientNet-Lite0: the chains that compute its pads are gone before the batch size is known', async () => {
     const before = await load('efficientnet_lite0_224.onnx');
     expect(opTypes(before)).toContain('ConstantOfShape');
-    const { foldConstants } = await import('../../src/onnx/fold.ts');
     expect([...opTypes(foldConstants(before))].toSorted()).toEqual(
       ['Add', 'Clip', 'Conv', 'Flatten', 'Gemm', 'GlobalAveragePool', 'Pad'].toSorted(),
     );
   });
 
-  it('ViT: nothing computes shapes once the batch size is known', async () => {
-    for (const file of ['zoo/vit_eval/model.onnx', 'zoo/vit_dynamo/model.onnx']) {
-      const graph = specialize(await load(file), { dims: { N: 4 } });
-      const left = [...opTypes(graph)].filter((op) =>
-        ['Shape', 'ConstantOfShape', 'Where', 'Equal', 'Range', 'Cast', 'Identity'].includes(op),
-      );
-      expect(left, file).toEqual([]);
-    }
+  it.each(['vit_eval', 'vit_dynamo'])('%s: nothing computes shapes once the batch size is known', async (name) => {
+    const graph = specialize(await load(`zoo/${name}/model.onnx`), { dims: { N: 4 } });
+    const sizes = new Set(['Shape', 'ConstantOfShape', 'Where', 'Equal', 'Range', 'Cast', 'Identity']);
+    expect([...opTypes(graph)].filter((op) => sizes.has(op))).toEqual([]);
   });
 });

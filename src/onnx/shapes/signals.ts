@@ -16,7 +16,8 @@ const dft: InferRule = (c) => {
   const inverse = attribute(c.node, 'inverse', 'int', 0) === 1;
   const length = isPresent(c, 1) ? (constantNumbers(c, 1)?.[0] ?? c.unknownDim()) : shape[at]!;
   const side = oneSided && !inverse ? mapSide(length, (n) => Math.floor(n / 2) + 1, c) : length;
-  return [{ dtype, shape: shape.with(at, side).with(-1, oneSided && inverse ? 1 : 2) }];
+  const parts = oneSided && inverse ? 1 : 2;
+  return [{ dtype, shape: [...shape.with(at, side).slice(0, -1), parts] }];
 };
 
 const window: InferRule = (c) => {
