@@ -8,6 +8,7 @@ export class Splicer {
   readonly builder: GraphBuilder;
   readonly #graph: Graph;
   readonly #graphOutputs: ReadonlySet<string>;
+  readonly #read: ReadonlySet<string>;
   readonly #replacements = new Map<Node, readonly Node[]>();
   /** New value -> the name it takes over. */
   readonly #names = new Map<string, string>();
@@ -18,13 +19,15 @@ export class Splicer {
   constructor(graph: Graph) {
     this.#graph = graph;
     this.#graphOutputs = new Set(graph.outputs.map((output) => output.name));
+    this.#read = new Set([...this.#graphOutputs, ...graph.nodes.flatMap((node) => node.inputs)]);
     this.builder = GraphBuilder.from(graph);
     this.#made = graph.nodes.length;
   }
 
   /**
    * Puts what `emit` adds in the place of `node` (and drops `absorbed`, which nothing else may read). `emit`
-   * returns the values that stand for the node's outputs, undefined for one that nobody reads.
+   * returns the values that stand for the node's outputs, undefined for one it does not make.
+   * @throws ModelError where such a one is read.
    */
   replace(
     node: Node,
@@ -35,7 +38,11 @@ export class Splicer {
     const values = emit(context);
     for (const [i, output] of node.outputs.entries()) {
       const value = values[i];
-      if (output === '' || value === undefined) continue;
+      if (output === '') continue;
+      if (value === undefined) {
+        if (this.#read.has(output)) throw context.refuse(`its output ${i} ("${output}") is read by others`);
+        continue;
+      }
       const own =
         !this.#graph.types.has(value) && !this.#names.has(value) && this.builder.constantValue(value) === undefined;
       if (own) this.#names.set(value, output);

@@ -174,6 +174,16 @@ describe('gradient', () => {
     expect(() => gradient(b.build(), 'loss', ['x'])).toThrow('prepare the graph with dropout');
   });
 
+  it('says which output of a decomposed op it does not make', () => {
+    const b = new GraphBuilder('scores');
+    const [q, k] = [b.input('q', 'float32', [1, 2, 3, 4]), b.input('k', 'float32', [1, 2, 3, 4])];
+    const outputs = ['y', '', '', 'scores'];
+    b.ops('Attention', [q, k, k], { qk_matmul_output_mode: 0 }, { name: 'attend', outputs });
+    b.output(b.op('ReduceSum', ['y'], { keepdims: 0 }), 'loss');
+    b.output('scores');
+    expect(() => gradient(b.build(), 'loss', ['q'])).toThrow(/attend \(Attention\).*output 3 \("scores"\)/);
+  });
+
   it('says which shape it must know before the run', () => {
     const b = new GraphBuilder('slice');
     const x = b.input('x', 'float32', [4]);

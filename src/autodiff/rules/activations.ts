@@ -52,7 +52,6 @@ export const activations = {
   HardSwish: unary((c, x) => c.op('HardSwishGrad', [c.dY, x], {}, GRADIENT_DOMAIN)),
   // d(x σ(αx)) = (σ + α y (1 - σ)) dx
   Swish: unary((c, x) => swishGradient(c, x, attribute(c.node, 'alpha', 'float', 1))),
-  QuickGelu: unary((c, x) => swishGradient(c, x, attribute(c.node, 'alpha', 'float', 1.702))),
   // m = tanh(softplus x): d(x m) = (m + x (1 - m²) σ(x)) dx
   Mish: unary((c, x) => {
     const m = c.op('Tanh', [c.op('Softplus', [x])]);
@@ -91,7 +90,8 @@ export const activations = {
 /** ONNX Runtime's fused forms of the same. */
 export const fusedActivations = {
   Gelu: unary((c, x) => geluGradient(c, x)),
-  QuickGelu: activations.QuickGelu,
+  // d(x σ(αx)) = (σ + α y (1 - σ)) dx
+  QuickGelu: unary((c, x) => swishGradient(c, x, attribute(c.node, 'alpha', 'float', 1.702))),
   // tanh-form GELU of x + bias
   FastGelu: decomposed((c) => [c.op('Gelu', [withBias(c)], { approximate: 'tanh' })]),
   // GELU of x + bias

@@ -152,6 +152,15 @@ export function differentiation(node: Pick<Node, 'domain' | 'opType'>): Differen
 
 const unknown = refused('no gradient rule knows this op');
 
+/** Every op that a gradient can pass through, by domain. */
+export function differentiableOps(): { domain: string; opType: string }[] {
+  return Object.entries(TABLES).flatMap(([domain, table]) =>
+    Object.entries(table).flatMap(([opType, { kind }]) =>
+      kind === 'rule' || kind === 'decomposed' ? [{ domain, opType }] : [],
+    ),
+  );
+}
+
 /** Whether a gradient can pass this op, or is known to be zero. For `inspect`. */
 export function isDifferentiable(node: Pick<Node, 'domain' | 'opType'>): boolean {
   return differentiation(node).kind !== 'refused';

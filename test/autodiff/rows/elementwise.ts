@@ -1,5 +1,5 @@
 import { float } from '../../../src/onnx/graph.ts';
-import { bools, between, microsoft, row, scalar, X, type Row } from './row.ts';
+import { bools, between, float64, microsoft, row, scalar, X, type Row } from './row.ts';
 
 /** Rows of ops of one input and no attributes. */
 export const elementary: Row[] = [
@@ -9,6 +9,8 @@ export const elementary: Row[] = [
   ...['Log', 'Sqrt', 'Reciprocal'].map((op) => row(op, 'positive numbers', [between(0.3, 3)])),
   ...['Asin', 'Acos', 'Atanh'].map((op) => row(op, 'inside ±1', [between(-0.8, 0.8)])),
   row('Acosh', 'above 1', [between(1.2, 3)]),
+  row('CastLike', 'the same type', [[2, 3], float64([1])]),
+  row('Dropout', 'in inference', [[2, 3]]),
   row('Cast', 'to float64', [[2, 3]], { to: 11 }),
   row('Mod', 'fmod', [between(0.1, 5), between(0.7, 0.9)], { fmod: 1 }),
 ];

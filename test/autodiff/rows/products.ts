@@ -44,6 +44,13 @@ export const products: Row[] = [
   ]),
   row('Gemm', 'scalar c', [[3, 4], [4, 5], []]),
   row(
+    'FusedGemm',
+    'LeakyRelu',
+    [[3, 4], [4, 5], [5]],
+    { activation: 'LeakyRelu', activation_alpha: float(0.1) },
+    microsoft,
+  ),
+  row(
     'FusedMatMul',
     'transposed, scaled',
     [
