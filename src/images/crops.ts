@@ -36,9 +36,14 @@ export function randomCropBox(width: number, height: number, range: RandomCropRa
   return { left: Math.floor((width - w) / 2), top: Math.floor((height - h) / 2), width: w, height: h };
 }
 
+/** Weights are whole numbers of this many: products with bytes and their sums stay within 32 bits. */
+const ONE = 1 << 15;
+const HALF = ONE >> 1;
+
 /**
  * Cuts `box` out of an image and resizes it to `size` with an antialiased bilinear filter (Pillow's BILINEAR:
- * a triangle, as wide as the shrinking asks for), mirrored on request. Runs on training crops only.
+ * a triangle, as wide as the shrinking asks for), mirrored on request. Runs on training crops only. As in
+ * Pillow, weights are whole numbers and what lies between the two passes is 8-bit.
  * @param pixels [height, width, 3] uint8
  * @param into where the [size[0], size[1], 3] result goes, from `offset`
  */
@@ -51,49 +56,89 @@ export function resizedCrop(
   into: Uint8Array,
   offset = 0,
 ): void {
-  const [outHeight, outWidth] = size;
-  const across = filter(box.width, outWidth);
-  const down = filter(box.height, outHeight);
-  // Rows first: each source row of the box is shrunk or stretched once.
-  const rows = new Float32Array(box.height * outWidth * 3);
+  const stride = size[1] * 3;
+  if (between.length < box.height * stride) between = new Uint8Array(box.height * stride);
+  resizeRows(pixels, width, box, filter(box.width, size[1]), flip, between);
+  resizeColumns(between, stride, filter(box.height, size[0]), into, offset);
+}
+
+/** What lies between the two passes; grown as needed and used again. */
+let between = new Uint8Array(0);
+
+function resizeRows(
+  pixels: Uint8Array,
+  width: number,
+  box: Box,
+  { taps, first, weights }: Filter,
+  flip: boolean,
+  rows: Uint8Array,
+): void {
+  const outWidth = first.length;
+  const step = flip ? -3 : 3;
   for (let y = 0; y < box.height; y++) {
     const start = ((box.top + y) * width + box.left) * 3;
-    for (let x = 0; x < outWidth; x++) {
-      const first = across.first[x]!;
-      const taps = across.count[x]!;
-      let [r, g, b] = [0, 0, 0];
-      for (let k = 0, at = start + first * 3, w = x * across.taps; k < taps; k++, at += 3, w++) {
-        const weight = across.weights[w]!;
-        r += weight * pixels[at]!;
-        g += weight * pixels[at + 1]!;
-        b += weight * pixels[at + 2]!;
+    let to = (y * outWidth + (flip ? outWidth - 1 : 0)) * 3;
+    if (taps === 2)
+      // Enlarging, the common case: two neighbours.
+      for (let x = 0; x < outWidth; x++, to += step) {
+        const at = start + first[x]! * 3;
+        const one = weights[x * 2]!;
+        const two = weights[x * 2 + 1]!;
+        rows[to] = (HALF + one * pixels[at]! + two * pixels[at + 3]!) >> 15;
+        rows[to + 1] = (HALF + one * pixels[at + 1]! + two * pixels[at + 4]!) >> 15;
+        rows[to + 2] = (HALF + one * pixels[at + 2]! + two * pixels[at + 5]!) >> 15;
       }
-      const to = (y * outWidth + (flip ? outWidth - 1 - x : x)) * 3;
-      rows[to] = r;
-      rows[to + 1] = g;
-      rows[to + 2] = b;
-    }
+    else
+      for (let x = 0; x < outWidth; x++, to += step) {
+        let r = HALF;
+        let g = HALF;
+        let b = HALF;
+        for (let k = 0, at = start + first[x]! * 3, w = x * taps; k < taps; k++, at += 3, w++) {
+          const weight = weights[w]!;
+          r += weight * pixels[at]!;
+          g += weight * pixels[at + 1]!;
+          b += weight * pixels[at + 2]!;
+        }
+        rows[to] = r >> 15;
+        rows[to + 1] = g >> 15;
+        rows[to + 2] = b >> 15;
+      }
   }
-  const stride = outWidth * 3;
-  const sum = new Float32Array(stride);
-  for (let y = 0; y < outHeight; y++) {
-    sum.fill(0.5);
-    for (let k = 0; k < down.count[y]!; k++) {
-      const weight = down.weights[y * down.taps + k]!;
-      const row = (down.first[y]! + k) * stride;
-      for (let i = 0; i < stride; i++) sum[i]! += weight * rows[row + i]!;
+}
+
+function resizeColumns(
+  rows: Uint8Array,
+  stride: number,
+  { taps, first, weights }: Filter,
+  into: Uint8Array,
+  offset: number,
+): void {
+  const sum = new Int32Array(stride);
+  for (let y = 0, to = offset; y < first.length; y++, to += stride) {
+    const start = first[y]! * stride;
+    if (taps === 2) {
+      const one = weights[y * 2]!;
+      const two = weights[y * 2 + 1]!;
+      for (let i = 0, at = start, below = start + stride; i < stride; i++, at++, below++)
+        into[to + i] = (HALF + one * rows[at]! + two * rows[below]!) >> 15;
+      continue;
     }
-    // Weights are positive and sum to 1: nothing leaves 0..255.
-    for (let i = 0, to = offset + y * stride; i < stride; i++) into[to + i] = sum[i]!;
+    sum.fill(HALF);
+    for (let k = 0, at = start; k < taps; k++) {
+      const weight = weights[y * taps + k]!;
+      for (let i = 0; i < stride; i++, at++) sum[i]! += weight * rows[at]!;
+    }
+    for (let i = 0; i < stride; i++) into[to + i] = sum[i]! >> 15;
   }
 }
 
 interface Filter {
+  /** Source pixels that every result is made of; at the borders some have no weight. */
   readonly taps: number;
+  /** The first of them, for each result; all lie within the source. */
   readonly first: Int32Array;
-  readonly count: Int32Array;
-  /** [out, taps] */
-  readonly weights: Float32Array;
+  /** [out, taps], in parts of `ONE`. */
+  readonly weights: Int32Array;
 }
 
 /** Filters of recent sizes: a batch asks for the same few again and again. */
@@ -105,25 +150,24 @@ function filter(from: number, to: number): Filter {
   if (known !== undefined) return known;
   const scale = from / to;
   const reach = Math.max(scale, 1);
-  const taps = Math.ceil(reach) * 2 + 1;
-  const first = new Int32Array(to);
-  const count = new Int32Array(to);
-  const weights = new Float32Array(to * taps);
-  for (let i = 0; i < to; i++) {
+  const bounds = Array.from({ length: to }, (_, i) => {
     const centre = (i + 0.5) * scale;
     const low = Math.max(0, Math.trunc(centre - reach + 0.5));
-    const high = Math.min(from, Math.trunc(centre + reach + 0.5));
-    let total = 0;
-    for (let j = low; j < high; j++) {
-      const weight = Math.max(0, 1 - Math.abs((j - centre + 0.5) / reach));
-      weights[i * taps + j - low] = weight;
-      total += weight;
-    }
-    for (let k = 0; k < high - low; k++) weights[i * taps + k]! /= total;
-    first[i] = low;
-    count[i] = high - low;
+    return { centre, low, high: Math.min(from, Math.trunc(centre + reach + 0.5)) };
+  });
+  const taps = Math.max(...bounds.map(({ low, high }) => high - low));
+  const first = new Int32Array(to);
+  const weights = new Int32Array(to * taps);
+  for (const [i, { centre, low, high }] of bounds.entries()) {
+    const share = Array.from({ length: high - low }, (_, k) =>
+      Math.max(0, 1 - Math.abs((low + k - centre + 0.5) / reach)),
+    );
+    const total = share.reduce((sum, value) => sum + value, 0);
+    first[i] = Math.min(low, from - taps);
+    for (const [k, value] of share.entries())
+      weights[i * taps + low - first[i]! + k] = Math.round((value / total) * ONE);
   }
-  const made = { taps, first, count, weights };
+  const made = { taps, first, weights };
   if (filters.size > 512) filters.clear();
   filters.set(key, made);
   return made;

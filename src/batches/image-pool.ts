@@ -1,0 +1,135 @@
+import { cropGraph, type Preprocessing } from '../models/preprocessing.ts';
+import { DEFAULT_MAX_PIXELS } from '../images/decode.ts';
+import { writeModel } from '../onnx/write.ts';
+import { availableCores } from '../runtime/cores.ts';
+import { memoryReport } from '../runtime/memory.ts';
+import { WorkerClient } from '../runtime/worker-client.ts';
+import { workerFile } from '../runtime/worker-file.ts';
+import type { Crops, ImageWorkerApi, TrainingCrop } from './image-worker.ts';
+import type { TrainingPolicy } from './training-policy.ts';
+
+export interface ImagePoolOptions {
+  /** Threads that decode; default one a core. */
+  readonly threads?: number;
+  /** Larger images are refused; default 100 million pixels. */
+  readonly maxPixels?: number;
+  /** Bytes of decoded training images kept in memory; default a quarter of what is free, at most 2 GiB. */
+  readonly decodedBytes?: number;
+}
+
+/** One crop, or why there is none. */
+export type Crop = { readonly pixels: Uint8Array } | { readonly error: string };
+
+/**
+ * Threads that read, decode and crop images. What they are asked is answered in the order of the question
+ * and does not depend on their number or speed. When one dies, pending and later calls fail.
+ */
+export class ImagePool implements AsyncDisposable {
+  readonly preprocessing: Preprocessing;
+  readonly #workers: readonly WorkerClient<ImageWorkerApi>[];
+  readonly #cropBytes: number;
+
+  private constructor(workers: readonly WorkerClient<ImageWorkerApi>[], preprocessing: Preprocessing) {
+    this.#workers = workers;
+    this.preprocessing = preprocessing;
+    this.#cropBytes = preprocessing.inputSize[0] * preprocessing.inputSize[1] * 3;
+  }
+
+  static async start(preprocessing: Preprocessing, options: ImagePoolOptions = {}): Promise<ImagePool> {
+    const threads = options.threads ?? availableCores();
+    if (!Number.isInteger(threads) || threads < 1)
+      throw new RangeError(`The number of decoding threads must be an integer of at least 1, got ${threads}.`);
+    const decodedBytes = options.decodedBytes ?? Math.min(2 ** 31, memoryReport().availableBytes / 4);
+    const file = workerFile('./image-worker.ts', import.meta.url);
+    const workers = Array.from(
+      { length: threads },
+      (_, i) => new WorkerClient<ImageWorkerApi>(file, `image decoder ${i + 1}`),
+    );
+    const pool = new ImagePool(workers, preprocessing);
+    const start = {
+      cropModel: writeModel({ graph: cropGraph(preprocessing) }),
+      size: preprocessing.inputSize,
+      maxPixels: options.maxPixels ?? DEFAULT_MAX_PIXELS,
+      decodedBytes: decodedBytes / threads,
+    };
+    try {
+      await Promise.all(workers.map((worker) => worker.call('start', [start])));
+    } catch (error) {
+      await pool.dispose();
+      throw error;
+    }
+    return pool;
+  }
+
+  get threads(): number {
+    return this.#workers.length;
+  }
+
+  /** Crops by the crop graph, in the order of `files`. @throws AbortedError, RunError where a thread died */
+  evaluationCrops(files: readonly string[], signal?: AbortSignal): Promise<Crop[]> {
+    return this.#spread(
+      files,
+      (_, i) => i,
+      (worker, part) => worker.call('evaluationCrops', [part], { signal }),
+    );
+  }
+
+  /**
+   * Randomly drawn crops, in the order of `crops`. A file always goes to the same thread, which may still
+   * have it decoded.
+   * @throws AbortedError, RunError where a thread died
+   */
+  trainingCrops(
+    crops: readonly TrainingCrop[],
+    policy: TrainingPolicy & { readonly crop: NonNullable<TrainingPolicy['crop']> },
+    signal?: AbortSignal,
+  ): Promise<Crop[]> {
+    return this.#spread(
+      crops,
+      ({ file }) => hashOf(file),
+      (worker, part) => worker.call('trainingCrops', [part, policy], { signal }),
+    );
+  }
+
+  async dispose(): Promise<void> {
+    await Promise.all(this.#workers.map((worker) => worker.close()));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.dispose();
+  }
+
+  async #spread<T>(
+    items: readonly T[],
+    place: (item: T, index: number) => number,
+    ask: (worker: WorkerClient<ImageWorkerApi>, part: T[]) => Promise<Crops>,
+  ): Promise<Crop[]> {
+    const parts = this.#workers.map(() => [] as number[]);
+    for (const [i, item] of items.entries()) parts[place(item, i) % parts.length]!.push(i);
+    const results: Crop[] = [];
+    await Promise.all(
+      parts.map(async (indices, w) => {
+        if (indices.length === 0) return;
+        const { pixels, errors } = await ask(
+          this.#workers[w]!,
+          indices.map((i) => items[i]!),
+        );
+        for (const [at, i] of indices.entries()) {
+          const error = errors[at];
+          results[i] =
+            error === undefined
+              ? { pixels: pixels.subarray(at * this.#cropBytes, (at + 1) * this.#cropBytes) }
+              : { error };
+        }
+      }),
+    );
+    return results;
+  }
+}
+
+/** FNV-1a, 32 bits. */
+function hashOf(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  return hash >>> 0;
+}

@@ -1,0 +1,110 @@
+import { workerData } from 'node:worker_threads';
+import { tensor } from '../core/tensor.ts';
+import { decodeImage, type DecodedImage } from '../images/decode.ts';
+import { decodeShrunk } from '../images/decode-shrunk.ts';
+import { ImageError } from '../images/image-error.ts';
+import { EngineHost, type SessionId } from '../runtime/engine-host.ts';
+import { serve } from '../runtime/worker-server.ts';
+import type { WorkerState } from '../runtime/worker-state.ts';
+import { drawCrop, type DrawKey, type TrainingPolicy } from './training-policy.ts';
+
+/** A thread that reads, decodes and crops images. */
+
+export interface ImageWorkerOptions {
+  /** The crop graph as an ONNX file. */
+  readonly cropModel: Uint8Array;
+  /** Height and width of crops. */
+  readonly size: readonly [number, number];
+  readonly maxPixels: number;
+  /** Bytes of decoded images that are kept for the next epoch. */
+  readonly decodedBytes: number;
+}
+
+/** Crops one after the other in `pixels`; an entry of `errors` says why the crop at its place is missing. */
+export interface Crops {
+  readonly pixels: Uint8Array;
+  readonly errors: readonly (string | undefined)[];
+}
+
+export interface TrainingCrop {
+  readonly file: string;
+  readonly key: DrawKey;
+}
+
+type WithCrop = TrainingPolicy & { readonly crop: NonNullable<TrainingPolicy['crop']> };
+
+function handlers(): {
+  start: (options: ImageWorkerOptions) => void;
+  evaluationCrops: (files: readonly string[]) => Promise<Crops>;
+  trainingCrops: (crops: readonly TrainingCrop[], policy: WithCrop) => Promise<Crops>;
+  close: () => Promise<void>;
+} {
+  let options: ImageWorkerOptions;
+  let engine: { host: EngineHost; session: SessionId } | undefined;
+  const decoded = new Map<string, DecodedImage>();
+  let decodedBytes = 0;
+
+  /** Loaded with the first crop: training alone does not need it. */
+  const openEngine = async (): Promise<{ host: EngineHost; session: SessionId }> => {
+    const { host } = await EngineHost.start('cpu', 1);
+    const { id } = await host.load(options.cropModel, { name: 'the crop graph' });
+    return { host, session: id };
+  };
+
+  /** Kept until the budget is spent: in an order that is new each epoch, throwing out what was used last gains nothing. */
+  const decodeForTraining = async (file: string): Promise<DecodedImage> => {
+    const known = decoded.get(file);
+    if (known !== undefined) return known;
+    const image = await decodeShrunk(file, 2 * Math.max(...options.size), { maxPixels: options.maxPixels });
+    if (decodedBytes + image.data.byteLength <= options.decodedBytes) {
+      decoded.set(file, image);
+      decodedBytes += image.data.byteLength;
+    }
+    return image;
+  };
+
+  const cropEach = async <T>(
+    items: readonly T[],
+    crop: (item: T, into: Uint8Array, offset: number) => Promise<void>,
+  ) => {
+    const bytes = options.size[0] * options.size[1] * 3;
+    const pixels = new Uint8Array(items.length * bytes);
+    const errors: (string | undefined)[] = [];
+    for (const [i, item] of items.entries())
+      try {
+        await crop(item, pixels, i * bytes);
+        errors.push(undefined);
+      } catch (error) {
+        if (!(error instanceof ImageError)) throw error;
+        errors.push(error.message);
+      }
+    return { pixels, errors };
+  };
+
+  return {
+    start(given) {
+      options = given;
+    },
+    evaluationCrops: (files) =>
+      cropEach(files, async (file, into, offset) => {
+        const { width, height, data } = await decodeImage(file, { maxPixels: options.maxPixels });
+        engine ??= await openEngine();
+        const feeds = { image: tensor('uint8', [1, height, width, 3], data) };
+        const run = { session: engine.session, feeds, resident: {}, keep: {}, fetch: ['crop'] };
+        const [result] = await engine.host.run([run], () => false);
+        into.set(result!['crop']!.data as Uint8Array, offset);
+      }),
+    trainingCrops: (crops, policy) =>
+      cropEach(crops, async ({ file, key }, into, offset) => {
+        const { width, height, data } = await decodeForTraining(file);
+        drawCrop(data, width, height, policy, key, options.size, into, offset);
+      }),
+    async close() {
+      await engine?.host.close();
+    },
+  };
+}
+
+export type ImageWorkerApi = ReturnType<typeof handlers>;
+
+serve(workerData as WorkerState, handlers);

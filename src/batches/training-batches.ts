@@ -1,0 +1,173 @@
+import { AbortedError, InputError } from '../core/errors.ts';
+import { randomStream, shuffled } from '../core/random.ts';
+import { tensor, type Tensor } from '../core/tensor.ts';
+import type { Quarantined } from '../datasets/dataset.ts';
+import type { EvaluationCrops, ImageSource } from './evaluation-crops.ts';
+import type { Crop, ImagePool } from './image-pool.ts';
+import { isFlipped, mirror, type DrawKey, type TrainingPolicy } from './training-policy.ts';
+
+export interface TrainingItem extends ImageSource {
+  /** A class index, or a probability for each class; the same kind for all items. */
+  readonly target: number | Float32Array;
+}
+
+export interface TrainingBatchesOptions {
+  readonly items: readonly TrainingItem[];
+  readonly batchSize: number;
+  readonly policy: TrainingPolicy;
+  readonly seed: number;
+  /** Part of every random choice's key. */
+  readonly stage: string;
+  /** Told once for each image that can't be decoded. */
+  readonly onQuarantined?: (entry: Quarantined) => void;
+}
+
+export interface TrainingBatch {
+  /** uint8 [N, h, w, 3] */
+  readonly images: Tensor;
+  /** int64 [N] class indices, or float32 [N, K] probabilities. */
+  readonly labels: Tensor;
+  readonly ids: readonly string[];
+}
+
+/** Batches that are made ahead of the one in use. */
+const AHEAD = 2;
+
+/**
+ * The batches of training. What a batch holds depends on (seed, stage, epoch, position) alone, never on
+ * the threads' timing or on what was asked for before, so that a resumed run sees what it would have seen.
+ *
+ * Every epoch has a new order of all items. All batches have one size: the last is filled up from the
+ * beginning of the epoch's order, and what is seen twice is varied anew. The place of an image that can't
+ * be decoded is taken by the next one in the order that can.
+ */
+export class TrainingBatches {
+  readonly stepsPerEpoch: number;
+  readonly #options: TrainingBatchesOptions;
+  readonly #pool: ImagePool;
+  readonly #evaluation: EvaluationCrops;
+  readonly #reported = new Set<string>();
+
+  /** @throws RangeError without items, for a batch size under 1, or for targets of two kinds or widths */
+  constructor(pool: ImagePool, evaluation: EvaluationCrops, options: TrainingBatchesOptions) {
+    const { items, batchSize } = options;
+    if (items.length === 0) throw new RangeError('Training needs at least one image, got none.');
+    if (!Number.isInteger(batchSize) || batchSize < 1)
+      throw new RangeError(`The batch size must be an integer of at least 1, got ${batchSize}.`);
+    const widths = new Set(items.map(({ target }) => (typeof target === 'number' ? 0 : target.length)));
+    if (widths.size > 1)
+      throw new RangeError(
+        'The targets of all images must be of one kind: class indices, or probabilities of K classes.',
+      );
+    this.stepsPerEpoch = Math.ceil(items.length / batchSize);
+    this.#options = options;
+    this.#pool = pool;
+    this.#evaluation = evaluation;
+  }
+
+  /**
+   * @param epoch counted from 1
+   * @param from steps of the epoch to leave out
+   * @throws AbortedError once the signal fires, InputError where no image can be decoded, RunError where a
+   *   thread died
+   */
+  async *epoch(epoch: number, from = 0, signal?: AbortSignal): AsyncGenerator<TrainingBatch> {
+    const { items, seed, stage } = this.#options;
+    const order = shuffled([...items.keys()], randomStream(seed, stage, epoch, 'order'));
+    const waiting: Promise<TrainingBatch>[] = [];
+    let next = from;
+    while (next < this.stepsPerEpoch || waiting.length > 0) {
+      for (; next < this.stepsPerEpoch && waiting.length <= AHEAD; next++) {
+        const batch = this.#batch(order, epoch, next, signal);
+        // Without a listener, a rejection that waits for its turn would end the process.
+        batch.catch(() => {});
+        waiting.push(batch);
+      }
+      const batch = await waiting.shift()!;
+      if (signal?.aborted) throw new AbortedError('Stopped while loading training images.');
+      yield batch;
+    }
+  }
+
+  async #batch(
+    order: readonly number[],
+    epoch: number,
+    step: number,
+    signal: AbortSignal | undefined,
+  ): Promise<TrainingBatch> {
+    const { items, batchSize } = this.#options;
+    const positions = Array.from({ length: batchSize }, (_, i) => step * batchSize + i);
+    const chosen = positions.map((position) => this.#draw(order, position, 0, epoch));
+    const crops = await this.#crops(chosen, signal);
+    for (const [i, position] of positions.entries())
+      // The n-th substitute of a place: known from order and content alone.
+      for (let tried = 1; 'error' in crops[i]!; tried++) {
+        this.#report(chosen[i]!.item, crops[i]!.error);
+        if (tried >= items.length) throw new InputError('None of the training images can be decoded.');
+        chosen[i] = this.#draw(order, position, tried, epoch);
+        [crops[i]] = (await this.#crops([chosen[i]!], signal)) as [Crop];
+      }
+
+    const [h, w] = this.#pool.preprocessing.inputSize;
+    const cropBytes = h * w * 3;
+    const pixels = new Uint8Array(batchSize * cropBytes);
+    for (const [i, crop] of crops.entries()) if ('pixels' in crop) pixels.set(crop.pixels, i * cropBytes);
+    return {
+      images: tensor('uint8', [batchSize, h, w, 3], pixels),
+      labels: labelsOf(chosen.map(({ item }) => item.target)),
+      ids: chosen.map(({ item }) => item.id),
+    };
+  }
+
+  /** What stands `ahead` places behind `position` in the epoch's order, which starts over at its end. */
+  #draw(order: readonly number[], position: number, ahead: number, epoch: number): Drawing {
+    const { items, seed, stage } = this.#options;
+    const item = items[order[(position + ahead) % order.length]!]!;
+    // A stand-in must not look like the same image in its own place.
+    const occurrence = Math.floor((position + ahead) / order.length) + (ahead > 0 ? 1000 + ahead : 0);
+    return { item, key: { seed, stage, epoch, id: item.id, occurrence } };
+  }
+
+  async #crops(drawings: readonly Drawing[], signal: AbortSignal | undefined): Promise<Crop[]> {
+    const { policy } = this.#options;
+    const { crop } = policy;
+    if (crop !== undefined)
+      return this.#pool.trainingCrops(
+        drawings.map(({ item, key }) => ({ file: item.file, key })),
+        { ...policy, crop },
+        signal,
+      );
+    const fixed = await this.#evaluation.crops(
+      drawings.map(({ item }) => item),
+      signal,
+    );
+    return fixed.map((result, i) => {
+      if (!(result instanceof Uint8Array)) return result;
+      if (!policy.flip || !isFlipped(drawings[i]!.key)) return { pixels: result };
+      const pixels = result.slice();
+      mirror(pixels, this.#pool.preprocessing.inputSize[1]);
+      return { pixels };
+    });
+  }
+
+  #report({ id }: TrainingItem, reason: string): void {
+    if (this.#reported.has(id)) return;
+    this.#reported.add(id);
+    this.#options.onQuarantined?.({ file: id, reason });
+  }
+}
+
+interface Drawing {
+  readonly item: TrainingItem;
+  readonly key: DrawKey;
+}
+
+function labelsOf(targets: readonly TrainingItem['target'][]): Tensor {
+  const [first] = targets;
+  if (typeof first === 'number')
+    return tensor('int64', [targets.length], BigInt64Array.from(targets as number[], BigInt));
+  const width = first!.length;
+  const values = new Float32Array(targets.length * width);
+  for (const [i, target] of targets.entries()) values.set(target as Float32Array, i * width);
+  return tensor('float32', [targets.length, width], values);
+}
