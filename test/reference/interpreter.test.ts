@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { InferenceSession, Tensor as EngineTensor } from 'onnxruntime-node';
-import { toNumbers } from '../../src/core/tensor.ts';
+import { gradient } from '../../src/autodiff/gradient.ts';
+import { fromNumbers, toNumbers } from '../../src/core/tensor.ts';
+import { GraphBuilder } from '../../src/onnx/builder.ts';
 import { GRADIENT_DOMAIN } from '../../src/onnx/graph.ts';
 import { writeModel } from '../../src/onnx/write.ts';
 import { rows } from '../autodiff/rows/all.ts';
@@ -28,6 +30,18 @@ describe('the interpreter computes what ONNX Runtime computes', () => {
       expect(value.shape).toEqual(theirs[name]!.dims);
       for (const [i, x] of mine.entries()) expect(Math.abs(x - engine[i]!)).toBeLessThan(1e-5 * (1 + Math.abs(x)));
     }
+  });
+
+  it('sends the gradient of a maximum to the first of equals, in row-major order', () => {
+    // The engine computes no gradients; PyTorch's max_pool2d takes the first maximum too.
+    const b = new GraphBuilder('ties');
+    const x = b.input('x', 'float32', [1, 1, 3, 3]);
+    b.output(b.op('MaxPool', [x], { kernel_shape: [2, 2] }), 'y');
+    b.output(b.op('ReduceSum', ['y'], { keepdims: 0 }), 'loss');
+    const { graph } = gradient(b.build(), 'loss', ['x']);
+    const ties = fromNumbers('float32', [1, 1, 3, 3], [1, 1, 0, 1, 1, 0, 0, 0, 0]);
+    const dX = evaluate(graph, new Map([['x', ties]])).get('x_grad')!;
+    expect(toNumbers(dX)).toEqual([1, 1, 0, 1, 1, 0, 0, 0, 0]);
   });
 
   it('knows the error function to 15 digits', () => {
