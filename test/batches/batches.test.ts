@@ -1,0 +1,302 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { AbortedError, InputError, RunError } from '../../src/core/errors.ts';
+import { randomStream } from '../../src/core/random.ts';
+import { CropCache } from '../../src/batches/crop-cache.ts';
+import { EvaluationCrops, type ImageSource } from '../../src/batches/evaluation-crops.ts';
+import { ImagePool } from '../../src/batches/image-pool.ts';
+import { TrainingBatches, type TrainingBatchesOptions } from '../../src/batches/training-batches.ts';
+import { encodePng } from '../../src/images/encode.ts';
+import { cropGraph, parsePreprocessing } from '../../src/models/preprocessing.ts';
+import { writeModel } from '../../src/onnx/write.ts';
+import { EngineHost } from '../../src/runtime/engine-host.ts';
+import { decodeImage } from '../../src/images/decode.ts';
+import { tensor } from '../../src/core/tensor.ts';
+
+const SIDE = 16;
+const CROP_BYTES = SIDE * SIDE * 3;
+const COUNT = 21;
+const preprocessing = parsePreprocessing(
+  { inputSize: [SIDE, SIDE], mean: [128, 128, 128], std: [128, 128, 128] },
+  'test',
+);
+const crop = { scale: [0.3, 1], ratio: [3 / 4, 4 / 3] } as const;
+
+const folder = mkdtempSync(join(tmpdir(), 'gleaner-batches-'));
+const cacheBefore = process.env['GLEANER_CACHE'];
+let sources: ImageSource[];
+
+beforeAll(async () => {
+  process.env['GLEANER_CACHE'] = join(folder, 'cache');
+  await mkdir(join(folder, 'images'));
+  sources = [];
+  for (let i = 0; i < COUNT; i++) {
+    const [width, height] = [17 + i * 3, 60 - i];
+    const stream = randomStream('pictures', i);
+    const data = Uint8Array.from({ length: width * height * 3 }, () => stream.integer(256));
+    const file = join(folder, 'images', `${i}.png`);
+    await writeFile(file, await encodePng({ width, height, channels: 3, data }));
+    sources.push({ id: `${i}.png`, file, contentKey: `key ${i}`, width, height });
+  }
+});
+
+afterAll(() => {
+  if (cacheBefore === undefined) delete process.env['GLEANER_CACHE'];
+  else process.env['GLEANER_CACHE'] = cacheBefore;
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** A source that no decoder takes. */
+function broken(name: string): ImageSource {
+  const file = join(folder, name);
+  writeFileSync(file, 'not an image');
+  return { id: name, file, contentKey: name, width: 10, height: 10 };
+}
+
+async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const item of items) all.push(item);
+  return all;
+}
+
+/** The crop by one run of the graph, without pool and cache. */
+async function directCrops(list: readonly ImageSource[]): Promise<Uint8Array[]> {
+  const { host } = await EngineHost.start('cpu', 1);
+  const { id } = await host.load(writeModel({ graph: cropGraph(preprocessing) }), {});
+  const results: Uint8Array[] = [];
+  for (const { file } of list) {
+    const { width, height, data } = await decodeImage(file);
+    const feeds = { image: tensor('uint8', [1, height, width, 3], data) };
+    const [result] = await host.run([{ session: id, feeds, resident: {}, keep: {}, fetch: ['crop'] }], () => false);
+    results.push(result!['crop']!.data as Uint8Array);
+  }
+  await host.close();
+  return results;
+}
+
+describe('EvaluationCrops', () => {
+  it('gives the crops of the crop graph, in order, whatever the threads and the batch size', async () => {
+    const expected = await directCrops(sources);
+    for (const [threads, batchSize] of [
+      [1, 4],
+      [3, 5],
+    ] as const) {
+      const pool = await ImagePool.start(preprocessing, { threads });
+      const crops = new EvaluationCrops(pool, new CropCache(preprocessing, { diskBytes: 0 }));
+      const batches = await collect(crops.batches(sources, { batchSize }));
+      expect(batches.map(({ positions }) => positions.length)).toEqual([
+        ...Array.from({ length: Math.floor(COUNT / batchSize) }, () => batchSize),
+        COUNT % batchSize,
+      ]);
+      expect(batches.flatMap(({ positions }) => positions)).toEqual(sources.map((_, i) => i));
+      expect(Buffer.concat(batches.map((batch) => batch.crops.data as Uint8Array))).toEqual(Buffer.concat(expected));
+      await pool.dispose();
+    }
+  });
+
+  it('leaves out what can not be decoded, says why once, and goes on', async () => {
+    const pool = await ImagePool.start(preprocessing, { threads: 2 });
+    const crops = new EvaluationCrops(pool, new CropCache(preprocessing, { diskBytes: 0 }));
+    const list = [sources[0]!, broken('text.jpg'), sources[1]!, broken('text2.jpg')];
+    const quarantined: string[] = [];
+    const batches = await collect(
+      crops.batches(list, {
+        batchSize: 2,
+        onQuarantined: ({ file, reason }) => quarantined.push(`${file}: ${reason}`),
+      }),
+    );
+    expect(batches.flatMap(({ positions }) => positions)).toEqual([0, 2]);
+    expect(quarantined).toEqual([expect.stringMatching(/^text\.jpg: .*not an image/), expect.stringMatching(/^text2/)]);
+    await pool.dispose();
+  });
+
+  it('takes the second epoch from memory, within the budget', async () => {
+    const pool = await ImagePool.start(preprocessing, { threads: 1 });
+    const cache = new CropCache(preprocessing, { memoryBytes: 10 * CROP_BYTES, diskBytes: 0 });
+    const crops = new EvaluationCrops(pool, cache);
+    const first = await crops.crops(sources);
+    expect(cache.memoryBytes).toBe(10 * CROP_BYTES);
+    await pool.dispose();
+    // Without a pool there is the cache alone.
+    expect(await crops.crops(sources.slice(0, 10))).toEqual(first.slice(0, 10));
+    await expect(crops.crops(sources)).rejects.toThrow(RunError);
+  });
+
+  it('takes what was slow to make from disk in the next run, and makes damaged files again', async () => {
+    const large = sources.slice(-6).map((source) => ({ ...source, width: 4000, height: 3000 }));
+    const pool = await ImagePool.start(preprocessing, { threads: 1 });
+    const first = await new EvaluationCrops(pool, new CropCache(preprocessing)).crops(large);
+    const again = new EvaluationCrops(pool, new CropCache(preprocessing, { memoryBytes: 0 }));
+    const root = join(folder, 'cache', 'images');
+    const files = (await readdir(root, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
+    expect(files).toHaveLength(large.length);
+    for (const { parentPath, name } of files.slice(1)) {
+      const path = join(parentPath, name);
+      writeFileSync(path, new Uint8Array(CROP_BYTES + 4));
+    }
+    expect(await again.crops(large)).toEqual(first);
+    await pool.dispose();
+    const alone = new EvaluationCrops(pool, new CropCache(preprocessing, { memoryBytes: 0 }));
+    expect(await alone.crops(large)).toEqual(first);
+    // Another geometry is another crop; another mean is not.
+    const other = { ...preprocessing, cropFraction: 0.5 };
+    await expect(new EvaluationCrops(pool, new CropCache(other)).crops(large)).rejects.toThrow(RunError);
+    const shifted = { ...preprocessing, mean: [0, 0, 0] as const };
+    expect(await new EvaluationCrops(pool, new CropCache(shifted)).crops(large)).toEqual(first);
+  });
+
+  it('stops between batches when the signal fires', async () => {
+    const pool = await ImagePool.start(preprocessing, { threads: 1 });
+    const crops = new EvaluationCrops(pool, new CropCache(preprocessing, { diskBytes: 0 }));
+    const controller = new AbortController();
+    const run = async (): Promise<void> => {
+      for await (const _ of crops.batches(sources, { batchSize: 2, signal: controller.signal })) controller.abort();
+    };
+    await expect(run()).rejects.toThrow(AbortedError);
+    await pool.dispose();
+  });
+});
+
+describe('TrainingBatches', () => {
+  const options = (changes: Partial<TrainingBatchesOptions> = {}): TrainingBatchesOptions => ({
+    items: sources.map((source, i) => ({ ...source, target: i % 3 })),
+    batchSize: 8,
+    policy: { crop, flip: true },
+    seed: 7,
+    stage: 'train',
+    ...changes,
+  });
+
+  async function open(
+    changes: Partial<TrainingBatchesOptions> = {},
+    threads = 2,
+  ): Promise<{ batches: TrainingBatches; pool: ImagePool }> {
+    const pool = await ImagePool.start(preprocessing, { threads });
+    const evaluation = new EvaluationCrops(pool, new CropCache(preprocessing, { diskBytes: 0 }));
+    return { batches: new TrainingBatches(pool, evaluation, options(changes)), pool };
+  }
+
+  it('gives the same bytes whatever the threads, the cache and the step it starts at', async () => {
+    const one = await open({}, 1);
+    const three = await open({}, 3);
+    const second = await collect(one.batches.epoch(2));
+    expect(second).toHaveLength(3);
+    expect(second[0]!.images.shape).toEqual([8, SIDE, SIDE, 3]);
+    // The first epoch fills the cache of decoded images of the other.
+    await collect(three.batches.epoch(1));
+    expect(await collect(three.batches.epoch(2))).toEqual(second);
+    expect(await collect(one.batches.epoch(2, 1))).toEqual(second.slice(1));
+    await one.pool.dispose();
+    await three.pool.dispose();
+  });
+
+  it('shows every image in an epoch, in another order and another crop in the next, filled up from its start', async () => {
+    const { batches, pool } = await open();
+    const epochs = [await collect(batches.epoch(1)), await collect(batches.epoch(2))];
+    const ids = epochs.map((epoch) => epoch.flatMap((batch) => batch.ids));
+    for (const list of ids) {
+      expect(list).toHaveLength(24);
+      expect(new Set(list).size).toBe(COUNT);
+      expect(list.slice(COUNT)).toEqual(list.slice(0, 3));
+    }
+    expect(ids[0]).not.toEqual(ids[1]);
+    const labels = epochs[0]!.flatMap((batch) => [...(batch.labels.data as BigInt64Array)].map(Number));
+    expect(labels).toEqual(ids[0]!.map((id) => Number.parseInt(id, 10) % 3));
+    const pixelsOf = (epoch: number, at: number): Uint8Array =>
+      (epochs[epoch]![Math.floor(at / 8)]!.images.data as Uint8Array).subarray(
+        (at % 8) * CROP_BYTES,
+        ((at % 8) + 1) * CROP_BYTES,
+      );
+    const id = ids[0]![0]!;
+    expect(pixelsOf(0, 0)).not.toEqual(pixelsOf(0, COUNT));
+    expect(pixelsOf(0, 0)).not.toEqual(pixelsOf(1, ids[1]!.indexOf(id)));
+    await pool.dispose();
+  });
+
+  it('gives the crops of evaluation, half of them mirrored, without random crops', async () => {
+    const plain = await open({ policy: { flip: false } });
+    const flipped = await open({ policy: { flip: true } });
+    const expected = new Map((await directCrops(sources)).map((pixels, i) => [sources[i]!.id, pixels] as const));
+    const mirrored = (pixels: Uint8Array): Uint8Array =>
+      pixels.map((_, i) => {
+        const [row, x, c] = [Math.floor(i / (SIDE * 3)), Math.floor(i / 3) % SIDE, i % 3];
+        return pixels[(row * SIDE + SIDE - 1 - x) * 3 + c]!;
+      });
+    let mirrors = 0;
+    for (const [batches, mayMirror] of [
+      [plain.batches, false],
+      [flipped.batches, true],
+    ] as const)
+      for await (const { images, ids } of batches.epoch(1))
+        for (const [i, id] of ids.entries()) {
+          const pixels = (images.data as Uint8Array).slice(i * CROP_BYTES, (i + 1) * CROP_BYTES);
+          const isMirrored = Buffer.compare(pixels, expected.get(id)!) !== 0;
+          expect(pixels).toEqual(isMirrored && mayMirror ? mirrored(expected.get(id)!) : expected.get(id)!);
+          if (isMirrored) mirrors++;
+        }
+    expect(mirrors).toBeGreaterThan(5);
+    expect(mirrors).toBeLessThan(19);
+    await plain.pool.dispose();
+    await flipped.pool.dispose();
+  });
+
+  it('hands on soft labels', async () => {
+    const items = sources.map((source, i) => ({ ...source, target: Float32Array.of(i / 32, 1 - i / 32) }));
+    const { batches, pool } = await open({ items, batchSize: 4 });
+    for await (const { labels, ids } of batches.epoch(1)) {
+      expect(labels.shape).toEqual([4, 2]);
+      expect([...(labels.data as Float32Array)]).toEqual(
+        ids.flatMap((id) => [...items[Number.parseInt(id, 10)]!.target]),
+      );
+    }
+    await pool.dispose();
+    const mixed = [items[0]!, { ...sources[1]!, target: 1 }];
+    expect(() => new TrainingBatches(pool, undefined as never, options({ items: mixed }))).toThrow(/one kind/);
+  });
+
+  it('fills the place of a broken image with the next, the same in every run, and says so once', async () => {
+    const items = [...options().items, { ...broken('late.jpg'), target: 0 }, { ...broken('later.jpg'), target: 0 }];
+    const quarantined: string[] = [];
+    const changes = { items, onQuarantined: ({ file }: { file: string }) => quarantined.push(file) };
+    const one = await open(changes);
+    const first = await collect(one.batches.epoch(1));
+    const second = await collect(one.batches.epoch(2));
+    expect(quarantined.toSorted()).toEqual(['late.jpg', 'later.jpg']);
+    const ids = first.flatMap((batch) => batch.ids);
+    expect(ids).toHaveLength(24);
+    expect(ids).not.toContain('late.jpg');
+    expect(new Set(ids).size).toBe(COUNT);
+    const other = await open({ items });
+    expect(await collect(other.batches.epoch(2))).toEqual(second);
+    await one.pool.dispose();
+    await other.pool.dispose();
+  });
+
+  it('ends with an error where no image can be decoded', async () => {
+    const { batches, pool } = await open({ items: [{ ...broken('only.jpg'), target: 0 }], batchSize: 2 });
+    await expect(collect(batches.epoch(1))).rejects.toThrow(InputError);
+    await pool.dispose();
+  });
+
+  it('stops when the signal fires, and is ready for another epoch', async () => {
+    const { batches, pool } = await open({ batchSize: 2 });
+    const controller = new AbortController();
+    const run = async (): Promise<void> => {
+      for await (const _ of batches.epoch(1, 0, controller.signal)) controller.abort();
+    };
+    await expect(run()).rejects.toThrow(AbortedError);
+    expect(await collect(batches.epoch(1))).toHaveLength(batches.stepsPerEpoch);
+    await pool.dispose();
+  });
+
+  it('fails, and does not hang, when a thread is gone', async () => {
+    const { batches, pool } = await open({ batchSize: 2 });
+    const run = async (): Promise<void> => {
+      for await (const _ of batches.epoch(1)) await pool.dispose();
+    };
+    await expect(run()).rejects.toThrow();
+  });
+});
