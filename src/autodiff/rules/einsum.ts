@@ -11,7 +11,7 @@ export const einsum = {
 } satisfies Record<string, Differentiation>;
 
 /** The letters of every operand and of the output; the axes of an ellipsis get capital letters of their own. */
-export function parseEquation(c: RuleContext): { terms: string[]; output: string } {
+function parseEquation(c: RuleContext): { terms: string[]; output: string } {
   const equation = attribute(c.node, 'equation', 'string').replaceAll(' ', '');
   const [left, right] = equation.split('->') as [string, string | undefined];
   const ranks = c.node.inputs.map((input) => c.rank(input));

@@ -98,7 +98,7 @@ function sumOfAll(c: RuleContext, value: string): string {
 }
 
 /** For each axis of x, where a Slice starts and how it steps. */
-export function sliceBounds(c: RuleContext): { start: number; step: number }[] {
+function sliceBounds(c: RuleContext): { start: number; step: number }[] {
   const shape = c.shape(c.input(0));
   const starts = toNumbers(c.constant(1, 'starts'));
   const axes = c.optional(3) === undefined ? starts.map((_, i) => i) : toNumbers(c.constant(3, 'axes'));
