@@ -13,6 +13,8 @@ import { graphOf, type Row } from './rows/row.ts';
 
 const TARGETS: readonly Target[] = [{ kind: 'plain' }, { kind: 'blocked', block: 8 }];
 
+const norm = (values: readonly number[]): number => Math.sqrt(values.reduce((sum, x) => sum + x * x, 0));
+
 /** The gradient of a random projection of a row's outputs by all its inputs. */
 function differentiated(row: Row): { graph: Graph; feeds: ReturnType<typeof graphOf>['feeds'] } {
   const { graph, feeds } = graphOf(row, 'float32');
@@ -47,7 +49,6 @@ describe('every gradient, lowered, is the same on the engine as in the interpret
       await session.release();
       for (const [name, value] of expected) {
         const [ours, theirs] = [toNumbers(value), Array.from(results[name]!.data as Float32Array, Number)];
-        const norm = (values: readonly number[]): number => Math.sqrt(values.reduce((sum, x) => sum + x * x, 0));
         // Below a thousandth a gradient is a difference of larger numbers, and float32 has no more digits to give.
         const error = norm(ours.map((x, i) => x - theirs[i]!)) / Math.max(norm(ours), 1e-3);
         expect(error, `${name}, ${target.kind}`).toBeLessThan(1e-4);
