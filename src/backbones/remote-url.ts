@@ -1,4 +1,4 @@
-import { InputError, RunError } from '../core/errors.ts';
+import { AbortedError, InputError, RunError } from '../core/errors.ts';
 import type { RemoteFile } from './download.ts';
 
 /**
@@ -7,9 +7,11 @@ import type { RemoteFile } from './download.ts';
  * @throws InputError where there is no network or the server refuses.
  */
 export async function remoteUrl(url: URL, signal?: AbortSignal): Promise<RemoteFile | undefined> {
-  const request = (headers: Record<string, string>): Promise<Response> =>
-    reach(url, { headers: { 'Accept-Encoding': 'identity', ...headers }, ...(signal && { signal }) });
-  const first = await request({ Range: 'bytes=0-0' });
+  const init = (headers: Record<string, string>): RequestInit => ({
+    headers: { 'Accept-Encoding': 'identity', ...headers },
+    ...(signal && { signal }),
+  });
+  const first = await reach(url, init({ Range: 'bytes=0-0' }));
   await first.body?.cancel();
   if (first.status === 404 || first.status === 410) return undefined;
   if (!first.ok)
@@ -17,19 +19,19 @@ export async function remoteUrl(url: URL, signal?: AbortSignal): Promise<RemoteF
   const total =
     first.status === 206 ? first.headers.get('content-range')?.split('/')[1] : first.headers.get('content-length');
   const size = total === null || total === undefined || !/^\d+$/.test(total) ? undefined : Number(total);
-  const tag = first.headers.get('etag') ?? first.headers.get('last-modified');
+  // A weak tag does not promise the same bytes.
+  const tag = first.headers.get('etag');
+  const validator = tag === null || tag.startsWith('W/') ? first.headers.get('last-modified') : tag;
   return {
     name: url.href,
     size,
-    identity: `${url} ${tag ?? ''} ${size ?? ''}`,
+    identity: `${url} ${validator ?? ''} ${size ?? ''}`,
     async open(offset) {
-      // A weak tag can't promise the same bytes, so the server must decide by what it has.
-      const condition = tag !== null && !tag.startsWith('W/') ? { 'If-Range': tag } : {};
-      const get = (range: Record<string, string>): Promise<Response> =>
-        fetch(url, { headers: { 'Accept-Encoding': 'identity', ...range }, ...(signal && { signal }) });
-      let response = await get(offset > 0 ? { Range: `bytes=${offset}-`, ...condition } : {});
+      // Without a validator the rest might be that of another file, so it starts again.
+      const range = offset > 0 && validator !== null ? { Range: `bytes=${offset}-`, 'If-Range': validator } : {};
+      let response = await fetch(url, init(range));
       // Nothing behind the part that is here: its end is not that of the file.
-      if (response.status === 416) response = await get({});
+      if (response.status === 416) response = await fetch(url, init({}));
       if (!response.ok || response.body === null)
         throw new RunError(`the server answered ${response.status} ${response.statusText}`);
       const start = Number(/^bytes (\d+)-/.exec(response.headers.get('content-range') ?? '')?.[1] ?? 0);
@@ -43,7 +45,7 @@ export async function reach(url: URL | string, init: RequestInit): Promise<Respo
   try {
     return await fetch(url, init);
   } catch (error) {
-    if (init.signal?.aborted) throw error;
+    if (init.signal?.aborted) throw new AbortedError(`Stopped while asking ${new URL(url).host}.`);
     const { cause, message } = error as Error;
     const code = cause instanceof Error ? ((cause as NodeJS.ErrnoException).code ?? cause.message) : message;
     throw new InputError(

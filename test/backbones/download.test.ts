@@ -69,6 +69,13 @@ test('a server without ranges is read from the start again', async () => {
   expect(new Uint8Array(await readFile(path))).toEqual(content);
 });
 
+test('a server that can not promise the same bytes is read from the start again', async () => {
+  server.add('/model.onnx', content, { breakAfter: [100_000], etag: 'W/"1"' });
+  await download(await remote(), path, quick);
+  expect(new Uint8Array(await readFile(path))).toEqual(content);
+  expect(server.requests.slice(1)).toEqual(['GET /model.onnx', 'GET /model.onnx']);
+});
+
 test('content that does not match the checksum is refused and thrown away', async () => {
   server.add('/model.onnx', content);
   const file = { ...(await remote()), checksum: { kind: 'sha256', hex: sha256('other') } } as const;

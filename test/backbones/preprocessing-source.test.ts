@@ -49,9 +49,9 @@ describe("timm's config.json", () => {
   });
 });
 
-describe("transformers' preprocessor_config.json", () => {
-  const values = (config: object): object => processorPreprocessing(config, 'p')!.values;
+const values = (config: object): object => processorPreprocessing(config, 'p')!.values;
 
+describe("transformers' preprocessor_config.json", () => {
   test('ViT: a stretch to a square, (x / 255 - 0.5) / 0.5', () => {
     const vit = {
       do_normalize: true,
@@ -95,7 +95,8 @@ describe("transformers' preprocessor_config.json", () => {
       image_processor_type: 'ConvNextImageProcessor',
       crop_pct: 0.875,
       do_normalize: true,
-      ...{ image_mean: [0], image_std: [1] },
+      image_mean: [0],
+      image_std: [1],
     };
     expect(values({ ...config, size: { shortest_edge: 224 } })).toMatchObject({
       inputSize: [224, 224],
@@ -140,10 +141,10 @@ describe("transformers' preprocessor_config.json", () => {
   });
 });
 
-describe('knownFamily', () => {
-  const known = (fileName: string, classes: number | undefined, side: number | undefined): object | undefined =>
-    knownFamily({ fileName, classes, side })?.values;
+const known = (fileName: string, classes: number | undefined, side: number | undefined): object | undefined =>
+  knownFamily({ fileName, classes, side })?.values;
 
+describe('knownFamily', () => {
   test('goes by the name and by what the graph shows', () => {
     expect(known('mobilenet_v2_1.0_224.onnx', 1001, 224)).toMatchObject({
       mean: [128, 128, 128],

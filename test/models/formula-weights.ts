@@ -18,9 +18,9 @@ export function noise(name: string, count: number): Float64Array {
 
 /** The weights of `value` in golden/make-logits.py. */
 export function formulaWeight(name: string, shape: readonly number[]): Tensor {
-  const [offset, factor] = /running_var$/.test(name)
+  const [offset, factor] = name.endsWith('running_var')
     ? [1, 0.5]
-    : /gamma$/.test(name)
+    : name.endsWith('gamma')
       ? [0.5, 0.2]
       : /(bias|running_mean)$/.test(name)
         ? [0, 0.1]

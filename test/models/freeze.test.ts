@@ -10,9 +10,9 @@ import { loadModel } from '../../src/onnx/read.ts';
 
 const resnet = buildModel('cifar_resnet8', { classes: 10 });
 
-describe('selectTrainable', () => {
-  const select = (patterns: object): string[] => selectTrainable(resnet.graph, resnet.parameters, patterns);
+const select = (patterns: object): string[] => selectTrainable(resnet.graph, resnet.parameters, patterns);
 
+describe('selectTrainable', () => {
   test('takes globs over parameters; --freeze wins', () => {
     expect(select({})).toEqual(resnet.parameters);
     expect(select({ train: ['fc.*'] })).toEqual(['fc.weight', 'fc.bias']);
