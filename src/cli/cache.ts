@@ -13,7 +13,12 @@ export function cacheCommand(): Command {
       if (action !== undefined && action !== 'clear') choice('', '', ['clear']).parseArg?.(action, undefined);
       const contents = action === 'clear' ? await cacheClear() : await cacheContents();
       output.text(`${contents.folder}${action === 'clear' ? ' (cleared)' : ''}`);
-      output.text(table(['part', 'files', 'bytes'], contents.parts.map((part) => [part.name, part.files, part.bytes])));
+      output.text(
+        table(
+          ['part', 'files', 'bytes'],
+          contents.parts.map((part) => [part.name, part.files, part.bytes]),
+        ),
+      );
       output.jsonLine({ type: 'result', ...contents });
     },
   );

@@ -39,7 +39,10 @@ export function defineCommand<Options extends CommonOptions>(
     .addHelpText('after', `\nExamples:\n${examples.map((line) => `  $ gleaner ${line}`).join('\n')}`)
     .action(async (...received: unknown[]) => {
       const options = received[args.length] as Options;
-      const given = received.slice(0, args.length).flat().filter((value) => value !== undefined) as string[];
+      const given = received
+        .slice(0, args.length)
+        .flat()
+        .filter((value) => value !== undefined) as string[];
       await run(given, options, action);
     });
   return command;
@@ -84,7 +87,10 @@ function exitCode(error: unknown): number {
 /** Runs the command line; unknown options and values end with exit code 2 and nothing started. */
 export async function runProgram(program: Command, argv: readonly string[]): Promise<void> {
   for (const command of [program, ...program.commands, ...program.commands.flatMap((c) => c.commands)])
-    command.exitOverride().configureOutput({ writeErr: (text) => process.stderr.write(text) }).showSuggestionAfterError();
+    command
+      .exitOverride()
+      .configureOutput({ writeErr: (text) => process.stderr.write(text) })
+      .showSuggestionAfterError();
   try {
     await program.parseAsync([...argv], { from: 'user' });
   } catch (error) {
@@ -109,7 +115,9 @@ export function number(min: number, max = Number.POSITIVE_INFINITY): (text: stri
   return (text) => {
     const value = Number(text);
     if (text.trim() === '' || Number.isNaN(value) || value < min || value > max)
-      throw new InvalidArgumentError(`Expected a number from ${min}${max === Number.POSITIVE_INFINITY ? ' up' : ` to ${max}`}.`);
+      throw new InvalidArgumentError(
+        `Expected a number from ${min}${max === Number.POSITIVE_INFINITY ? ' up' : ` to ${max}`}.`,
+      );
     return value;
   };
 }

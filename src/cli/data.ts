@@ -25,7 +25,15 @@ export function dataCommand(): Command {
           .option('--follow-links', 'follow symbolic links out of the data folder')
           .option('--max-pixels <megapixels>', 'largest image that is decoded', number(0.0001)),
       async ([data], flags, { output, signal }) => {
-        const { json: _json, quiet: _quiet, device: _device, threads: _threads, dataLayout, maxPixels, ...rest } = flags;
+        const {
+          json: _json,
+          quiet: _quiet,
+          device: _device,
+          threads: _threads,
+          dataLayout,
+          maxPixels,
+          ...rest
+        } = flags;
         const result = await checkData(data!, {
           ...rest,
           ...(dataLayout !== undefined && { layout: dataLayout as 'auto' | 'classes' | 'splits' }),

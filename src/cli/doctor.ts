@@ -10,8 +10,17 @@ export function doctorCommand(): Command {
     ['doctor', 'doctor --json', 'doctor --tuning'],
     (command) => command.option('--tuning', 'list what was measured about lowerings on this machine'),
     async (_args, flags, { output, signal }) => {
-      const report = await doctor({ ...(flags.threads !== undefined && { threads: flags.threads }), tuning: flags.tuning ?? false, signal });
-      output.text(table(['', ''], report.lines.map(([name, value]) => [name, value])));
+      const report = await doctor({
+        ...(flags.threads !== undefined && { threads: flags.threads }),
+        tuning: flags.tuning ?? false,
+        signal,
+      });
+      output.text(
+        table(
+          ['', ''],
+          report.lines.map(([name, value]) => [name, value]),
+        ),
+      );
       output.jsonLine({ type: 'result', ...report.data });
     },
   );

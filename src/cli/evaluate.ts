@@ -12,7 +12,14 @@ export function evaluateCommand(): Command {
     ['evaluate runs/digits/model.onnx photos', 'evaluate model.onnx photos --split val --json'],
     (command) =>
       command
-        .addOption(choice('--split <name>', 'part that is scored; default: test, else all labelled images', ['train', 'val', 'test', 'all']))
+        .addOption(
+          choice('--split <name>', 'part that is scored; default: test, else all labelled images', [
+            'train',
+            'val',
+            'test',
+            'all',
+          ]),
+        )
         .addOption(choice('--data-layout <name>', 'how to read the folder', ['auto', 'classes', 'splits']))
         .option('--max-pixels <megapixels>', 'largest image that is decoded', number(0.0001)),
     async ([model, data], flags, { output, signal }) => {
@@ -28,7 +35,9 @@ export function evaluateCommand(): Command {
       output.text(
         `Accuracy ${percent(result.accuracy)} (95 % interval ${percent(result.interval[0])} to ${percent(result.interval[1])}) on ${result.n} images (${result.split}).`,
       );
-      output.text(`Balanced accuracy ${percent(result.balancedAccuracy)}, macro F1 ${result.macroF1.toFixed(3)}, calibration error ${percent(result.calibrationError)}.`);
+      output.text(
+        `Balanced accuracy ${percent(result.balancedAccuracy)}, macro F1 ${result.macroF1.toFixed(3)}, calibration error ${percent(result.calibrationError)}.`,
+      );
       output.text('');
       output.text(
         table(

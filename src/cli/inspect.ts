@@ -13,7 +13,11 @@ export function inspectCommand(): Command {
     (command) =>
       command
         .option('--verify <file>', 'safetensors with recorded input, logits, loss, gradients, steps, buffers')
-        .addOption(choice('--lowering <name>', 'with --verify: how gradients are lowered', ['auto', 'plain', 'blocked']).default('auto'))
+        .addOption(
+          choice('--lowering <name>', 'with --verify: how gradients are lowered', ['auto', 'plain', 'blocked']).default(
+            'auto',
+          ),
+        )
         .option('--input-size <side>', 'input side, where the model leaves it open', integer(1)),
     async ([model], flags, { output, signal }) => {
       const result = await inspect(model!, {
@@ -31,7 +35,9 @@ export function inspectCommand(): Command {
         ),
       );
       output.text('');
-      output.text(`Opset ${result.opset}, ${result.parameters.toLocaleString('en')} parameters, ${result.multiplyAdds.toLocaleString('en')} multiply-adds an image.`);
+      output.text(
+        `Opset ${result.opset}, ${result.parameters.toLocaleString('en')} parameters, ${result.multiplyAdds.toLocaleString('en')} multiply-adds an image.`,
+      );
       output.text(
         result.untrainableOps.length === 0
           ? 'Every op on the way to the parameters can be trained.'
@@ -45,7 +51,10 @@ export function inspectCommand(): Command {
         output.text(
           table(
             ['part', 'error'],
-            Object.entries(errors).map(([part, error]) => [part, typeof error === 'number' ? error.toExponential(1) : '-']),
+            Object.entries(errors).map(([part, error]) => [
+              part,
+              typeof error === 'number' ? error.toExponential(1) : '-',
+            ]),
           ),
         );
         output.text(pass ? 'Pass.' : 'FAIL: a part is off by more than its limit.');

@@ -11,7 +11,9 @@ import { inspectCommand } from './inspect.ts';
 import { predictCommand } from './predict.ts';
 import { trainCommand } from './train.ts';
 
-const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
 
 const program = new Command('gleaner')
   .description('Trains an accurate, small, deployable image classifier from few labels.')

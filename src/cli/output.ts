@@ -131,7 +131,9 @@ export function percent(share: number): string {
 export function table(header: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
   const cells = [header, ...rows.map((row) => row.map(String))];
   const widths = header.map((_, i) => Math.max(...cells.map((row) => (row[i] ?? '').length)));
-  const numeric = header.map((_, i) => rows.length > 0 && rows.every((row) => /^[-\d.,%\s]*$/.test(String(row[i] ?? ''))));
+  const numeric = header.map(
+    (_, i) => rows.length > 0 && rows.every((row) => /^[-\d.,%\s]*$/.test(String(row[i] ?? ''))),
+  );
   return cells
     .map((row) =>
       row

@@ -10,7 +10,11 @@ export function predictCommand(): Command {
   return defineCommand<PredictFlags>(
     'predict <model> [files...]',
     'Classifies images: files, folders, or a list on standard input (-)',
-    ['predict runs/digits/model.onnx photo.jpg', 'predict model.onnx photos --top 3', 'find . -name "*.jpg" | gleaner predict model.onnx - --csv'],
+    [
+      'predict runs/digits/model.onnx photo.jpg',
+      'predict model.onnx photos --top 3',
+      'find . -name "*.jpg" | gleaner predict model.onnx - --csv',
+    ],
     (command) =>
       command
         .option('--top <k>', 'show the k likeliest classes', integer(1))
@@ -19,9 +23,13 @@ export function predictCommand(): Command {
     async (args, flags, { output, signal }) => {
       const [model, ...files] = args as [string, ...string[]];
       const inputs = files.includes('-')
-        ? [...files.filter((file) => file !== '-'), ...(await text(process.stdin)).split(/\r?\n/).filter((line) => line !== '')]
+        ? [
+            ...files.filter((file) => file !== '-'),
+            ...(await text(process.stdin)).split(/\r?\n/).filter((line) => line !== ''),
+          ]
         : files;
-      if (inputs.length === 0) throw new InputError('Which images? Give files, folders, or - for a list on standard input.');
+      if (inputs.length === 0)
+        throw new InputError('Which images? Give files, folders, or - for a list on standard input.');
       const predictor = await openPredictor(model, {
         device: flags.device,
         ...(flags.threads !== undefined && { threads: flags.threads }),
@@ -30,7 +38,8 @@ export function predictCommand(): Command {
       let count = 0;
       let errors = 0;
       try {
-        if (flags.csv && !flags.json) process.stdout.write(`${csvRow(['file', 'label', 'probability', ...predictor.classes, 'error'])}\n`);
+        if (flags.csv && !flags.json)
+          process.stdout.write(`${csvRow(['file', 'label', 'probability', ...predictor.classes, 'error'])}\n`);
         for await (const line of predictor.predictAll(inputs, { signal })) {
           count++;
           if ('error' in line) errors++;
@@ -40,7 +49,13 @@ export function predictCommand(): Command {
             const row =
               'error' in line
                 ? [line.file, '', '', ...predictor.classes.map(() => ''), line.error]
-                : [line.file, line.label, line.probability, ...predictor.classes.map((name) => line.probabilities[name] ?? 0), ''];
+                : [
+                    line.file,
+                    line.label,
+                    line.probability,
+                    ...predictor.classes.map((name) => line.probabilities[name] ?? 0),
+                    '',
+                  ];
             process.stdout.write(`${csvRow(row)}\n`);
           } else if ('error' in line) {
             output.warn(`${line.file}: ${line.error}`);

@@ -27,7 +27,13 @@ export function trainCommand(): Command {
       command
         .option('--backbone <file|url|hf:owner/repo>', 'pretrained network to start from')
         .option('--model <name>', 'built-in network to train from scratch')
-        .addOption(choice('--method <name>', 'default: finetune with a backbone, else scratch', ['probe', 'finetune', 'scratch']))
+        .addOption(
+          choice('--method <name>', 'default: finetune with a backbone, else scratch', [
+            'probe',
+            'finetune',
+            'scratch',
+          ]),
+        )
         .option('--out <run>', 'folder of the run (default: a new one under runs/)')
         .option('--resume <run>', 'continue an interrupted run; stands alone')
         .option('--accept-engine', 'with --resume: go on although the engine or its choices differ')
@@ -48,7 +54,11 @@ export function trainCommand(): Command {
         .option('--std <values>', 'per channel, on the scale 0 to 255', perChannel)
         .addOption(choice('--channels <order>', 'order of the colour channels', ['rgb', 'bgr']))
         .addOption(choice('--interpolation <name>', 'of the resize', ['nearest', 'bilinear', 'bicubic']))
-        .option('--crop-fraction <share>', 'side of the centre crop, relative to the resized shorter side', number(0.01, 1))
+        .option(
+          '--crop-fraction <share>',
+          'side of the centre crop, relative to the resized shorter side',
+          number(0.01, 1),
+        )
         .addOption(choice('--layout <name>', 'layout of the network input', ['nchw', 'nhwc']))
         .option('--embedding <value>', 'name of the value to put a new head on')
         .option('--logits <value>', "name of the network's logits")
@@ -60,7 +70,9 @@ export function trainCommand(): Command {
         .addOption(choice('--optimizer <name>', 'update rule', ['sgd', 'adam', 'adamw', 'lion', 'lamb']))
         .option('--weight-decay <x>', 'not applied to norms and biases', number(0))
         .option('--momentum <x>', 'of sgd', number(0, 0.9999))
-        .addOption(choice('--schedule <name>', 'of the learning rate', ['cosine', 'one-cycle', 'step', 'linear', 'constant']))
+        .addOption(
+          choice('--schedule <name>', 'of the learning rate', ['cosine', 'one-cycle', 'step', 'linear', 'constant']),
+        )
         .option('--warmup-epochs <n>', 'epochs of linear warm-up', number(0))
         .option('--label-smoothing <x>', '', number(0, 0.99))
         .addOption(choice('--class-weights <name>', 'weights in the loss', ['none', 'balanced']))
@@ -68,14 +80,22 @@ export function trainCommand(): Command {
         .option('--accumulate <n>', 'micro-batches a step', integer(1))
         .option('--ema <decay>', 'averaged weights; 0 turns them off', number(0, 0.99999))
         .addOption(choice('--batch-norm <mode>', 'statistics frozen or of the batch', ['auto', 'frozen', 'batch']))
-        .option('--layer-decay <factor>', 'learning rate factor for each step of depth away from the head', number(0.01, 1))
+        .option(
+          '--layer-decay <factor>',
+          'learning rate factor for each step of depth away from the head',
+          number(0.01, 1),
+        )
         .option('--unfreeze-epochs <n>', 'unfreeze gradually, from the head down', integer(0))
         .option('--train <pattern...>', 'train only parameters that match (globs)')
         .option('--freeze <pattern...>', 'freeze parameters that match (globs)')
         .option('--dropout <share>', 'before the head', number(0, 0.95))
         .option('--patience <epochs>', 'stop after so many epochs without a better validation score', integer(1))
         .addOption(choice('--flip <mode>', 'horizontal flips in training', ['auto', 'on', 'off']))
-        .option('--crop-scale <area>', 'smallest random crop, as a share of the area; 1 turns crops off', number(0.01, 1))
+        .option(
+          '--crop-scale <area>',
+          'smallest random crop, as a share of the area; 1 turns crops off',
+          number(0.01, 1),
+        )
         .option('--find-lr', 'search the learning rate first')
         // Model out
         .option('--abstain-precision <p>', 'precision wanted of answers above the abstain threshold', number(0.01, 1))
@@ -95,7 +115,10 @@ export function trainCommand(): Command {
         throw new InputError('Which data? Give a folder or a manifest: gleaner train DATA.');
       const result =
         resume === undefined
-          ? await train({ ...(await readConfig(config)), ...given, ...(args[0] && { data: args[0] }) } as TrainOptions, control)
+          ? await train(
+              { ...(await readConfig(config)), ...given, ...(args[0] && { data: args[0] }) } as TrainOptions,
+              control,
+            )
           : await resumeTraining(resume, {
               ...control,
               acceptEngine: acceptEngine ?? false,
@@ -123,10 +146,15 @@ async function readConfig(file: string | undefined): Promise<Record<string, unkn
     throw new InputError(`--config ${file}: ${error instanceof Error ? error.message : String(error)}`);
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new InputError(`--config ${file}: expected options by name, got ${Array.isArray(value) ? 'a list' : typeof value}.`);
+    throw new InputError(
+      `--config ${file}: expected options by name, got ${Array.isArray(value) ? 'a list' : typeof value}.`,
+    );
   // Keys as flags have them (`batch-size`) work too.
   return Object.fromEntries(
-    Object.entries(value).map(([key, entry]) => [key.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase()), entry]),
+    Object.entries(value).map(([key, entry]) => [
+      key.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase()),
+      entry,
+    ]),
   );
 }
 

@@ -22,7 +22,11 @@ export interface LbfgsResult {
 export type Objective = (x: Float64Array) => Promise<{ value: number; gradient: Float64Array }>;
 
 /** Minimises `objective` from `start`. @throws RangeError where the objective is not finite at the start. */
-export async function lbfgs(objective: Objective, start: Float64Array, options: LbfgsOptions = {}): Promise<LbfgsResult> {
+export async function lbfgs(
+  objective: Objective,
+  start: Float64Array,
+  options: LbfgsOptions = {},
+): Promise<LbfgsResult> {
   const { history = 10, maxIterations = 200, tolerance = 1e-4 } = options;
   let x: Float64Array = Float64Array.from(start);
   let { value, gradient } = await objective(x);

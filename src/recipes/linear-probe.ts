@@ -75,8 +75,7 @@ export async function fitLinearProbe(
           solution = await fit(include, strength, solution);
           const logits = await problem.logits(solution);
           for (let i = 0; i < n; i++)
-            if (include[i] === 0)
-              logitsOf[s]!.set(logits.subarray(i * classes, (i + 1) * classes), i * classes);
+            if (include[i] === 0) logitsOf[s]!.set(logits.subarray(i * classes, (i + 1) * classes), i * classes);
         }
       }
       for (const [s, strength] of strengths.entries())
@@ -150,20 +149,28 @@ async function openProblem(
     async fit(include, strength, start) {
       const count = include.reduce((sum, one) => sum + one, 0);
       // scikit-learn minimises C * sum(loss) + |W|² / 2; divided by C * n here, so that tolerances mean the same at every n.
-      const weights = tensor('float32', [n, 1], Float32Array.from(include, (one) => one / count));
+      const weights = tensor(
+        'float32',
+        [n, 1],
+        Float32Array.from(include, (one) => one / count),
+      );
       const decay = 1 / (strength * count);
-      const result = await lbfgs(async (solution) => {
-        const out = await run(solution, weights, ['loss', 'weight_grad', 'bias_grad']);
-        const gradient = new Float64Array(solution.length);
-        gradient.set(out['weight_grad']!.data as Float32Array);
-        gradient.set(out['bias_grad']!.data as Float32Array, classes * width);
-        let penalty = 0;
-        for (let i = 0; i < classes * width; i++) {
-          penalty += solution[i]! ** 2;
-          gradient[i]! += decay * solution[i]!;
-        }
-        return { value: (out['loss']!.data as Float32Array)[0]! + (decay * penalty) / 2, gradient };
-      }, start, { maxIterations: 100, tolerance: 1e-4 });
+      const result = await lbfgs(
+        async (solution) => {
+          const out = await run(solution, weights, ['loss', 'weight_grad', 'bias_grad']);
+          const gradient = new Float64Array(solution.length);
+          gradient.set(out['weight_grad']!.data as Float32Array);
+          gradient.set(out['bias_grad']!.data as Float32Array, classes * width);
+          let penalty = 0;
+          for (let i = 0; i < classes * width; i++) {
+            penalty += solution[i]! ** 2;
+            gradient[i]! += decay * solution[i]!;
+          }
+          return { value: (out['loss']!.data as Float32Array)[0]! + (decay * penalty) / 2, gradient };
+        },
+        start,
+        { maxIterations: 100, tolerance: 1e-4 },
+      );
       return result.x;
     },
     async logits(solution) {

@@ -1,0 +1,25 @@
+import type { HeldOutPredictions } from './held-out-predictions.ts';
+import type { Network } from './network.ts';
+import type { TrainingData } from './prepare-data.ts';
+import type { ResolvedTrainOptions } from './train-options.ts';
+
+/** Where a network came from, for the report. */
+export interface NetworkSource {
+  readonly name: string;
+  readonly source: string;
+  readonly sha256?: string;
+  readonly preprocessing: string;
+}
+
+/** What a finished training hands over to be calibrated, scored, exported and reported. */
+export interface FinishRequest {
+  readonly network: Network;
+  /** Predictions on labelled images that the network was not trained on. */
+  readonly calibration: HeldOutPredictions | undefined;
+  readonly data: TrainingData;
+  readonly options: ResolvedTrainOptions;
+  readonly method: string;
+  readonly source: NetworkSource;
+  /** `performance.now()` at the start. */
+  readonly started: number;
+}

@@ -1,0 +1,94 @@
+import { writeFileAtomic } from '../core/atomic-file.ts';
+import { packageVersion } from '../core/package-version.ts';
+import { abstainThreshold } from '../evaluate/abstain.ts';
+import { fitTemperature } from '../evaluate/temperature.ts';
+import { evaluatePredictions } from '../evaluate/evaluation.ts';
+import { deployableModel, type DeployableParts } from '../export/deployable.ts';
+import { proveParity } from '../export/parity.ts';
+import { decodeImage } from '../images/decode.ts';
+import type { RunFolder } from '../train/run-folder.ts';
+import type { Workshop } from './fit.ts';
+import { predictionsOf } from './held-out-predictions.ts';
+import type { FinishRequest } from './finish-request.ts';
+import { writeRunReport } from './run-report.ts';
+
+export interface RunResult {
+  /** Folder of the run. */
+  readonly run: string;
+  /** The deployable ONNX file. */
+  readonly model: string;
+  readonly report: string;
+  readonly accuracy: number;
+  /** 95 %, Wilson. */
+  readonly interval: readonly [low: number, high: number];
+  /** Images it was scored on. */
+  readonly n: number;
+  readonly scoredOn: string;
+  readonly seconds: number;
+}
+
+/** Images on which parity with evaluation is proven at export. */
+const PARITY_IMAGES = 6;
+
+/** Calibrates, scores once, exports and reports: what turns trained weights into a run's result. */
+export async function finishRun(run: RunFolder, workshop: Workshop, request: FinishRequest): Promise<RunResult> {
+  const { network, calibration, data, options, method, started } = request;
+  const temperature = calibration === undefined ? 1 : fitTemperature(calibration).temperature;
+  const abstain = calibration && abstainThreshold(calibration, options.abstainPrecision, temperature);
+  if (calibration === undefined)
+    workshop.onProgress?.({
+      type: 'warning',
+      message:
+        'There are too few labelled images to calibrate probabilities: the temperature stays 1, and there is no abstain threshold.',
+    });
+
+  run.append({ type: 'test-opened', reason: 'final score', scoredOn: data.scoredOn, images: data.score.length });
+  const predictions = await predictionsOf(workshop, network, data, data.score, data.scoredOn);
+  const evaluation = evaluatePredictions(predictions, { temperature });
+
+  const parts: DeployableParts = {
+    graph: network.graph,
+    logits: network.logits,
+    preprocessing: network.preprocessing,
+    classes: data.classes,
+    temperature,
+    ...(abstain && { abstainThreshold: abstain.threshold }),
+    provenance: { gleaner: packageVersion(), method, seed: options.seed, data: data.dataset.fingerprint },
+  };
+  const file = deployableModel(parts);
+  const images = await Promise.all(
+    data.score
+      .slice(0, PARITY_IMAGES)
+      .map(({ file: image }) => decodeImage(image, { maxPixels: options.maxPixels * 1e6 })),
+  );
+  const parity = await proveParity(
+    workshop.engine,
+    file.bytes,
+    parts,
+    images,
+    workshop.signal ? { signal: workshop.signal } : {},
+  );
+  await writeFileAtomic(run.file('model.onnx'), file.bytes);
+  await writeFileAtomic(run.file('model.json'), file.json);
+
+  const seconds = (performance.now() - started) / 1000;
+  const metrics = {
+    scoredOn: data.scoredOn,
+    ...evaluation,
+    parity,
+    abstain: abstain ?? null,
+    calibratedOn: calibration?.foundOn ?? null,
+  };
+  await writeFileAtomic(run.file('metrics.json'), `${JSON.stringify(metrics, undefined, 2)}\n`);
+  await writeRunReport(run, workshop, { ...request, evaluation, abstain, seconds, bytes: file.bytes.length });
+  return {
+    run: run.path,
+    model: run.file('model.onnx'),
+    report: run.file('report.html'),
+    accuracy: evaluation.accuracy,
+    interval: evaluation.interval,
+    n: evaluation.n,
+    scoredOn: data.scoredOn,
+    seconds,
+  };
+}

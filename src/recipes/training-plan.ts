@@ -1,0 +1,80 @@
+import type { OptimizerOptions } from '../optim/optimizer.ts';
+import type { ResolvedTrainOptions } from './train-options.ts';
+
+/** Everything about the training of one network that a person may leave open, decided. */
+export interface TrainingPlan {
+  readonly epochs: number;
+  readonly batchSize: number;
+  readonly lr: number;
+  readonly headLr: number;
+  readonly optimizer: OptimizerOptions;
+  readonly warmupEpochs: number;
+  readonly labelSmoothing: number;
+  /** Decay of averaged weights; 0: none are kept. */
+  readonly ema: number;
+  readonly batchNorm: 'frozen' | 'batch';
+  readonly flip: boolean;
+  /** Smallest area of a random crop, as a share of the image. */
+  readonly cropScale: number;
+}
+
+/** Images a network sees from scratch, if its labelled images are few: what a small network needs to converge. */
+const SCRATCH_IMAGES = 20_000;
+/** The same for a pretrained network. */
+const FINETUNE_IMAGES = 4_000;
+
+/**
+ * Decides what the options leave open, by the number of labelled images. Fine-tuning: a small learning rate for
+ * the body and a ten times larger one for the new head; frozen batch statistics where a batch is too small a sample.
+ * @param count labelled training images
+ */
+export function planTraining(
+  options: ResolvedTrainOptions,
+  method: 'finetune' | 'scratch',
+  count: number,
+): TrainingPlan {
+  const scratch = method === 'scratch';
+  const batchSize = options.batchSize ?? Math.min(scratch ? 32 : 16, count);
+  const name = options.optimizer ?? (scratch ? 'sgd' : 'adamw');
+  const lr = options.lr ?? DEFAULT_RATE[name] * (scratch ? 1 : 0.1);
+  const epochs =
+    options.epochs ??
+    clamp(Math.round((scratch ? SCRATCH_IMAGES : FINETUNE_IMAGES) / count), scratch ? 30 : 8, scratch ? 200 : 40);
+  const weightDecay = options.weightDecay ?? (name === 'sgd' ? 5e-4 : 0.01);
+  return {
+    epochs,
+    batchSize,
+    lr,
+    headLr: options.headLr ?? (scratch ? lr : lr * 10),
+    optimizer: optimizer(name, weightDecay, options),
+    warmupEpochs: options.warmupEpochs ?? epochs / 10,
+    labelSmoothing: options.labelSmoothing ?? (scratch ? 0.1 : 0.05),
+    ema: options.ema ?? (scratch ? 0.99 : 0),
+    batchNorm:
+      options.batchNorm === 'auto'
+        ? scratch || (count >= 2000 && batchSize >= 32)
+          ? 'batch'
+          : 'frozen'
+        : options.batchNorm,
+    flip: options.flip === 'auto' ? !scratch : options.flip === 'on',
+    cropScale: options.cropScale ?? (scratch ? 0.7 : 0.5),
+  };
+}
+
+/** Peak rates that suit each rule from scratch. */
+const DEFAULT_RATE = { sgd: 0.05, adam: 1e-3, adamw: 1e-3, lion: 1e-4, lamb: 5e-3 } as const;
+
+function optimizer(
+  name: keyof typeof DEFAULT_RATE,
+  weightDecay: number,
+  options: ResolvedTrainOptions,
+): OptimizerOptions {
+  const common = { weightDecay, ...(options.clipNorm !== undefined && { clipNorm: options.clipNorm }) };
+  return name === 'sgd'
+    ? { name, momentum: options.momentum, nesterov: options.momentum > 0, ...common }
+    : { name, ...common };
+}
+
+function clamp(value: number, low: number, high: number): number {
+  return Math.min(high, Math.max(low, value));
+}
