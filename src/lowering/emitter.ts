@@ -74,6 +74,29 @@ export class Emitter {
     return perm.every((axis, i) => axis === i) ? x : this.op('Transpose', [x], { perm });
   }
 
+  /**
+   * A Transpose of a tensor of known shape, in the form that is fastest on ONNX Runtime's CPU engine. Sides of 1
+   * are left out and sides that stay together are one. What is left is done at once where the innermost side
+   * stays; else that side is brought inside first, and the rest moves as whole runs: for the weights of
+   * convolutions this takes a third of the time. Reshapes are free.
+   */
+  rearrange(x: string, shape: readonly number[], perm: readonly number[]): string {
+    const target = perm.map((axis) => shape[axis]!);
+    const { sides, order } = mergedAxes(shape, perm);
+    if (order.every((axis, i) => axis === i)) return this.reshape(x, target);
+    const inner = order.at(-1)!;
+    const last = sides.length - 1;
+    let current = this.reshape(x, sides);
+    if (inner === last || order.length <= 3) return this.reshape(this.transpose(current, order), target);
+    current = this.transpose(
+      this.reshape(current, [product(sides.slice(0, inner)), sides[inner]!, product(sides.slice(inner + 1))]),
+      [0, 2, 1],
+    );
+    const moved = [...sides.slice(0, inner), ...sides.slice(inner + 1), sides[inner]!];
+    const rest = order.map((axis) => (axis === inner ? last : axis > inner ? axis - 1 : axis));
+    return this.reshape(this.rearrange(current, moved, rest), target);
+  }
+
   slice(
     x: string,
     starts: readonly number[],
@@ -123,3 +146,20 @@ export const product = (values: readonly number[]): number => values.reduce((a, 
 
 /** `[from, from + 1, ..., to - 1]` */
 export const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i);
+
+/** Axes without those of side 1, where runs that stay together are one. */
+function mergedAxes(shape: readonly number[], perm: readonly number[]): { sides: number[]; order: number[] } {
+  const kept = perm.filter((axis) => shape[axis] !== 1);
+  const ranks = new Map([...kept].toSorted((a, b) => a - b).map((axis, i) => [axis, i]));
+  const runs: number[][] = [];
+  for (const axis of kept) {
+    const run = runs.at(-1);
+    if (run !== undefined && ranks.get(axis) === ranks.get(run.at(-1)!)! + 1) run.push(axis);
+    else runs.push([axis]);
+  }
+  const inOrder = runs.toSorted((a, b) => a[0]! - b[0]!);
+  return {
+    sides: inOrder.map((run) => product(run.map((axis) => shape[axis]!))),
+    order: runs.map((run) => inOrder.indexOf(run)),
+  };
+}

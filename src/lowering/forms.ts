@@ -114,7 +114,7 @@ export function toPlain(e: Emitter, name: string, shape: readonly number[], layo
   if (layout.name === 'channels' && product(shape.slice(2)) > 1)
     return e.nchwc('ReorderOutput', [name], { channels: shape[1]! });
   const stored = layout.storedShape(shape);
-  const turned = e.reshape(e.transpose(e.reshape(name, layout.viewShape(shape)), layout.splitOrder()), stored);
+  const turned = e.reshape(e.rearrange(name, layout.viewShape(shape), layout.splitOrder()), stored);
   if (layout.isExact(shape)) return turned;
   const axes = shape.map((_, axis) => axis).filter((axis) => stored[axis] !== shape[axis]);
   return e.slice(
@@ -142,8 +142,7 @@ export function toView(
 function pack(e: Emitter, name: string, shape: readonly number[], full: readonly number[], layout: Layout): string {
   const stored = layout.storedShape(shape, full);
   const grown = padTo(e, e.reshape(name, shape), shape, stored);
-  const split = e.reshape(grown, layout.splitShape(shape, full));
-  return e.reshape(e.transpose(split, layout.packPermutation()), stored);
+  return e.reshape(e.rearrange(grown, layout.splitShape(shape, full), layout.packPermutation()), stored);
 }
 
 function padTo(e: Emitter, name: string, shape: readonly number[], stored: readonly number[]): string {

@@ -2,6 +2,7 @@ import type { Graph } from '../onnx/graph.ts';
 import { Lowerer } from './lowerer.ts';
 import type { Choose } from './lowering.ts';
 import { withFusedConvolutions } from './passes/fuse-convolutions.ts';
+import { withFullRankScalars } from './passes/full-rank-scalars.ts';
 import { simplified } from './passes/simplify.ts';
 import type { WeightLayout } from './weight-layout.ts';
 
@@ -40,6 +41,6 @@ export interface LoweredGraph {
  */
 export function lower(graph: Graph, target: Target, options: LowerOptions = {}): LoweredGraph {
   const lowered = new Lowerer(simplified(graph), target, options).lower();
-  const small = simplified(lowered.graph);
+  const small = withFullRankScalars(simplified(lowered.graph));
   return { graph: target.kind === 'blocked' ? withFusedConvolutions(small) : small, layouts: lowered.layouts };
 }

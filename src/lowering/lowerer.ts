@@ -110,9 +110,9 @@ export class Lowerer {
       block: this.#block,
       madeIn: (input) => this.#forms.blockedLayout(node.inputs[input]!),
     };
-    return table[node.opType]!.filter((lowering) => lowering.applies(site)).map((lowering) =>
-      blockedWay(lowering, site),
-    );
+    const applicable = table[node.opType]!.filter((lowering) => lowering.applies(site));
+    const suits = (lowering: BlockedLowering): number => (lowering.suits?.(site) ? 0 : 1);
+    return applicable.toSorted((a, b) => suits(a) - suits(b)).map((lowering) => blockedWay(lowering, site));
   }
 
   #plainWays(node: Node): Way[] {

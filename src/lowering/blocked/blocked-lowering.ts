@@ -14,6 +14,8 @@ export interface BlockedSite extends Site {
 export interface BlockedLowering {
   readonly name: string;
   applies(site: BlockedSite): boolean;
+  /** Whether it is likely to be the fastest for these shapes: such lowerings come before all others. */
+  suits?(site: BlockedSite): boolean;
   /** The layout of each input; `clean` where channels that padding added must be zero in all of them. */
   readonly wants: (site: BlockedSite) => { layouts: readonly ('plain' | LayoutName)[]; clean?: boolean };
   emit(emitter: Emitter, inputs: readonly string[], site: BlockedSite): readonly Form[];

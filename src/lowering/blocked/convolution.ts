@@ -2,7 +2,7 @@ import { attribute } from '../../onnx/graph.ts';
 import { convolutionGeometry, extents, type ConvolutionGeometry } from '../convolution-geometry.ts';
 import type { Emitter } from '../emitter.ts';
 import { Layout, padded, type LayoutName } from '../layout.ts';
-import { asStored, asView, blockedForm, channels, type BlockedLowering, type BlockedSite } from './blocked-lowering.ts';
+import { asStored, blockedForm, channels, type BlockedLowering, type BlockedSite } from './blocked-lowering.ts';
 
 /**
  * Convolutions and their gradients with respect to the input, on tensors in blocks of B channels.
@@ -138,7 +138,7 @@ const phasedInputGradient: BlockedLowering = {
     const inputShape = attribute(site.node, 'input_shape', 'ints');
     const layout = channels(site);
     const dense = new Layout('dense', site.block);
-    const view = e.transpose(asView(e, w!, shape, dense), [1, 0, 2, 3, 5, 4]);
+    const view = e.rearrange(w!, dense.viewShape(shape), [1, 0, 2, 3, 5, 4]);
     const turnedShape = [shape[1]!, shape[0]!];
     const [height, width] = [inputShape[2]! / 2, inputShape[3]! / 2];
     const partShape = [inputShape[0]!, inputShape[1]!, height, width];
@@ -235,8 +235,7 @@ function turnedWeight(
   }
   // [g, O/gB, I/B, kH, kW, B of I, B of O] with both pairs of channel parts exchanged
   const [outputs, ...rest] = view as [number, ...number[]];
-  const grouped = e.reshape(w, [group, outputs / group, ...rest]);
-  const turned = e.transpose(grouped, [0, 2, 1, 3, 4, 6, 5]);
+  const turned = e.rearrange(w, [group, outputs / group, ...rest], [0, 2, 1, 3, 4, 6, 5]);
   const flipped =
     moving.length === 0
       ? turned

@@ -62,6 +62,7 @@ const pointwisePerImage: BlockedLowering = {
 const pointwiseAtOnce: BlockedLowering = {
   name: 'one product for all pixels',
   applies: isPointwiseDense,
+  suits: hasSmallMaps,
   wants: () => ({ layouts: ['channels', 'channels'], clean: true }),
   emit(e, [dy, x], site) {
     const pixelRows = (name: string, shape: readonly number[]): string =>
@@ -83,6 +84,7 @@ function shifted(name: string, atOnce: boolean): BlockedLowering {
   return {
     name,
     applies: (site) => weightKind(site) === 'dense' && shiftPads(site) !== undefined,
+    suits: (site) => atOnce && hasSmallMaps(site),
     wants: () => ({ layouts: ['channels', 'channels'], clean: true }),
     emit(e, [dy, x], site) {
       const { kernel, dilations } = geometryOf(site);
@@ -120,8 +122,7 @@ function shifted(name: string, atOnce: boolean): BlockedLowering {
           ])
         : productPerImage(e, left, right);
       const [outputs, inputs] = [dyShape[1]! / site.block, xShape[1]! / site.block];
-      const split = e.reshape(all, [outputs, site.block, height, inputs, site.block, width]);
-      const packed = e.transpose(split, [0, 3, 2, 5, 4, 1]);
+      const packed = e.rearrange(all, [outputs, site.block, height, inputs, site.block, width], [0, 3, 2, 5, 4, 1]);
       return [blockedForm(e.reshape(packed, [dyShape[1]!, xShape[1]!, height, width]), 'dense')];
     },
   };
@@ -132,6 +133,7 @@ function unfolded(name: string, atOnce: boolean): BlockedLowering {
   return {
     name,
     applies: (site) => weightKind(site) === 'dense' && !isPointwiseDense(site),
+    suits: (site) => atOnce && hasSmallMaps(site) && shiftPads(site) === undefined,
     wants: () => ({ layouts: ['channels', 'channels'], clean: true }),
     emit(e, [dy, x], site) {
       const { kernel } = geometryOf(site);
@@ -145,8 +147,7 @@ function unfolded(name: string, atOnce: boolean): BlockedLowering {
         ? productAtOnce(e, left, [dyShape[0]!, dyShape[1]!, pixels], right, [xShape[0]!, xShape[1]! * taps, pixels])
         : productPerImage(e, left, right);
       const [outputs, inputs] = [dyShape[1]! / site.block, xShape[1]! / site.block];
-      const split = e.reshape(all, [outputs, site.block, inputs, site.block, ...kernel]);
-      const packed = e.transpose(split, [0, 2, 4, 5, 3, 1]);
+      const packed = e.rearrange(all, [outputs, site.block, inputs, site.block, ...kernel], [0, 2, 4, 5, 3, 1]);
       return [blockedForm(e.reshape(packed, [dyShape[1]!, xShape[1]!, ...kernel]), 'dense')];
     },
   };
@@ -164,8 +165,8 @@ const stem: BlockedLowering = {
     const columns = unfold(e, x!, inputs, site);
     const right = e.reshape(columns, [dyShape[0]!, inputs * taps, dyShape[2]! * dyShape[3]!]);
     const all = productPerImage(e, planes(e, dy!, dyShape), right);
-    const split = e.reshape(all, [dyShape[1]! / site.block, site.block, inputs, ...kernel]);
-    return [blockedForm(e.reshape(e.transpose(split, [0, 2, 3, 4, 1]), [dyShape[1]!, inputs, ...kernel]), 'outputs')];
+    const packed = e.rearrange(all, [dyShape[1]! / site.block, site.block, inputs, ...kernel], [0, 2, 3, 4, 1]);
+    return [blockedForm(e.reshape(packed, [dyShape[1]!, inputs, ...kernel]), 'outputs')];
   },
 };
 
@@ -183,6 +184,13 @@ const geometryOf = (site: BlockedSite): ConvolutionGeometry =>
 function isPointwiseDense(site: BlockedSite): boolean {
   const geometry = geometryOf(site);
   return weightKind(site) === 'dense' && isPointwise({ ...geometry, strides: [1, 1] });
+}
+
+/** Where a product an image would make more numbers than it reads, to be summed afterwards. */
+function hasSmallMaps(site: BlockedSite): boolean {
+  const [, outputs, ...sides] = storedShape(site, 0) as [number, number, ...number[]];
+  const inputs = storedShape(site, 1)[1]! * product(geometryOf(site).kernel);
+  return (outputs * inputs) / (outputs + inputs) > product(sides);
 }
 
 const storedShape = (site: BlockedSite, input: number): number[] => channels(site).storedShape(site.shapes[input]!);
@@ -221,8 +229,8 @@ function productAtOnce(e: Emitter, a: string, aShape: readonly number[], b: stri
 /** [Op, Cp] as the weight of a pointwise convolution. */
 function denseForm(e: Emitter, matrix: string, site: BlockedSite) {
   const [outputs, inputs] = [storedShape(site, 0)[1]!, storedShape(site, 1)[1]!];
-  const split = e.reshape(matrix, [outputs / site.block, site.block, inputs / site.block, site.block]);
-  return blockedForm(e.reshape(e.transpose(split, [0, 2, 3, 1]), [outputs, inputs, 1, 1]), 'dense');
+  const split = [outputs / site.block, site.block, inputs / site.block, site.block];
+  return blockedForm(e.reshape(e.rearrange(matrix, split, [0, 2, 3, 1]), [outputs, inputs, 1, 1]), 'dense');
 }
 
 /** Plain X [N, C, H, W] to [N, C kH kW, Ho, Wo]: channel c k is what tap k of channel c sees. */
