@@ -89,6 +89,22 @@ export class Tuning {
     return Object.fromEntries([...this.#chosen].toSorted(([a], [b]) => (a < b ? -1 : 1)));
   }
 
+  /** The fastest candidate of everything that was ever measured under these conditions, by key. */
+  snapshot(): Record<string, string> {
+    const fastest = (times: Times): string | undefined =>
+      Object.keys(times).reduce<string | undefined>((best, name) => {
+        const ms = times[name] ?? Infinity;
+        return ms < (best === undefined ? Infinity : (times[best] ?? Infinity)) ? name : best;
+      }, undefined);
+    const entries = [...this.#times].toSorted(([a], [b]) => (a < b ? -1 : 1));
+    return Object.fromEntries(
+      entries.flatMap(([key, times]) => {
+        const name = fastest(times);
+        return name === undefined ? [] : [[key, name] as const];
+      }),
+    );
+  }
+
   /** Measures what `choose` did not know, writes it down and returns how many keys that were. */
   async tune(engine: Engine, options: TuneOptions = {}): Promise<number> {
     const measured = new Map<string, Times>();

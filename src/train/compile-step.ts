@@ -1,4 +1,5 @@
 import { GraphBuilder } from '../onnx/builder.ts';
+import { withFullRankScalars } from '../lowering/passes/full-rank-scalars.ts';
 import type { Graph } from '../onnx/graph.ts';
 import { optimizer, type OptimizerOptions } from '../optim/optimizer.ts';
 import type { Parameter } from '../optim/transform.ts';
@@ -60,7 +61,7 @@ export function compileStep(options: StepOptions): CompiledStep {
   );
   if (microBatches === 1) {
     const names = addUpdate(pass, { ...update, gradients, buffers: rest.buffers });
-    return { ...rest, pass: pass.build(), update: undefined, names, sums: new Map(), options };
+    return { ...rest, pass: withFullRankScalars(pass.build()), update: undefined, names, sums: new Map(), options };
   }
 
   const sums = new Map<string, { input: string; output: string }>();
@@ -75,5 +76,5 @@ export function compileStep(options: StepOptions): CompiledStep {
   const averaged = averageDecay === undefined ? [] : [...rest.buffers.keys()];
   const buffers = new Map(averaged.map((name) => [name, b.input(name, 'float32', pass.shape(name))]));
   const names = addUpdate(b, { ...update, gradients: summed, buffers });
-  return { ...rest, pass: pass.build(), update: b.build(), names, sums, options };
+  return { ...rest, pass: withFullRankScalars(pass.build()), update: withFullRankScalars(b.build()), names, sums, options };
 }

@@ -81,7 +81,12 @@ export class TrainingStep {
       compiled.update &&
       (await engine.load(writeModel({ graph: compiled.update }), { name: compiled.update.name, ...options }));
     const step = new TrainingStep(engine, compiled, pass, update);
-    await step.setState(state);
+    try {
+      await step.setState(state);
+    } catch (error) {
+      await step.release();
+      throw error;
+    }
     return step;
   }
 
