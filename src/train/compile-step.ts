@@ -76,5 +76,12 @@ export function compileStep(options: StepOptions): CompiledStep {
   const averaged = averageDecay === undefined ? [] : [...rest.buffers.keys()];
   const buffers = new Map(averaged.map((name) => [name, b.input(name, 'float32', pass.shape(name))]));
   const names = addUpdate(b, { ...update, gradients: summed, buffers });
-  return { ...rest, pass: withFullRankScalars(pass.build()), update: withFullRankScalars(b.build()), names, sums, options };
+  return {
+    ...rest,
+    pass: withFullRankScalars(pass.build()),
+    update: withFullRankScalars(b.build()),
+    names,
+    sums,
+    options,
+  };
 }
