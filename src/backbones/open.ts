@@ -110,7 +110,7 @@ export async function openBackbone(
     ...(classes !== undefined && { classes }),
     description: [
       `Backbone: ${source}${note === undefined ? '' : ` (${note})`}`,
-      `Features: ${embedding.width}, from "${embedding.value}"${embedding.classifier === undefined ? '' : `, before a classifier of ${embedding.classifier.classes} classes`}`,
+      `Features: ${embedding.width}, from "${embedding.value}"${embedding.classifier === undefined ? ' (no classifier was found behind it)' : `, before a classifier of ${embedding.classifier.classes} classes`}`,
       `Preprocessing: ${describePreprocessing(preprocessing)}`,
       `  from ${preprocessingSource}`,
     ].join('\n'),

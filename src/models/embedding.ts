@@ -96,16 +96,19 @@ function byName(graph: Graph, wanted: string, classifier: Embedding['classifier'
 function classifierOf(graph: Graph, output: string): Embedding | undefined {
   const makers = producers(graph);
   const constant = constantValues(graph);
-  let value = output;
-  let pooled = false;
-  for (;;) {
+  const search = (value: string, pooled: boolean): Embedding | undefined => {
     const node = makers.get(value);
     if (node === undefined || node.domain !== '') return undefined;
     const next = beforeClassifier(node, constant, pooled);
-    if (next === undefined) return linearLayer(graph, node, constant, makers, output);
-    pooled ||= POOLING.has(node.opType);
-    value = next;
-  }
+    if (next !== undefined) return search(next, pooled || POOLING.has(node.opType));
+    const isSum = node.opType === 'Add' && shapeOf(graph, value)?.length === 2;
+    if (!isSum || node.inputs.some((input) => constant.has(input)))
+      return linearLayer(graph, node, constant, makers, output);
+    // Two classifiers whose answers are averaged (distilled transformers): the first one's features.
+    const [first, second] = node.inputs.map((input) => search(input, pooled));
+    return first !== undefined && first.classifier!.classes === second?.classifier!.classes ? first : undefined;
+  };
+  return search(output, false);
 }
 
 /** What may stand between a classifier and its output without changing which class is which. */

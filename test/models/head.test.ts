@@ -53,6 +53,25 @@ describe('findEmbedding', () => {
       { value: 'Relu', pooling: 'average', width: 3, classifier: { node: 'Conv', output: 'y', classes: 7 } },
     ],
     [
+      'the first of two classifiers that are averaged (DeiT)',
+      network((b, x) => {
+        const flat = b.op('Flatten', [x], { axis: 1 }, { outputs: ['flat'] });
+        const first = b.op('Gemm', [flat, weights(b, [7, 3])], { transB: 1 }, { name: 'first' });
+        const second = b.op('Gemm', [b.op('Relu', [flat]), b.initializer('v', zeros('float32', [3, 7]))]);
+        b.output(b.op('Div', [b.op('Add', [first, second]), b.float(2)]), 'y');
+      }),
+      { value: 'flat', pooling: 'none', width: 3, classifier: { node: 'first', output: 'y', classes: 7 } },
+    ],
+    [
+      'the sum of a residual block, which is no classifier',
+      network((b, x) => {
+        const flat = b.op('Flatten', [x], { axis: 1 });
+        const branch = b.op('MatMul', [b.op('Relu', [flat]), weights(b, [3, 3])]);
+        b.output(b.op('Add', [flat, branch]), 'y');
+      }),
+      { value: 'y', pooling: 'none', width: 3 },
+    ],
+    [
       'a feature extractor',
       network((b, x) => b.output(b.op('Flatten', [x], { axis: 1 }), 'y')),
       { value: 'y', pooling: 'none', width: 3 },
