@@ -7,3 +7,9 @@ export { resumeTraining, train, type ResumeControl } from './recipes/train-class
 export type { RunResult } from './recipes/finish-run.ts';
 export type { TrainControl } from './recipes/train-control.ts';
 export type { TrainOptions } from './recipes/train-options.ts';
+export { evaluate, type EvaluateOptions, type ModelEvaluation } from './recipes/evaluate-model.ts';
+export { inspect, type InspectOptions, type Inspection } from './recipes/inspect-model.ts';
+export { Predictor, type Prediction, type PredictionError, type PredictorOptions } from './export/predict.ts';
+export { cacheClear, cacheContents, type CacheContents } from './core/cache-folder.ts';
+export { doctor, doctorLines, type DoctorReport } from './runtime/doctor.ts';
+export { exportRun, type ExportOptions, type ExportResult } from './recipes/export-run.ts';

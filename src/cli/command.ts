@@ -1,6 +1,5 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { suggestion } from '../core/errors.ts';
-import { AbortedError, InputError } from '../index.ts';
+import { AbortedError, didYouMean, InputError } from '../index.ts';
 import { Output } from './output.ts';
 
 /** What every command's action gets besides its own options. */
@@ -133,8 +132,12 @@ export function perChannel(text: string): number[] {
 /** An option that takes one of `choices`, with "did you mean". */
 export function choice(flags: string, description: string, choices: readonly string[]): Option {
   return new Option(flags, `${description} (${choices.join(', ')})`).argParser((text: string) => {
-    if (!choices.includes(text))
-      throw new InvalidArgumentError(`Allowed: ${choices.join(', ')}.${suggestion(text, choices)}`);
+    if (!choices.includes(text)) {
+      const near = didYouMean(text, choices);
+      throw new InvalidArgumentError(
+        `Allowed: ${choices.join(', ')}.${near === undefined ? '' : ` Did you mean "${near}"?`}`,
+      );
+    }
     return text;
   });
 }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { doctor } from '../index.ts';
+import { doctor, doctorLines } from '../index.ts';
 import { defineCommand, type CommonOptions } from './command.ts';
 import { table } from './output.ts';
 
@@ -10,18 +10,24 @@ export function doctorCommand(): Command {
     ['doctor', 'doctor --json', 'doctor --tuning'],
     (command) => command.option('--tuning', 'list what was measured about lowerings on this machine'),
     async (_args, flags, { output, signal }) => {
-      const report = await doctor({
-        ...(flags.threads !== undefined && { threads: flags.threads }),
-        tuning: flags.tuning ?? false,
-        signal,
-      });
-      output.text(
-        table(
-          ['', ''],
-          report.lines.map(([name, value]) => [name, value]),
-        ),
-      );
-      output.jsonLine({ type: 'result', ...report.data });
+      const report = await doctor({ ...(flags.threads !== undefined && { threads: flags.threads }), signal });
+      output.text(table(['', ''], doctorLines(report)));
+      if (flags.tuning === true)
+        output.text(
+          table(
+            ['tuned for', 'op and shape', 'milliseconds by lowering'],
+            report.tuning.flatMap(({ conditions, times }) =>
+              Object.entries(times).map(([key, candidates]) => [
+                `${conditions.device}, ${conditions.threads} threads`,
+                key,
+                Object.entries(candidates)
+                  .map(([name, ms]) => `${name} ${ms === null ? 'failed' : ms.toFixed(2)}`)
+                  .join(', '),
+              ]),
+            ),
+          ),
+        );
+      output.jsonLine({ type: 'result', ...report });
     },
   );
 }

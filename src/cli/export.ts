@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { exportRun } from '../index.ts';
+import { exportRun, type ExportOptions } from '../index.ts';
 import { choice, defineCommand, type CommonOptions } from './command.ts';
 import { percent, table } from './output.ts';
 
@@ -8,16 +8,16 @@ type ExportFlags = CommonOptions & { out?: string; variant?: string };
 export function exportCommand(): Command {
   return defineCommand<ExportFlags>(
     'export <run>',
-    "Writes a run's model: whole, bare (tensor in, logits out), float16 or int8, each measured",
+    "Writes a run's model: float32, bare (tensor in, logits out), float16 or int8, each measured",
     ['export runs/digits --variant bare', 'export runs/digits --variant int8 --out digits.int8.onnx'],
     (command) => {
       command
-        .addOption(choice('--variant <name>', 'which form', ['whole', 'bare', 'float16', 'int8']).default('whole'))
+        .addOption(choice('--variant <name>', 'which form', ['float32', 'bare', 'float16', 'int8']).default('float32'))
         .option('--out <file>', 'where to write it (default: beside the model of the run)');
     },
     async ([run], flags, { output, signal }) => {
       const result = await exportRun(run!, {
-        variant: (flags.variant ?? 'whole') as 'whole' | 'bare' | 'float16' | 'int8',
+        variant: (flags.variant ?? 'float32') as ExportOptions['variant'],
         device: flags.device,
         ...(flags.out !== undefined && { out: flags.out }),
         ...(flags.threads !== undefined && { threads: flags.threads }),

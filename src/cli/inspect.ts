@@ -36,7 +36,7 @@ export function inspectCommand(): Command {
       );
       output.text('');
       output.text(
-        `Opset ${result.opset}, ${result.parameters.toLocaleString('en')} parameters, ${result.multiplyAdds.toLocaleString('en')} multiply-adds an image.`,
+        `Opset ${result.opset}, ${result.parameters.toLocaleString('en')} parameters, ${result.multiplyAdds?.toLocaleString('en') ?? 'unknown (give --input-size)'} multiply-adds an image.`,
       );
       output.text(
         result.untrainableOps.length === 0
@@ -45,18 +45,23 @@ export function inspectCommand(): Command {
       );
       if (result.whyUntrainable !== undefined) output.text(result.whyUntrainable);
       if (result.verify !== undefined) {
-        const { pass, ...errors } = result.verify;
+        const { logits, loss, worstGradient, steps, buffers, pass, notes } = result.verify;
+        const shown = (error: number | null): string => (error === null ? 'not recorded' : error.toExponential(1));
         output.text('');
         output.text('Largest relative errors against the recorded values:');
         output.text(
           table(
             ['part', 'error'],
-            Object.entries(errors).map(([part, error]) => [
-              part,
-              typeof error === 'number' ? error.toExponential(1) : '-',
-            ]),
+            [
+              ['logits', shown(logits)],
+              ['loss', shown(loss)],
+              ['worst gradient', shown(worstGradient)],
+              ['steps', shown(steps)],
+              ['buffers', shown(buffers)],
+            ],
           ),
         );
+        for (const note of notes) output.text(note);
         output.text(pass ? 'Pass.' : 'FAIL: a part is off by more than its limit.');
         if (!pass) process.exitCode = 1;
       }

@@ -1,6 +1,6 @@
 import { text } from 'node:stream/consumers';
 import type { Command } from 'commander';
-import { InputError, openPredictor } from '../index.ts';
+import { InputError, Predictor } from '../index.ts';
 import { defineCommand, integer, number, type CommonOptions } from './command.ts';
 import { percent } from './output.ts';
 
@@ -30,7 +30,7 @@ export function predictCommand(): Command {
         : files;
       if (inputs.length === 0)
         throw new InputError('Which images? Give files, folders, or - for a list on standard input.');
-      const predictor = await openPredictor(model, {
+      const predictor = await Predictor.open(model, {
         device: flags.device,
         ...(flags.threads !== undefined && { threads: flags.threads }),
         ...(flags.maxPixels !== undefined && { maxPixels: flags.maxPixels * 1e6 }),

@@ -9,6 +9,7 @@ import { decodeImage } from '../images/decode.ts';
 import type { RunFolder } from '../train/run-folder.ts';
 import type { Workshop } from './fit.ts';
 import { predictionsOf } from './held-out-predictions.ts';
+import { exportVariants } from './export-variants.ts';
 import type { FinishRequest } from './finish-request.ts';
 import { writeRunReport } from './run-report.ts';
 
@@ -71,6 +72,17 @@ export async function finishRun(run: RunFolder, workshop: Workshop, request: Fin
   await writeFileAtomic(run.file('model.onnx'), file.bytes);
   await writeFileAtomic(run.file('model.json'), file.json);
 
+  const { engine, crops, signal } = workshop;
+  const { made, measured } = await exportVariants(
+    { engine, crops, parts, data, seed: options.seed, signal },
+    options.variants,
+  );
+  for (const { variant, file: form } of made) {
+    if (variant === 'float32') continue;
+    await writeFileAtomic(run.file(`model.${variant}.onnx`), form.bytes);
+    await writeFileAtomic(run.file(`model.${variant}.json`), form.json);
+  }
+
   const seconds = (performance.now() - started) / 1000;
   const metrics = {
     scoredOn: data.scoredOn,
@@ -80,7 +92,7 @@ export async function finishRun(run: RunFolder, workshop: Workshop, request: Fin
     calibratedOn: calibration?.foundOn ?? null,
   };
   await writeFileAtomic(run.file('metrics.json'), `${JSON.stringify(metrics, undefined, 2)}\n`);
-  await writeRunReport(run, workshop, { ...request, evaluation, abstain, seconds, bytes: file.bytes.length });
+  await writeRunReport(run, workshop, { ...request, evaluation, abstain, seconds, measured });
   return {
     run: run.path,
     model: run.file('model.onnx'),

@@ -2,6 +2,8 @@ import { writeFileAtomic } from '../core/atomic-file.ts';
 import { packageVersion } from '../core/package-version.ts';
 import type { AbstainThreshold } from '../evaluate/abstain.ts';
 import type { Evaluation } from '../evaluate/evaluation.ts';
+import { wilsonInterval } from '../evaluate/interval.ts';
+import type { VariantMeasurement } from '../export/measure.ts';
 import { decodeImage } from '../images/decode.ts';
 import { thumbnailUri } from '../images/encode.ts';
 import { summarize } from '../onnx/inspect.ts';
@@ -20,8 +22,7 @@ export interface ReportRequest extends FinishRequest {
   readonly evaluation: Evaluation;
   readonly abstain: AbstainThreshold | undefined;
   readonly seconds: number;
-  /** Of the deployable file. */
-  readonly bytes: number;
+  readonly measured: readonly VariantMeasurement[];
 }
 
 /** Writes `report.html` and `model-card.md`. */
@@ -70,15 +71,17 @@ export async function writeRunReport(run: RunFolder, workshop: Workshop, request
     },
     network: { ...request.source, ...networkFigures(request) },
     stages: stagesFromEvents(events),
-    variants: [
-      {
-        name: 'float32',
-        file: 'model.onnx',
-        bytes: request.bytes,
-        accuracy: evaluation.accuracy,
-        interval: evaluation.interval,
-      },
-    ],
+    variants: request.measured.map((form) => ({
+      name: form.variant,
+      file: form.variant === 'float32' ? 'model.onnx' : `model.${form.variant}.onnx`,
+      bytes: form.bytes,
+      ...(form.accuracy !== undefined && {
+        accuracy: form.accuracy,
+        interval: wilsonInterval(Math.round(form.accuracy * evaluation.n), evaluation.n),
+      }),
+      millisecondsPerImage: form.millisecondsPerImage,
+      ...(form.slower && { note: 'slower than float32 on this machine' }),
+    })),
     config: run.config,
     environment: {
       gleaner: packageVersion(),
