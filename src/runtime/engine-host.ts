@@ -171,6 +171,7 @@ export class EngineHost {
     outputs: readonly string[],
   ): Promise<Record<string, OnnxRuntime.Tensor>> {
     try {
+      // Outputs allocated beforehand save nothing: the binding copies them into new ones all the same.
       return (await session.run(feeds, outputs)) as Record<string, OnnxRuntime.Tensor>;
     } catch (error) {
       const shapes = Object.entries(feeds).map(([name, value]) => `${name} ${value.type} [${value.dims}]`);
@@ -237,16 +238,7 @@ function valueInfo(value: OnnxRuntime.InferenceSession.ValueMetadata, model: str
 }
 
 function fromEngine(value: OnnxRuntime.Tensor): Tensor {
-  const { data } = value;
-  return {
-    dtype: value.type,
-    shape: [...value.dims],
-    // Node 24 has a Float16Array and the binding then uses it; ours hold the bits on every version.
-    data:
-      value.type === 'float16' && ArrayBuffer.isView(data)
-        ? new Uint16Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength / 2)
-        : (data as TensorData),
-  };
+  return { dtype: value.type, shape: [...value.dims], data: value.data as TensorData };
 }
 
 function copied(value: Tensor): Tensor {

@@ -12,7 +12,7 @@ export function packTensors(
   const buffers = new Set<ArrayBuffer>();
   const packed: Record<string, Tensor> = {};
   for (const [name, value] of Object.entries(tensors)) {
-    const data = transfer && isWhole(value.data) ? value.data : value.data.slice();
+    const data = transfer && isWhole(value.data) ? value.data : copyOf(value.data);
     if (!Array.isArray(data)) buffers.add(data.buffer as ArrayBuffer);
     packed[name] = { dtype: value.dtype, shape: value.shape, data };
   }
@@ -30,4 +30,9 @@ export function buffersOf(value: unknown, found = new Set<ArrayBuffer>()): Set<A
 
 function isWhole(data: TensorData): boolean {
   return !Array.isArray(data) && data.buffer instanceof ArrayBuffer && data.byteLength === data.buffer.byteLength;
+}
+
+/** A Buffer's own `slice` shares its memory, which would then be moved under the caller's feet. */
+function copyOf(data: TensorData): TensorData {
+  return data instanceof Uint8Array ? Uint8Array.prototype.slice.call(data) : data.slice();
 }
