@@ -6,10 +6,10 @@ import { randomStream } from '../core/random.ts';
 import type { DropoutMask } from '../autodiff/prepare.ts';
 import type { Schedule } from '../optim/schedules.ts';
 import type { Engine } from '../runtime/engine.ts';
-import { readCheckpoint, writeCheckpoint, type Counters } from './checkpoint.ts';
+import { allFinite, readCheckpoint, writeCheckpoint, type Counters } from './checkpoint.ts';
 import { compileStep, type StepOptions } from './compile-step.ts';
 import type { NewEvent } from './events.ts';
-import { NotFiniteError, TrainingStep, type StepBatch } from './training-step.ts';
+import { NotFiniteError, TrainingStep, type StepBatch, type StepInput } from './training-step.ts';
 import { weightsOf, type Weights } from './weights.ts';
 
 export interface TrainingBatch extends StepBatch {
@@ -102,6 +102,8 @@ class Loop {
   #phase: Phase | undefined;
   #step: TrainingStep | undefined;
   #savedAt = performance.now();
+  /** The last step that was fine, to tell a bad batch from bad weights. */
+  #lastGood: StepInput | undefined;
   /** Time spent in steps, and their number, of this process. */
   #stepSeconds = 0;
   #stepsTaken = 0;
@@ -219,21 +221,23 @@ class Loop {
   async #takeStep(epoch: number, batch: TrainingBatch): Promise<void> {
     const { seed, stage } = this.#options;
     const step = this.#counters.step + 1;
+    const input: StepInput = {
+      batch,
+      step,
+      rates: this.#rates(step),
+      drawMask: (mask, pass) => dropoutMask(mask, [seed, stage, 'dropout', step, pass, mask.input]),
+    };
     const start = performance.now();
     let loss: number;
     try {
-      ({ loss } = await this.#step!.run({
-        batch,
-        step,
-        rates: this.#rates(step),
-        drawMask: (mask, pass) => dropoutMask(mask, [seed, stage, 'dropout', step, pass, mask.input]),
-      }));
+      ({ loss } = await this.#step!.run(input));
     } catch (error) {
       if (error instanceof NotFiniteError) await this.#stopAtNotFinite(error, epoch, batch);
       throw error;
     }
     this.#stepSeconds += (performance.now() - start) / 1000;
     this.#stepsTaken++;
+    this.#lastGood = input;
     const { stepInEpoch, lossSum } = this.#counters;
     this.#counters = { ...this.#counters, step, stepInEpoch: stepInEpoch + 1, lossSum: lossSum + loss };
   }
@@ -242,15 +246,34 @@ class Loop {
     const { stage, record } = this.#options;
     const { step, stepInEpoch } = this.#counters;
     const shown = batch.ids.slice(0, 8).join(', ') + (batch.ids.length > 8 ? `, ${batch.ids.length - 8} more` : '');
-    const kept = await this.#save().then(
-      () => 'The state from before it was saved',
-      () => 'The last checkpoint is the last good state (that before the step held values that are not finite, too)',
-    );
+    let kept = existsSync(this.#last)
+      ? 'The weights had gone bad before; the last checkpoint is the last good state'
+      : 'There is no good state to keep yet';
+    if (await this.#stateIsGood()) {
+      await this.#save();
+      kept = 'The state from before it is saved';
+    }
     const message =
       `Stage ${stage} stopped at step ${step + 1} (epoch ${epoch}, batch ${stepInEpoch + 1} of it: ${shown}). ${error.message} ` +
       `${kept}. A smaller learning rate, or a bound on the gradient's norm, is what helps most often.`;
     record({ type: 'not-finite', stage, step: step + 1, epoch, batch: stepInEpoch + 1, ids: batch.ids, message });
     throw new NotFiniteError(message, { cause: error });
+  }
+
+  /** Whether a batch that was fine before still is: if not, the weights are to blame and not the batch at hand. */
+  async #stateIsGood(): Promise<boolean> {
+    if (this.#lastGood === undefined) return false;
+    const state = await this.#step!.state();
+    if (![...state.parameters.values(), ...state.buffers.values()].every(allFinite)) return false;
+    const rates = Object.fromEntries(Object.keys(this.#options.rates).map((group) => [group, 0]));
+    try {
+      await this.#step!.run({ ...this.#lastGood, rates });
+    } catch (error) {
+      if (error instanceof NotFiniteError) return false;
+      throw error;
+    }
+    await this.#step!.setState(state);
+    return true;
   }
 
   /** Closes the epoch in the counters; until then, an interrupted run comes back to this point. */
@@ -298,6 +321,7 @@ class Loop {
     const state = await this.#step?.state();
     await this.#step?.release();
     this.#step = undefined;
+    this.#lastGood = undefined;
     this.#step = await TrainingStep.open(this.#options.engine, compileStep(phase.step), state);
     this.#phase = phase;
   }
