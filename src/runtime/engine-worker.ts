@@ -6,10 +6,6 @@ import type { WorkerState } from './worker-state.ts';
 
 /** The thread that the engine lives in: making a session and running it block the event loop. */
 
-// Node 24 has it, onnxruntime-common then uses it, and the native binding of 1.30 takes it for empty
-// ("not enough space: expected 6, got 0"). Without it, half floats are their bits in a Uint16Array.
-Reflect.deleteProperty(globalThis, 'Float16Array');
-
 type Args<Method extends keyof EngineHost> = Parameters<EngineHost[Method]>;
 
 function handlers(cancelled: () => boolean) {

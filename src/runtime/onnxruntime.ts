@@ -15,9 +15,26 @@ export async function loadOnnxRuntime(
     const runtime = loaded.default ?? loaded;
     // Messages of the environment, before there is a session: a missing provider is reported by us.
     runtime.env.logLevel = 'fatal';
+    keepHalfFloatsAsBits(runtime);
     return runtime;
   } catch (error) {
     throw new RunError(whyNot(error as NodeJS.ErrnoException), { cause: error });
+  }
+}
+
+/**
+ * Node 24 has a Float16Array, onnxruntime-common then uses it, and the native binding of 1.30 takes it for
+ * empty ("not enough space: expected 6, got 0"). The package looks for it once, when the first tensor is
+ * made: where it finds none, half floats are their bits in a Uint16Array, as they are everywhere here.
+ */
+function keepHalfFloatsAsBits(runtime: typeof OnnxRuntime): void {
+  const found = Object.getOwnPropertyDescriptor(globalThis, 'Float16Array');
+  if (found === undefined) return;
+  Reflect.deleteProperty(globalThis, 'Float16Array');
+  try {
+    new runtime.Tensor('bool', [false]);
+  } finally {
+    Object.defineProperty(globalThis, 'Float16Array', found);
   }
 }
 

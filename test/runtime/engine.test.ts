@@ -2,6 +2,9 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { AbortedError, InputError, ModelError, RunError } from '../../src/core/errors.ts';
 import { float32, float32Scalar, fromNumbers, tensor, toNumbers, zeros, type Tensor } from '../../src/core/tensor.ts';
+import { GraphBuilder } from '../../src/onnx/builder.ts';
+import { writeModel } from '../../src/onnx/write.ts';
+import { EngineHost } from '../../src/runtime/engine-host.ts';
 import { Engine, type Session } from '../../src/runtime/engine.ts';
 
 const golden = (name: string) => readFileSync(new URL(`golden/${name}.onnx`, import.meta.url));
@@ -42,6 +45,22 @@ describe('running', () => {
     for (const [name, value] of Object.entries(feeds)) expect(outputs[`${name}_out`]).toEqual(value);
     await session.release();
     await expect(engine.run(session, { feeds })).rejects.toThrow(/was released/);
+  });
+
+  test('half floats are their bits on the thread of the caller, too, and the global type stays', async () => {
+    const global = 'Float16Array' in globalThis;
+    const { host } = await EngineHost.start('cpu', 1);
+    expect('Float16Array' in globalThis).toBe(global);
+    const half = fromNumbers('float16', [2], [1.5, -2]);
+    host.put({ half });
+    expect(host.get(['half'])).toEqual({ half });
+    const b = new GraphBuilder('negate');
+    b.output(b.op('Neg', [b.input('x', 'float16', [2])]), 'y');
+    const { id } = await host.load(writeModel({ graph: b.build() }), {});
+    const request = { session: id, feeds: { x: half }, resident: {}, keep: {}, fetch: ['y'] };
+    const [outputs] = await host.run([request], () => false);
+    expect(outputs!['y']).toEqual(fromNumbers('float16', [2], [-1.5, 2]));
+    await host.close();
   });
 
   test('a model is loaded from a path', async () => {
