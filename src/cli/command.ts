@@ -10,8 +10,8 @@ export interface Context {
 }
 
 export interface CommonOptions {
-  readonly seed: number;
-  readonly device: string;
+  readonly seed?: number;
+  readonly device?: string;
   readonly threads?: number;
   readonly json: boolean;
   readonly quiet: boolean;
@@ -30,8 +30,8 @@ export function defineCommand<Options extends CommonOptions>(
   for (const argument of args) command.argument(argument);
   configure(command);
   command
-    .option('--seed <n>', 'seed of every random choice', integer(0), 0)
-    .option('--device <name>', 'where to run: auto, cpu, cuda, webgpu, ...', 'auto')
+    .option('--seed <n>', 'seed of every random choice (default: 0)', integer(0))
+    .option('--device <name>', 'where to run: auto (default), cpu, cuda, webgpu, ...')
     .option('--threads <n>', 'threads of the engine (default: one a core)', integer(1))
     .option('--json', 'JSON lines on standard output', false)
     .option('--quiet', 'no progress', false)

@@ -24,7 +24,7 @@ export function evaluateCommand(): Command {
         .option('--max-pixels <megapixels>', 'largest image that is decoded', number(0.0001)),
     async ([model, data], flags, { output, signal }) => {
       const result = await evaluate(model!, data!, {
-        device: flags.device,
+        ...(flags.device !== undefined && { device: flags.device }),
         ...(flags.threads !== undefined && { threads: flags.threads }),
         ...(flags.split !== undefined && { split: flags.split as 'train' | 'val' | 'test' | 'all' }),
         ...(flags.dataLayout !== undefined && { layout: flags.dataLayout as 'auto' | 'classes' | 'splits' }),

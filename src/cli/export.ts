@@ -18,7 +18,7 @@ export function exportCommand(): Command {
     async ([run], flags, { output, signal }) => {
       const result = await exportRun(run!, {
         variant: (flags.variant ?? 'float32') as ExportOptions['variant'],
-        device: flags.device,
+        ...(flags.device !== undefined && { device: flags.device }),
         ...(flags.out !== undefined && { out: flags.out }),
         ...(flags.threads !== undefined && { threads: flags.threads }),
         signal,

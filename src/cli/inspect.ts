@@ -21,7 +21,7 @@ export function inspectCommand(): Command {
         .option('--input-size <side>', 'input side, where the model leaves it open', integer(1)),
     async ([model], flags, { output, signal }) => {
       const result = await inspect(model!, {
-        device: flags.device,
+        ...(flags.device !== undefined && { device: flags.device }),
         lowering: (flags.lowering ?? 'auto') as 'auto' | 'plain' | 'blocked',
         ...(flags.threads !== undefined && { threads: flags.threads }),
         ...(flags.verify !== undefined && { verify: flags.verify }),

@@ -31,7 +31,7 @@ export function predictCommand(): Command {
       if (inputs.length === 0)
         throw new InputError('Which images? Give files, folders, or - for a list on standard input.');
       const predictor = await Predictor.open(model, {
-        device: flags.device,
+        ...(flags.device !== undefined && { device: flags.device }),
         ...(flags.threads !== undefined && { threads: flags.threads }),
         ...(flags.maxPixels !== undefined && { maxPixels: flags.maxPixels * 1e6 }),
       });

@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { join, resolve } from 'node:path';
 import { openBackbone } from '../backbones/open.ts';
 import { CropCache } from '../batches/crop-cache.ts';
 import { EvaluationCrops } from '../batches/evaluation-crops.ts';
 import { ImagePool } from '../batches/image-pool.ts';
 import { packageVersion } from '../core/package-version.ts';
 import { readSafetensorsFile, writeSafetensorsFile } from '../core/safetensors.ts';
-import { InputError } from '../core/errors.ts';
+import { AbortedError, InputError, RunError } from '../core/errors.ts';
 import { tensor, type Tensor } from '../core/tensor.ts';
 import type { Target } from '../lowering/lower.ts';
 import { buildModel, defaultInputSize } from '../models/registry.ts';
@@ -40,16 +40,20 @@ export type Method = 'probe' | 'finetune' | 'scratch';
  */
 export async function train(options: TrainOptions, control: TrainControl = {}): Promise<TrainResult> {
   const resolved = resolveTrainOptions(options);
-  const method = methodOf(resolved);
-  const data = await prepareData(resolved, control);
-  const config = {
-    dataFingerprint: data.dataset.fingerprint,
-    gleaner: packageVersion(),
-    method,
-    options: { ...resolved, data: relative(process.cwd(), data.dataset.root) === '' ? '.' : resolved.data },
-  };
-  const run = await RunFolder.create(resolved.out ?? newRunFolder(), config);
-  return work(run, resolved, method, data, control, { acceptEngine: false });
+  checkTogether(resolved);
+  return withEngine(resolved, control, async (engine) => {
+    const data = await prepareData(resolved, control);
+    const opened = await openNetwork(resolved, methodOf(resolved), data, control);
+    // Nothing is written before data and network are known to be good.
+    const run = await RunFolder.create(resolved.out ?? newRunFolder(), {
+      dataFingerprint: data.dataset.fingerprint,
+      gleaner: packageVersion(),
+      method: methodOf(resolved),
+      // Absolute: a run may be continued from another folder.
+      options: { ...resolved, data: resolve(resolved.data) },
+    });
+    return work(run, engine, opened, { options: resolved, data, control, acceptEngine: false });
+  });
 }
 
 export interface ResumeControl extends TrainControl {
@@ -66,34 +70,44 @@ export async function resumeTraining(folder: string, control: ResumeControl = {}
   const run = await RunFolder.resume(folder);
   try {
     const options = resolveTrainOptions(run.config['options'], `config.json of ${folder}`);
-    const data = await prepareData(options, control);
-    run.checkData(data.dataset.fingerprint, control.acceptDataChange ?? false);
-    return await work(run, options, methodOf(options), data, control, { acceptEngine: control.acceptEngine ?? false });
-  } catch (error) {
+    return await withEngine(options, control, async (engine) => {
+      const data = await prepareData(options, control);
+      run.checkData(data.dataset.fingerprint, control.acceptDataChange ?? false);
+      const opened = await openNetwork(options, methodOf(options), data, control);
+      return work(run, engine, opened, { options, data, control, acceptEngine: control.acceptEngine ?? false });
+    });
+  } finally {
+    // Where it did not end by itself.
     await run.close();
-    throw error;
   }
 }
 
-async function work(
-  run: RunFolder,
+async function withEngine<T>(
   options: ResolvedTrainOptions,
-  method: Method,
-  data: TrainingData,
   control: TrainControl,
-  { acceptEngine }: { acceptEngine: boolean },
-): Promise<TrainResult> {
+  use: (engine: Engine) => Promise<T>,
+): Promise<T> {
+  await using engine = await Engine.start({
+    device: options.device,
+    ...(options.threads !== undefined && { threads: options.threads }),
+  });
+  if (engine.deviceNote !== undefined) control.onProgress?.({ type: 'note', message: engine.deviceNote });
+  return use(engine);
+}
+
+interface Job {
+  readonly options: ResolvedTrainOptions;
+  readonly data: TrainingData;
+  readonly control: TrainControl;
+  readonly acceptEngine: boolean;
+}
+
+async function work(run: RunFolder, engine: Engine, opened: Opened, job: Job): Promise<TrainResult> {
+  const { options, data, control } = job;
   const started = performance.now();
-  let engine: Engine | undefined;
   let pool: ImagePool | undefined;
   try {
-    engine = await Engine.start({
-      device: options.device,
-      ...(options.threads !== undefined && { threads: options.threads }),
-    });
-    if (engine.deviceNote !== undefined) control.onProgress?.({ type: 'note', message: engine.deviceNote });
-    const target = await engineTarget(run, engine, options, acceptEngine);
-    const opened = await openNetwork(options, method, data, control);
+    const target = await engineTarget(run, engine, options, job.acceptEngine);
     pool = await ImagePool.start(opened.preprocessing, { maxPixels: options.maxPixels * 1e6 });
     const workshop: Workshop = {
       engine,
@@ -104,8 +118,8 @@ async function work(
       onProgress: control.onProgress,
       signal: control.signal,
     };
-    const stages = new Stages(run, control);
-    const trained = await opened.train(workshop, stages);
+    const trained = await opened.train(workshop, new Stages(run, control));
+    const method = methodOf(options);
     const result = await finishRun(run, workshop, {
       ...trained,
       data,
@@ -118,11 +132,27 @@ async function work(
     return result;
   } catch (error) {
     await run.close();
+    const next = `Continue with: gleaner train --resume ${run.path}`;
+    if (error instanceof AbortedError) throw new AbortedError(`${error.message} ${next}`, { cause: error });
+    if (error instanceof RunError) throw new RunError(`${error.message} ${next}`, { cause: error });
     throw error;
   } finally {
     await pool?.dispose();
-    await engine?.dispose();
   }
+}
+
+/** What fits together only in pairs. @throws InputError before anything is started */
+function checkTogether(options: ResolvedTrainOptions): void {
+  const method = methodOf(options);
+  if (method !== 'scratch' && options.backbone === undefined)
+    throw new InputError(`--method ${method} needs a pretrained network: --backbone FILE, URL or hf:owner/repo.`);
+  if (method === 'scratch' && options.backbone !== undefined)
+    throw new InputError(
+      '--method scratch starts from random weights: leave out --backbone, or choose probe or finetune.',
+    );
+  if (options.backbone !== undefined && options.model !== undefined)
+    throw new InputError('Give --backbone or --model, not both: --model trains from scratch.');
+  if (options.model !== undefined) defaultInputSize(options.model);
 }
 
 /** Numbers and times the stages of a run. */
@@ -203,14 +233,10 @@ async function openNetwork(
       train: (workshop, stages) => trainNetwork(workshop, stages, options, 'scratch', data, async () => network),
     };
   }
-  if (options.backbone === undefined)
-    throw new InputError(`--method ${method} needs a pretrained network: --backbone FILE, URL or hf:owner/repo.`);
-  if (options.model !== undefined)
-    throw new InputError('Give --backbone or --model, not both: --model trains from scratch.');
   const { inputSize, mean, std, channels, interpolation, cropFraction, layout, embedding, logits } = options;
   const flags = { inputSize, mean, std, channels, interpolation, cropFraction, layout, embedding, logits };
   const backbone = await openBackbone(
-    options.backbone,
+    options.backbone!,
     Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined)),
     {
       ...(control.signal && { signal: control.signal }),

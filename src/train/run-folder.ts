@@ -38,6 +38,7 @@ export class RunFolder {
   readonly config: RunConfig;
   readonly #lock: Lock;
   readonly #events: EventLog;
+  #closed = false;
 
   private constructor(path: string, config: RunConfig, lock: Lock, events: EventLog) {
     this.path = path;
@@ -140,8 +141,10 @@ export class RunFolder {
     await this.close();
   }
 
-  /** Lets go of the folder; the run can be resumed. */
+  /** Lets go of the folder; the run can be resumed. Closing again does nothing. */
   async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
     this.#events.close();
     await this.#lock.release();
   }
