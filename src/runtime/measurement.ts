@@ -8,6 +8,8 @@ const MOST_ROUNDS = 7;
 /** Fewer rounds, but never fewer than three, where the graphs are slow. */
 const BUDGET_MS = 400;
 const FEWEST_ROUNDS = 3;
+/** One whose best run takes this many times the best of all is not run again. */
+const HOPELESS = 2;
 
 interface Contestant {
   session: Session | undefined;
@@ -28,7 +30,9 @@ export async function measure(engine: Engine, graphs: readonly Graph[], options:
     const start = performance.now();
     for (let round = 0; round < MOST_ROUNDS; round++) {
       if (round >= FEWEST_ROUNDS && performance.now() - start > BUDGET_MS) break;
-      for (const contestant of contestants) await runOnce(engine, contestant, options);
+      const best = Math.min(...contestants.flatMap(({ times }) => times));
+      for (const contestant of contestants)
+        if (!(Math.min(...contestant.times) > HOPELESS * best)) await runOnce(engine, contestant, options);
     }
     return contestants.map(({ session, times }) => (session === undefined ? Infinity : median(times)));
   } finally {
