@@ -9,7 +9,6 @@ import {
   ONNX_DOMAIN,
   type Attribute,
   type Attributes,
-  type Dim,
   type Graph,
   type Node,
   type Shape,
@@ -307,5 +306,3 @@ function constantKey(value: Tensor): string {
   // -0 and NaN keep their identity; BigInt has no JSON form.
   return Array.from(value.data as ArrayLike<unknown>, (x) => (Object.is(x, -0) ? '-0' : String(x))).join();
 }
-
-export type { Dim };

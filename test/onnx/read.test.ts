@@ -270,6 +270,17 @@ describe('what is no model, or none that Gleaner takes', () => {
       /mm \(MatMul\).*3 and 2/,
     ],
     [
+      'a shape longer than any',
+      file({
+        node: [{ opType: 'Reshape', input: ['x', 's'], output: ['y'] }],
+        input: [
+          { name: 'x', type: floats('N', 3) },
+          { name: 's', type: tensorType(7, [2 ** 31]) },
+        ],
+      }),
+      /at most 64 elements/,
+    ],
+    [
       'a wrong output type',
       file({ output: [{ name: 'y', type: tensorType(7, ['N', 3]) }] }),
       /declared int64, its node makes float32/,

@@ -140,9 +140,11 @@ describe('writeModel', () => {
     const x = b.input('x', 'float32', [1, 2500]);
     b.output(b.op('MatMul', [x, b.initializer('w', zeros('float32', [2500, 5000]))]), 'y');
     const graph = b.build();
-    const start = performance.now();
+    const start = process.cpuUsage();
     expect(writeModel({ graph }).length).toBeGreaterThan(50_000_000);
-    expect(performance.now() - start).toBeLessThan(1000);
+    // Processor time, so that a busy machine does not fail the test.
+    const { user, system } = process.cpuUsage(start);
+    expect((user + system) / 1e6).toBeLessThan(1);
   });
 
   it('refuses weights over 2 GB before it makes a byte', () => {

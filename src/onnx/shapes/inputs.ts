@@ -60,9 +60,14 @@ export function sidesAt(context: InferContext, index: number): Shape | undefined
   return constantNumbers(context, index) ?? context.sides?.(index);
 }
 
-/** How many elements a vector input has, where that is known. */
+/** More axes than any tensor has: what would be longer is no shape. */
+const MOST_AXES = 64;
+
+/** How many elements a shape-like vector has, where that is known. @throws RangeError where no shape is so long. */
 export function lengthAt(context: InferContext, index: number): number | undefined {
   const side = context.inputs[index]?.shape?.[0];
+  if (typeof side === 'number' && side > MOST_AXES)
+    throw new RangeError(`input ${index} must have at most ${MOST_AXES} elements, got ${side}.`);
   return typeof side === 'number' ? side : undefined;
 }
 
