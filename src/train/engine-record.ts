@@ -27,10 +27,12 @@ export type EngineRecord = z.output<typeof schema>;
 
 /** Writes `engine.json`; before the first step. Keys are sorted, so equal records are equal bytes. */
 export async function writeEngineRecord(file: string, record: EngineRecord): Promise<void> {
-  const sorted = (entries: Readonly<Record<string, unknown>>): Record<string, unknown> =>
-    Object.fromEntries(Object.entries(entries).toSorted(([a], [b]) => (a < b ? -1 : 1)));
   const ordered = { ...record, microBatch: sorted(record.microBatch), lowerings: sorted(record.lowerings) };
   await writeFileAtomic(file, `${JSON.stringify(ordered, undefined, 2)}\n`);
+}
+
+function sorted<T>(entries: Readonly<Record<string, T>>): Record<string, T> {
+  return Object.fromEntries(Object.entries(entries).toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /** Undefined where there is no such file. @throws FormatError for one that is not an engine record. */

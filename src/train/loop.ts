@@ -2,30 +2,15 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { AbortedError, RunError } from '../core/errors.ts';
 import type { OnProgress } from '../core/progress.ts';
-import { randomStream } from '../core/random.ts';
-import type { DropoutMask } from '../autodiff/prepare.ts';
 import type { Schedule } from '../optim/schedules.ts';
 import type { Engine } from '../runtime/engine.ts';
+import type { BatchSource, TrainingBatch } from './batch-source.ts';
 import { allFinite, readCheckpoint, writeCheckpoint, type Counters } from './checkpoint.ts';
 import { compileStep, type StepOptions } from './compile-step.ts';
+import { dropoutMask } from './dropout-mask.ts';
 import type { NewEvent } from './events.ts';
-import { NotFiniteError, TrainingStep, type StepBatch, type StepInput } from './training-step.ts';
+import { NotFiniteError, TrainingStep, type StepInput } from './training-step.ts';
 import { weightsOf, type Weights } from './weights.ts';
-
-export interface TrainingBatch extends StepBatch {
-  /** Of the samples, for messages. */
-  readonly ids: readonly string[];
-}
-
-/** Where batches come from. The batch of an epoch and a step is always the same, whatever was asked for before. */
-export interface BatchSource {
-  readonly stepsPerEpoch: number;
-  /**
-   * @param epoch counted from 1
-   * @param from steps of the epoch to leave out
-   */
-  epoch(epoch: number, from: number, signal?: AbortSignal): AsyncIterable<TrainingBatch>;
-}
 
 /** What trains from an epoch on: another phase means another step is built, the state goes on. */
 export interface Phase {
@@ -331,13 +316,4 @@ class Loop {
     const factor = this.#options.schedule(step - 1);
     return Object.fromEntries(Object.entries(this.#options.rates).map(([group, peak]) => [group, peak * factor]));
   }
-}
-
-/** 0 with probability `rate`, else 1 / (1 - rate). */
-function dropoutMask({ shape, rate }: DropoutMask, key: readonly (string | number)[]): Float32Array {
-  const stream = randomStream(...key);
-  const kept = 1 / (1 - rate);
-  const mask = new Float32Array(shape.reduce((product, side) => product * side, 1));
-  for (let i = 0; i < mask.length; i++) mask[i] = stream.uniform() < rate ? 0 : kept;
-  return mask;
 }

@@ -1,5 +1,5 @@
 import { AbortedError } from '../core/errors.ts';
-import type { BatchSource } from './loop.ts';
+import type { BatchSource } from './batch-source.ts';
 import { NotFiniteError, type StepInput, type TrainingStep } from './training-step.ts';
 
 export interface RateFinderOptions {

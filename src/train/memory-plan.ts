@@ -40,7 +40,6 @@ export function planPasses(
   const wanted = options.microBatch;
   const total = wanted * (options.microBatches ?? 1);
   const usable = availableBytes * USABLE;
-  const megabytes = (bytes: number): string => `${Math.round(bytes / 2 ** 20)} MB`;
   let asked: number | undefined;
   for (let microBatch = wanted; microBatch >= 1; microBatch = nextSmaller(microBatch, total)) {
     const compiled = compileStep({ ...options, microBatch, microBatches: total / microBatch });
@@ -68,6 +67,8 @@ export function planPasses(
   }
   throw new InputError(`A batch of ${wanted} images can't be planned.`);
 }
+
+const megabytes = (bytes: number): string => `${Math.round(bytes / 2 ** 20)} MB`;
 
 /** The largest divisor of `total` below `current`, at most half of it where there is one. */
 function nextSmaller(current: number, total: number): number {

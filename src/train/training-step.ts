@@ -266,16 +266,10 @@ export class TrainingStep {
 
   #checkBatch({ images, labels, sampleWeights }: StepBatch): void {
     const { compiled, batchSize } = this;
-    const expect = (what: string, value: Tensor | undefined, dtype: string, shape: readonly number[]): void => {
-      if (value?.dtype !== dtype || String(value.shape) !== String(shape))
-        throw new RangeError(
-          `A step takes ${what} of ${dtype} [${shape}], got ${value === undefined ? 'none' : `${value.dtype} [${value.shape}]`}.`,
-        );
-    };
-    expect('images', images, compiled.images.dtype, [batchSize, ...compiled.images.shape]);
-    if (compiled.options.labels === 'indices') expect('labels', labels, 'int64', [batchSize]);
-    else expect('labels', labels, 'float32', [batchSize, compiled.classes]);
-    if (compiled.options.sampleWeights) expect('sample weights', sampleWeights, 'float32', [batchSize]);
+    expectTensor('images', images, compiled.images.dtype, [batchSize, ...compiled.images.shape]);
+    if (compiled.options.labels === 'indices') expectTensor('labels', labels, 'int64', [batchSize]);
+    else expectTensor('labels', labels, 'float32', [batchSize, compiled.classes]);
+    if (compiled.options.sampleWeights) expectTensor('sample weights', sampleWeights, 'float32', [batchSize]);
   }
 
   #ownShape(name: string): readonly number[] {
@@ -303,6 +297,12 @@ export class TrainingStep {
 /** `fc.weight` of `momentum/fc.weight`. */
 function ownerOf(slot: string): string {
   return slot.slice(slot.indexOf('/') + 1);
+}
+
+function expectTensor(what: string, value: Tensor | undefined, dtype: string, shape: readonly number[]): void {
+  if (value?.dtype === dtype && String(value.shape) === String(shape)) return;
+  const came = value === undefined ? 'none' : `${value.dtype} [${value.shape}]`;
+  throw new RangeError(`A step takes ${what} of ${dtype} [${shape}], got ${came}.`);
 }
 
 function scalar(value: Tensor): number {

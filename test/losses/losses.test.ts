@@ -56,11 +56,6 @@ describe('sample weights', () => {
 });
 
 describe('options out of range are refused', () => {
-  const build = (options: CrossEntropyOptions, labelShape = [2]) => {
-    const b = new GraphBuilder('loss');
-    const logits = b.input('logits', 'float32', [2, 3]);
-    return crossEntropy(b, logits, b.input('labels', 'int64', labelShape), options);
-  };
   it('smoothing', () => {
     expect(() => build({ smoothing: 1 })).toThrow('Label smoothing must be at least 0 and below 1, got 1.');
     expect(() => build({ smoothing: Number.NaN })).toThrow(RangeError);
@@ -73,6 +68,12 @@ describe('options out of range are refused', () => {
     expect(() => build({}, [3])).toThrow('must be int64 [2] or float32 [2, 3], got int64 [3]');
   });
 });
+
+function build(options: CrossEntropyOptions, labelShape = [2]): string {
+  const b = new GraphBuilder('loss');
+  const logits = b.input('logits', 'float32', [2, 3]);
+  return crossEntropy(b, logits, b.input('labels', 'int64', labelShape), options);
+}
 
 async function compute(
   loss: Case['loss'],

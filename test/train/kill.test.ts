@@ -40,16 +40,16 @@ describe.each(['sgd', 'adamw-ema'])('%s, killed and resumed', (kind) => {
 
 /** Runs the child to its end, or kills it some steps and milliseconds after its start. */
 async function train(folder: string, kind: string, killAfterSteps = Infinity, delayMs = 0): Promise<'done' | 'killed'> {
-  const process_ = spawn(process.execPath, [child, folder, kind], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const spawned = spawn(process.execPath, [child, folder, kind], { stdio: ['ignore', 'pipe', 'pipe'] });
   const ended = new Promise<NodeJS.Signals | number>((resolve) => {
-    process_.once('exit', (code, signal) => resolve(signal ?? code ?? -1));
+    spawned.once('exit', (code, signal) => resolve(signal ?? code ?? -1));
   });
   let errors = '';
-  process_.stderr.on('data', (text: Buffer) => (errors += text.toString()));
+  spawned.stderr.on('data', (text: Buffer) => (errors += text.toString()));
   let steps = 0;
-  process_.stdout.on('data', (text: Buffer) => {
+  spawned.stdout.on('data', (text: Buffer) => {
     steps += text.toString().split('step ').length - 1;
-    if (steps >= killAfterSteps) void sleep(delayMs).then(() => process_.kill('SIGKILL'));
+    if (steps >= killAfterSteps) void sleep(delayMs).then(() => spawned.kill('SIGKILL'));
   });
   const how = await ended;
   if (how === 0) return 'done';

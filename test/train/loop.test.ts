@@ -114,6 +114,8 @@ describe('stopped by the signal', () => {
   });
 });
 
+const noScore = async (): Promise<Validation> => ({ score: Number.NaN, accuracy: 0 });
+
 describe('with validation', () => {
   it('the best epoch is the result, and ends training after patience', async () => {
     const scores = [0.2, 0.8, 0.8, 0.7, 0.9];
@@ -136,8 +138,7 @@ describe('with validation', () => {
   });
 
   it('a score that is no number is an error', async () => {
-    const validate = async (): Promise<Validation> => ({ score: Number.NaN, accuracy: 0 });
-    await expect(trainLoop(options({ validate }))).rejects.toThrow('gave a score of NaN in epoch 1');
+    await expect(trainLoop(options({ validate: noScore }))).rejects.toThrow('gave a score of NaN in epoch 1');
   });
 
   it('patience alone is refused', async () => {

@@ -123,26 +123,9 @@ describe('the lock', () => {
     await winners[0]!.value.close();
     expect((await readdir(run)).filter((name) => name.startsWith('lock'))).toEqual([]);
   });
-
-  async function writeLock(fields: { pid: number; host?: string; started?: string }): Promise<void> {
-    const { hostname } = await import('node:os');
-    writeFileSync(lockFile(), `${JSON.stringify({ host: hostname(), started: '', nonce: 'n', ...fields })}\n`);
-  }
-
-  /** A process that is alive and in the lock. */
-  async function holdingChild(): Promise<ChildProcess> {
-    const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000); console.log("up")'], { stdio: 'pipe' });
-    await new Promise((done) => child.stdout!.once('data', done));
-    await writeLock({ pid: child.pid! });
-    return child;
-  }
-
-  async function killed(child: ChildProcess): Promise<void> {
-    const gone = new Promise((done) => child.once('exit', done));
-    child.kill('SIGKILL');
-    await gone;
-  }
 });
+
+const epoch = (stage: string, n: number, loss: number) => ({ type: 'epoch', time: '', stage, epoch: n, loss });
 
 describe('the event log', () => {
   it('loses nothing but the line that a killed process left torn', async () => {
@@ -168,7 +151,6 @@ describe('the event log', () => {
   });
 
   it('counts an epoch that was run twice once', () => {
-    const epoch = (stage: string, n: number, loss: number) => ({ type: 'epoch', time: '', stage, epoch: n, loss });
     const events = [
       epoch('a', 1, 5),
       epoch('a', 2, 4),
@@ -205,3 +187,22 @@ it('a holder that lost its lock writes nothing more', async () => {
   await folder.close();
   expect(readFileSync(lockFile(), 'utf8')).toBe('another');
 });
+
+async function writeLock(fields: { pid: number; host?: string; started?: string }): Promise<void> {
+  const { hostname } = await import('node:os');
+  writeFileSync(lockFile(), `${JSON.stringify({ host: hostname(), started: '', nonce: 'n', ...fields })}\n`);
+}
+
+/** A process that is alive and in the lock. */
+async function holdingChild(): Promise<ChildProcess> {
+  const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000); console.log("up")'], { stdio: 'pipe' });
+  await new Promise((done) => child.stdout!.once('data', done));
+  await writeLock({ pid: child.pid! });
+  return child;
+}
+
+async function killed(child: ChildProcess): Promise<void> {
+  const gone = new Promise((done) => child.once('exit', done));
+  child.kill('SIGKILL');
+  await gone;
+}

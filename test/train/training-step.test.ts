@@ -279,10 +279,6 @@ function expectSame(
   expected: TrainingState | ReadonlyMap<string, Tensor>,
   tolerance: number,
 ): void {
-  const tensors = (from: TrainingState | ReadonlyMap<string, Tensor>): Map<string, Tensor> =>
-    'parameters' in from
-      ? new Map([from.parameters, from.buffers, from.optimizer].flatMap((part) => [...part]))
-      : new Map(from);
   const [a, b] = [tensors(actual), tensors(expected)];
   expect([...a.keys()].toSorted()).toEqual([...b.keys()].toSorted());
   expect(a.size).toBeGreaterThan(0);
@@ -293,4 +289,10 @@ function expectSame(
     );
     expect(worst, name).toBeLessThanOrEqual(tolerance);
   }
+}
+
+function tensors(from: TrainingState | ReadonlyMap<string, Tensor>): Map<string, Tensor> {
+  return 'parameters' in from
+    ? new Map([from.parameters, from.buffers, from.optimizer].flatMap((part) => [...part]))
+    : new Map(from);
 }

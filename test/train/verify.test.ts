@@ -9,6 +9,13 @@ import { blockSize } from '../../src/runtime/block-size.ts';
 import { Engine } from '../../src/runtime/engine.ts';
 import { VERIFY_LIMITS, verifyModel, type VerifyResult } from '../../src/train/verify.ts';
 
+const scaled = (value: Tensor, factor: number): Tensor =>
+  fromNumbers(
+    value.dtype,
+    value.shape,
+    toNumbers(value).map((x) => x * factor),
+  );
+
 const zoo = new URL('../../../shared/models/zoo/', import.meta.url);
 
 describe.skipIf(!existsSync(zoo))('against what PyTorch computed', () => {
@@ -35,12 +42,6 @@ describe.skipIf(!existsSync(zoo))('against what PyTorch computed', () => {
     expect(await verify(name, { kind: 'plain' })).toMatchObject({ pass: true });
   });
 
-  const scaled = (value: Tensor, factor: number): Tensor =>
-    fromNumbers(
-      value.dtype,
-      value.shape,
-      toNumbers(value).map((x) => x * factor),
-    );
   it.each([
     ['logits', 'logits', 1.001],
     ['loss', 'loss', 1.001],
@@ -66,7 +67,7 @@ describe.skipIf(!existsSync(zoo))('against what PyTorch computed', () => {
 
   it('what is not recorded is null and not checked', async () => {
     const result = await verify('resnet_eval', { kind: 'plain' }, (tensors) => {
-      for (const key of [...tensors.keys()]) if (key !== 'input' && key !== 'logits') tensors.delete(key);
+      for (const key of Array.from(tensors.keys())) if (key !== 'input' && key !== 'logits') tensors.delete(key);
     });
     expect(result).toMatchObject({
       loss: null,

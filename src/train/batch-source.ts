@@ -1,0 +1,16 @@
+import type { StepBatch } from './training-step.ts';
+
+export interface TrainingBatch extends StepBatch {
+  /** Of the samples, for messages. */
+  readonly ids: readonly string[];
+}
+
+/** Where batches come from. The batch of an epoch and a step is always the same, whatever was asked for before. */
+export interface BatchSource {
+  readonly stepsPerEpoch: number;
+  /**
+   * @param epoch counted from 1
+   * @param from steps of the epoch to leave out
+   */
+  epoch(epoch: number, from: number, signal?: AbortSignal): AsyncIterable<TrainingBatch>;
+}
