@@ -17,10 +17,9 @@ export const BINS = 2048;
 /**
  * How a range is chosen from a histogram:
  * `minmax` covers everything seen; `percentile` leaves out one value in 10,000 at each end; `mse` takes
- * the range with the smallest mean squared error after rounding (Choukroun et al., 2019); `entropy` the
- * one whose rounded distribution loses the least information (Migacz, 2017).
+ * the range with the smallest mean squared error after rounding (Choukroun et al., 2019).
  */
-export const RANGE_METHODS = ['minmax', 'percentile', 'mse', 'entropy'] as const;
+export const RANGE_METHODS = ['minmax', 'percentile', 'mse'] as const;
 export type RangeMethod = (typeof RANGE_METHODS)[number];
 
 const LEVELS = 256;
@@ -47,13 +46,12 @@ export function chooseRange(histogram: Histogram, method: RangeMethod): Range {
   const { min, max } = histogram;
   if (method === 'minmax' || !(max > min)) return withZero(min, max);
   if (method === 'percentile') return percentileRange(histogram);
-  const loss = method === 'mse' ? roundingError : lostInformation;
   let best = withZero(min, max);
   let bestLoss = Number.POSITIVE_INFINITY;
   for (let i = 0; i < CANDIDATES; i++) {
     const share = 1 - (0.8 * i) / CANDIDATES;
     const range = withZero(min * share, max * share);
-    const value = loss(histogram, range);
+    const value = roundingError(histogram, range);
     if (value < bestLoss) [best, bestLoss] = [range, value];
   }
   return best;
@@ -87,37 +85,4 @@ function roundingError({ min, max, counts }: Histogram, range: Range): number {
     sum += counts[i]! * (beyond ** 2 + rounding);
   }
   return sum;
-}
-
-/** Kullback-Leibler divergence of the clipped distribution from itself after rounding. */
-function lostInformation({ min, max, counts }: Histogram, range: Range): number {
-  const width = (max - min) / BINS;
-  const first = Math.max(0, Math.min(BINS - 1, Math.round((range.min - min) / width)));
-  const last = Math.max(first, Math.min(BINS - 1, Math.round((range.max - min) / width) - 1));
-  const kept = counts.slice(first, last + 1);
-  const rounded = new Float64Array(kept.length);
-  for (let level = 0; level < LEVELS; level++) {
-    const from = Math.floor((level * kept.length) / LEVELS);
-    const to = Math.max(from + 1, Math.floor(((level + 1) * kept.length) / LEVELS));
-    let sum = 0;
-    let filled = 0;
-    for (let i = from; i < Math.min(to, kept.length); i++) {
-      sum += kept[i]!;
-      if (kept[i]! > 0) filled++;
-    }
-    for (let i = from; i < Math.min(to, kept.length); i++) if (kept[i]! > 0) rounded[i] = sum / filled;
-  }
-  for (let i = 0; i < first; i++) kept[0]! += counts[i]!;
-  for (let i = last + 1; i < BINS; i++) kept[kept.length - 1]! += counts[i]!;
-  const total = kept.reduce((sum, count) => sum + count, 0);
-  const totalRounded = rounded.reduce((sum, count) => sum + count, 0);
-  if (totalRounded === 0) return Number.POSITIVE_INFINITY;
-  let divergence = 0;
-  for (let i = 0; i < kept.length; i++) {
-    if (kept[i]! === 0) continue;
-    // What was clipped into an empty bin has no counterpart: it counts as the rarest thing there is.
-    const share = Math.max(rounded[i]!, 1e-3) / totalRounded;
-    divergence += (kept[i]! / total) * Math.log(kept[i]! / total / share);
-  }
-  return divergence;
 }

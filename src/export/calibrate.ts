@@ -20,7 +20,7 @@ export async function collectHistograms(
   engine: Engine,
   graph: Graph,
   values: readonly string[],
-  batches: () => Iterable<Readonly<Record<string, Tensor>>>,
+  batches: () => AsyncIterable<Readonly<Record<string, Tensor>>>,
   options: CalibrationOptions = {},
 ): Promise<Map<string, Histogram>> {
   const ranges = await collectRanges(engine, graph, values, batches, options);
@@ -29,7 +29,7 @@ export async function collectHistograms(
   const observed = values.filter((name) => !inputs.has(name));
   const session = await engine.load(writeModel({ graph: returning(graph, observed) }), { name: 'the network' });
   try {
-    for (const feeds of batches()) {
+    for await (const feeds of batches()) {
       const results = await engine.run(session, { feeds, fetch: observed }, options);
       for (const [name, histogram] of histograms)
         addToHistogram(histogram, (results[name] ?? feeds[name]!).data as Float32Array);
@@ -44,7 +44,7 @@ async function collectRanges(
   engine: Engine,
   graph: Graph,
   values: readonly string[],
-  batches: () => Iterable<Readonly<Record<string, Tensor>>>,
+  batches: () => AsyncIterable<Readonly<Record<string, Tensor>>>,
   options: CalibrationOptions,
 ): Promise<Map<string, Range>> {
   const b = GraphBuilder.from({ ...graph, outputs: [] });
@@ -56,7 +56,7 @@ async function collectRanges(
   const session = await engine.load(writeModel({ graph: pruned(b.build()) }), { name: 'the network' });
   const ranges = new Map<string, Range>();
   try {
-    for (const feeds of batches()) {
+    for await (const feeds of batches()) {
       const results = await engine.run(session, { feeds }, options);
       for (const { name, min, max } of extremes) {
         const [low, high] = [min, max].map((output) => (results[output]!.data as Float32Array)[0]!) as [number, number];

@@ -5,6 +5,7 @@ import { cropGraph, networkOnCrops } from '../models/preprocessing.ts';
 import { writeModel } from '../onnx/write.ts';
 import type { Engine } from '../runtime/engine.ts';
 import { networkToLogits, type DeployableParts } from './deployable.ts';
+import { softmax } from './softmax.ts';
 
 /** An upright RGB image: `data` [height, width, 3] uint8. */
 export type Pixels = Pick<DecodedImage, 'width' | 'height' | 'data'>;
@@ -90,17 +91,10 @@ async function evaluated(
     const result = await engine.run(network, { feeds: { crop } }, options);
     const logits = result[graph.outputs[0]!.name]!.data as Float32Array;
     const k = classes.length;
-    return images.map((_, i) => softmax(Array.from(logits.subarray(i * k, (i + 1) * k), (z) => z / temperature)));
+    return images.map((_, i) => softmax(logits.subarray(i * k, (i + 1) * k), temperature));
   } finally {
     await network.release();
   }
-}
-
-function softmax(logits: readonly number[]): number[] {
-  const top = Math.max(...logits);
-  const powers = logits.map((z) => Math.exp(z - top));
-  const sum = powers.reduce((total, value) => total + value, 0);
-  return powers.map((value) => value / sum);
 }
 
 /** Cuts of an image with odd sides: nearly all of it, a tall strip, a line of pixels. */

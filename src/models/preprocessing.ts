@@ -86,6 +86,13 @@ export function cropGraph(spec: Preprocessing): Graph {
   return b.build();
 }
 
+/** The graph that makes a network's input of crops: `crop` uint8 [N, h, w, 3] to `input` float32. */
+export function normaliseGraph(spec: Preprocessing): Graph {
+  const b = new GraphBuilder('normalise');
+  b.output(addNormalise(b, b.input('crop', 'uint8', ['N', ...spec.inputSize, 3]), spec), 'input');
+  return b.build();
+}
+
 /**
  * A network that reads crops as `cropGraph` makes them: input `crop` uint8 [N, h, w, 3], the outputs of
  * the network under their own names.
