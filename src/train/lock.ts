@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { open, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
+import { open, readFile, rm, stat, utimes } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -12,6 +12,8 @@ const HEARTBEAT_MS = 5_000;
 const STALE_MS = 60_000;
 /** How long a lock may lie there empty: between its creation and its first line. */
 const BIRTH_MS = 2_000;
+/** How long a process may take to remove a stale lock. */
+const ABANDONED_TURN_MS = 10_000;
 
 interface Holder {
   readonly pid: number;
@@ -140,19 +142,23 @@ function parseHolder(text: string): Holder | undefined {
   return undefined;
 }
 
-/** Moves a dead holder's lock away, unless it was replaced since it was read. */
+/**
+ * Removes a dead holder's lock, unless it was replaced since it was read. One process at a time does so, and
+ * looks again while no other can: else one could remove the fresh lock of another that was faster.
+ */
 async function removeStale(path: string, text: string): Promise<void> {
-  const aside = `${path}.stale-${randomBytes(6).toString('hex')}`;
-  try {
-    await rename(path, aside);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
-    throw error;
+  const turn = `${path}.takeover`;
+  while (!(await createExclusively(turn, ''))) {
+    const info = await stat(turn).catch(() => undefined);
+    // Its process was killed in the milliseconds that a turn takes.
+    if (info !== undefined && Date.now() - info.mtimeMs > ABANDONED_TURN_MS) await rm(turn, { force: true });
+    await sleep(20);
   }
-  const taken = await readFile(aside, 'utf8');
-  // Another process was faster and this is its fresh lock: give it back.
-  if (taken !== text) await createExclusively(path, taken);
-  await rm(aside, { force: true });
+  try {
+    if ((await readFile(path, 'utf8').catch(() => undefined)) === text) await rm(path, { force: true });
+  } finally {
+    await rm(turn, { force: true });
+  }
 }
 
 async function isAlive(holder: Holder, path: string): Promise<boolean> {

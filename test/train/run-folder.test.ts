@@ -116,12 +116,22 @@ describe('the lock', () => {
 
   it('goes to one only of many that find it stale at once', async () => {
     await (await RunFolder.create(run, config)).close();
+    for (let round = 0; round < 5; round++) {
+      await writeLock({ pid: 2 ** 22 + 1 });
+      const results = await Promise.allSettled(Array.from({ length: 8 }, () => RunFolder.resume(run)));
+      const winners = results.filter((result) => result.status === 'fulfilled');
+      expect(winners).toHaveLength(1);
+      await winners[0]!.value.close();
+      expect((await readdir(run)).filter((name) => name.startsWith('lock'))).toEqual([]);
+    }
+  });
+
+  it('is taken over although a process was killed while it did so', async () => {
+    await (await RunFolder.create(run, config)).close();
     await writeLock({ pid: 2 ** 22 + 1 });
-    const results = await Promise.allSettled(Array.from({ length: 8 }, () => RunFolder.resume(run)));
-    const winners = results.filter((result) => result.status === 'fulfilled');
-    expect(winners).toHaveLength(1);
-    await winners[0]!.value.close();
-    expect((await readdir(run)).filter((name) => name.startsWith('lock'))).toEqual([]);
+    writeFileSync(`${lockFile()}.takeover`, '');
+    utimesSync(`${lockFile()}.takeover`, 0, 0);
+    await (await RunFolder.resume(run)).close();
   });
 });
 
