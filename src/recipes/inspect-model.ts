@@ -108,5 +108,5 @@ async function verified(graph: Graph, file: string, options: InspectOptions): Pr
   if (options.lowering === 'blocked' && block === 1)
     throw new InputError('The device has no blocked layout, so --lowering blocked is not possible on it.');
   const target: Target = block > 1 ? { kind: 'blocked', block } : { kind: 'plain' };
-  return verifyModel(engine, graph, expected, target);
+  return await verifyModel(engine, graph, expected, target);
 }

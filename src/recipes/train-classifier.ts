@@ -92,7 +92,8 @@ async function withEngine<T>(
     ...(options.threads !== undefined && { threads: options.threads }),
   });
   if (engine.deviceNote !== undefined) control.onProgress?.({ type: 'note', message: engine.deviceNote });
-  return use(engine);
+  // Awaited here: the engine is disposed on the way out.
+  return await use(engine);
 }
 
 interface Job {
