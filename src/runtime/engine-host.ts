@@ -3,6 +3,7 @@ import type { DataType, Tensor, TensorData } from '../core/tensor.ts';
 import { chooseDevice, probeDevices, type DeviceChoice, type DeviceName, type DeviceReport } from './devices.ts';
 import { loadOnnxRuntime, type OnnxRuntime } from './onnxruntime.ts';
 import { sessionOptions, type LoadOptions } from './session-options.ts';
+import { copyOf } from './transfer.ts';
 import { checkInputs, checkOutputs, type ValueInfo } from './value-check.ts';
 
 export type SessionId = number;
@@ -242,5 +243,5 @@ function fromEngine(value: OnnxRuntime.Tensor): Tensor {
 }
 
 function copied(value: Tensor): Tensor {
-  return { ...value, data: value.data.slice() };
+  return { ...value, data: copyOf(value.data) };
 }

@@ -11,7 +11,6 @@ import { workerFile } from './worker-file.ts';
 
 export type { DeviceName } from './devices.ts';
 export type { LoadOptions } from './session-options.ts';
-export type { ValueInfo } from './value-check.ts';
 
 export interface EngineOptions {
   /** Default `auto`: the best that works, else the processor. A device that is named and missing is an error. */

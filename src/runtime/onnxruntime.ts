@@ -32,7 +32,7 @@ function keepHalfFloatsAsBits(runtime: typeof OnnxRuntime): void {
   if (found === undefined) return;
   Reflect.deleteProperty(globalThis, 'Float16Array');
   try {
-    new runtime.Tensor('bool', [false]);
+    void new runtime.Tensor('bool', [false]);
   } finally {
     Object.defineProperty(globalThis, 'Float16Array', found);
   }

@@ -33,6 +33,6 @@ function isWhole(data: TensorData): boolean {
 }
 
 /** A Buffer's own `slice` shares its memory, which would then be moved under the caller's feet. */
-function copyOf(data: TensorData): TensorData {
+export function copyOf(data: TensorData): TensorData {
   return data instanceof Uint8Array ? Uint8Array.prototype.slice.call(data) : data.slice();
 }

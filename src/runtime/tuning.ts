@@ -91,11 +91,6 @@ export class Tuning {
 
   /** The fastest candidate of everything that was ever measured under these conditions, by key. */
   snapshot(): Record<string, string> {
-    const fastest = (times: Times): string | undefined =>
-      Object.keys(times).reduce<string | undefined>((best, name) => {
-        const ms = times[name] ?? Infinity;
-        return ms < (best === undefined ? Infinity : (times[best] ?? Infinity)) ? name : best;
-      }, undefined);
     const entries = [...this.#times].toSorted(([a], [b]) => (a < b ? -1 : 1));
     return Object.fromEntries(
       entries.flatMap(([key, times]) => {
@@ -163,6 +158,12 @@ export function fixedChoice(choices: Readonly<Record<string, string>>) {
       );
     return index;
   };
+}
+
+/** The candidate with the shortest time; undefined where the engine can run none. */
+function fastest(times: Times): string | undefined {
+  const entries = Object.entries(times).filter((entry): entry is [string, number] => entry[1] !== null);
+  return entries.toSorted(([, a], [, b]) => a - b)[0]?.[0];
 }
 
 /** Everything that was measured on this machine, a file for each set of conditions. */
