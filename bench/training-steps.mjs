@@ -16,9 +16,29 @@ import { TrainingStep } from '../dist/train/training-step.js';
 /** `target`: the ratio to PyTorch that is to be reached. */
 const NETWORKS = {
   mobilenetv2: { model: 'mobilenetv2_100', side: 224, batchNorm: 'frozen', batches: [4, 8, 16, 32], target: 1.2 },
-  'efficientnet-lite0': { model: 'efficientnet_lite0', side: 224, batchNorm: 'frozen', batches: [4, 8, 16], target: 1.2 },
-  'resnet18-cifar-w64': { model: 'resnet18_3x3', width: 64, side: 32, batchNorm: 'batch', batches: [32, 64], target: 0.7 },
-  'resnet18-cifar-w16': { model: 'resnet18_3x3', width: 16, side: 32, batchNorm: 'batch', batches: [64, 128], target: 0.6 },
+  'efficientnet-lite0': {
+    model: 'efficientnet_lite0',
+    side: 224,
+    batchNorm: 'frozen',
+    batches: [4, 8, 16],
+    target: 1.2,
+  },
+  'resnet18-cifar-w64': {
+    model: 'resnet18_3x3',
+    width: 64,
+    side: 32,
+    batchNorm: 'batch',
+    batches: [32, 64],
+    target: 0.7,
+  },
+  'resnet18-cifar-w16': {
+    model: 'resnet18_3x3',
+    width: 16,
+    side: 32,
+    batchNorm: 'batch',
+    batches: [64, 128],
+    target: 0.6,
+  },
   'vit-tiny': { model: 'vit_tiny_patch16_224', side: 224, batchNorm: 'as-is', batches: [4, 8, 16], target: 0.7 },
 };
 const PEER_BATCHES = [4, 8, 16, 32, 64];
@@ -119,9 +139,7 @@ async function rate(step, { side }, batch) {
 
 /** Every batch size and memory format, timed once. */
 function peerConfigurations(name) {
-  return PEER_BATCHES.flatMap((batch) =>
-    ['contiguous', 'channels_last'].map((format) => runPeer(name, batch, format)),
-  );
+  return PEER_BATCHES.flatMap((batch) => ['contiguous', 'channels_last'].map((format) => runPeer(name, batch, format)));
 }
 
 function runPeer(name, batch, format) {

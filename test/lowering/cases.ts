@@ -93,15 +93,16 @@ export const CONVOLUTIONS: readonly Convolution[] = [
   { n: 2, c: 3, o: 4, sides: [4, 5, 4], kernel: [3, 3, 3], pads: [1, 1, 1, 1, 1, 1] },
 ];
 
+const part = (name: string, value: readonly number[] | number | undefined): string =>
+  value === undefined ? '' : ` ${name} ${Array.isArray(value) ? value.join('x') : value}`;
+
 export function describeConvolution(k: Convolution): string {
-  const text = (name: string, value: readonly number[] | number | undefined): string =>
-    value === undefined ? '' : ` ${name} ${Array.isArray(value) ? value.join('x') : value}`;
   return (
     `${k.n}x${k.c}x${k.sides.join('x')} -> ${k.o}, kernel ${k.kernel.join('x')}` +
-    text('stride', k.strides) +
-    text('pads', k.pads) +
-    text('dilation', k.dilations) +
-    text('group', k.group)
+    part('stride', k.strides) +
+    part('pads', k.pads) +
+    part('dilation', k.dilations) +
+    part('group', k.group)
   );
 }
 
@@ -265,6 +266,10 @@ function activationCases(): Case[] {
   );
 }
 
+const total = (list: readonly number[]): number => list.reduce((sum, value) => sum + value, 0);
+
+const f32 = (v: Values): Tensor => fromNumbers('float32', v.shape, [...v.data]);
+
 function channelCases(): Case[] {
   return SHAPES.flatMap((shape): Case[] => {
     const [a, b, scale, bias] = [random(shape), random(shape), random([shape[1]]), random([shape[1]])];
@@ -277,7 +282,6 @@ function channelCases(): Case[] {
     const name = shape.join('x');
     const [va, vx] = [values(a), values(x)];
     const product = direct.map(va, (value, i) => value * vx.data[i]!);
-    const total = (list: number[]): number => list.reduce((s, value) => s + value, 0);
     const mean = direct.perChannel(vx, (list) => total(list) / list.length);
     const variance = direct.perChannel(vx, (list, c) => total(list.map((v) => (v - mean.data[c]!) ** 2)) / list.length);
     const epsilon = 1e-3;
@@ -295,7 +299,6 @@ function channelCases(): Case[] {
       const c = channel(i);
       return s.data[c]! * inverse[c]! * (d - dbias.data[c]! / count - (normal.data[i]! * dscale.data[c]!) / count);
     });
-    const f32 = (v: Values): Tensor => fromNumbers('float32', v.shape, [...v.data]);
     return [
       { name, opType: 'ChannelSum', inputs: [a], attributes: {}, expected: [dbias] },
       { name, opType: 'ChannelDot', inputs: [a, x], attributes: {}, expected: [direct.perChannel(product, total)] },

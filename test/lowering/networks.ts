@@ -125,9 +125,11 @@ export class Network {
       graph.inputs.map(({ name, type }): [string, Tensor] => {
         const shape = type.shape as number[];
         if (name !== 'labels') return [name, this.random(shape, 1)];
-        const hot = Array.from({ length: shape[0]! * shape[1]! }, (_, i) =>
-          i % shape[1]! === (3 * Math.floor(i / shape[1]!)) % shape[1]! ? 1 : 0,
-        );
+        const [count, classes] = shape as [number, number];
+        const hot = Array.from({ length: count * classes }, (_, i) => {
+          const label = (3 * Math.floor(i / classes)) % classes;
+          return i % classes === label ? 1 : 0;
+        });
         return [name, fromNumbers('float32', shape, hot)];
       }),
     );

@@ -7,12 +7,14 @@ import { attribute, type Node } from '../../onnx/graph.ts';
  */
 export type AtZero = 'zero' | 'finite' | 'undefined';
 
-const ZERO: ReadonlySet<string> = new Set([
-  ...['Identity', 'Neg', 'Abs', 'Sign', 'Sqrt', 'Floor', 'Ceil', 'Round', 'Sin', 'Tan', 'Sinh', 'Tanh', 'Asinh'],
-  ...['Atan', 'Asin', 'Atanh', 'Erf', 'Relu', 'LeakyRelu', 'PRelu', 'Elu', 'Selu', 'Celu', 'ThresholdedRelu'],
-  ...['HardSwish', 'Swish', 'Mish', 'Softsign', 'Gelu', 'FastGelu', 'QuickGelu', 'Shrink'],
-  ...['ReluGrad', 'ClipGrad', 'LeakyReluGrad', 'HardSigmoidGrad', 'HardSwishGrad'],
-]);
+const ZERO: ReadonlySet<string> = new Set(
+  (
+    'Identity Neg Abs Sign Sqrt Floor Ceil Round Sin Tan Sinh ' +
+    'Tanh Asinh Atan Asin Atanh Erf Relu LeakyRelu PRelu Elu Selu ' +
+    'Celu ThresholdedRelu HardSwish Swish Mish Softsign Gelu FastGelu QuickGelu Shrink ReluGrad ' +
+    'ClipGrad LeakyReluGrad HardSigmoidGrad HardSwishGrad'
+  ).split(' '),
+);
 const FINITE: ReadonlySet<string> = new Set([
   'Exp',
   'Cos',

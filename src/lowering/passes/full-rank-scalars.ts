@@ -58,7 +58,8 @@ function scalarOperand(node: Node, typeOf: (name: string) => TensorType | undefi
   for (const i of [0, 1] as const) {
     const [scalar, full] = [shapes[i], shapes[1 - i]];
     if (scalar === undefined || full === undefined) continue;
-    if (scalar.every((side) => side === 1) && scalar.length < full.length && full.length > 1 && full.at(-1) === 1) return i;
+    if (scalar.every((side) => side === 1) && scalar.length < full.length && full.length > 1 && full.at(-1) === 1)
+      return i;
   }
   return undefined;
 }
