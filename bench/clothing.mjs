@@ -36,7 +36,9 @@ for (const { name, flags } of repetitions)
     const result = await train([values.data, '--method', arm, ...backbone, ...flags, '--out', out, ...positionals]);
     rmSync(out, { recursive: true, force: true });
     scores.get(arm).push(result.accuracy);
-    console.log(`${arm}  ${name}  ${(100 * result.accuracy).toFixed(1)} % of ${result.n}  ${result.seconds.toFixed(0)} s`);
+    console.log(
+      `${arm}  ${name}  ${(100 * result.accuracy).toFixed(1)} % of ${result.n}  ${result.seconds.toFixed(0)} s`,
+    );
   }
 
 for (const [arm, list] of scores) console.log(`${arm}: ${summary(list)}`);

@@ -3,7 +3,6 @@
 // Options are handed on to `train`: `npm run demo -- --seed 1`.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { encodePng } from '../dist/images/encode.js';
@@ -26,8 +25,8 @@ if (status === 0) console.error(`Done in ${((performance.now() - started) / 1000
 process.exit(status ?? 1);
 
 /** Writes train/, test/ and unlabeled/; whole or not at all. */
-async function writeDigits(folder, seed) {
-  const digits = dirname(createRequire(import.meta.url).resolve('mnist'));
+async function writeDigits(folder, draw) {
+  const digits = dirname(fileURLToPath(import.meta.resolve('mnist')));
   const held = [];
   const classes = [];
   for (let digit = 0; digit < 10; digit++) {
@@ -42,7 +41,7 @@ async function writeDigits(folder, seed) {
       })),
     );
   }
-  const order = shuffled(classes.flat(), randomStream(seed, 'demo', 'held-out'));
+  const order = shuffled(classes.flat(), randomStream(draw, 'demo', 'held-out'));
   held.push(...order.slice(0, HELD_OUT));
   const rest = order.slice(HELD_OUT);
   const kept = Array.from({ length: 10 }, () => 0);

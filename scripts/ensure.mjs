@@ -19,11 +19,15 @@ ensure('node_modules/.gleaner-installed', ['package.json', 'package-lock.json'],
   // onnxruntime-node's own install script only tries to download CUDA libraries; the CPU ones are in the package.
   run('npm', ['ci', '--no-audit', '--no-fund'], { ONNXRUNTIME_NODE_INSTALL: 'skip' });
 });
-ensure('dist/.gleaner-built', ['package-lock.json', 'tsconfig.json', 'tsconfig.build.json', ...filesBelow('src')], () => {
-  rmSync('dist', { recursive: true, force: true });
-  rmSync('.tsbuild/build.tsbuildinfo', { force: true });
-  run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json']);
-});
+ensure(
+  'dist/.gleaner-built',
+  ['package-lock.json', 'tsconfig.json', 'tsconfig.build.json', ...filesBelow('src')],
+  () => {
+    rmSync('dist', { recursive: true, force: true });
+    rmSync('.tsbuild/build.tsbuildinfo', { force: true });
+    run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json']);
+  },
+);
 
 /** Runs `make` unless `stamp` holds the hash of `sources`. */
 function ensure(stamp, sources, make) {
@@ -54,5 +58,5 @@ function filesBelow(folder) {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))
-    .sort();
+    .toSorted();
 }

@@ -1,4 +1,3 @@
-import type { Tensor } from '../core/tensor.ts';
 import { append } from '../onnx/compose.ts';
 import { GraphBuilder } from '../onnx/builder.ts';
 import type { Graph } from '../onnx/graph.ts';
@@ -57,10 +56,4 @@ export function onlyInput(graph: Graph): string {
   if (input === undefined || others.length > 0)
     throw new RangeError(`A network has one input, "${graph.name}" has ${graph.inputs.length}.`);
   return input.name;
-}
-
-/** Row `i` of a [N, K] tensor. */
-export function row(matrix: Tensor, i: number): Float32Array {
-  const width = matrix.shape[1]!;
-  return (matrix.data as Float32Array).subarray(i * width, (i + 1) * width);
 }
