@@ -25,8 +25,10 @@ export interface HubOptions extends DownloadOptions {
   readonly cache: string;
   /** Reads only what is in the cache. */
   readonly offline: boolean;
-  /** Address of the hub. Default: `HF_ENDPOINT`, else https://huggingface.co. */
+  /** Address of the hub. Default: https://huggingface.co. */
   readonly hubUrl?: string;
+  /** For private and gated repositories. */
+  readonly token?: string;
 }
 
 const LISTING = 'files.json';
@@ -147,11 +149,9 @@ export function chooseModelFile(files: readonly string[], where: string): string
   );
 }
 
-function access(options: HubOptions): { hubUrl: string; fetch: typeof fetch; accessToken?: string } {
-  const token = process.env['HF_TOKEN'];
-  const { signal } = options;
+function access({ hubUrl, token, signal }: HubOptions): { hubUrl: string; fetch: typeof fetch; accessToken?: string } {
   return {
-    hubUrl: (options.hubUrl ?? process.env['HF_ENDPOINT'] ?? 'https://huggingface.co').replace(/\/$/, ''),
+    hubUrl: (hubUrl ?? 'https://huggingface.co').replace(/\/$/, ''),
     fetch: (input, init) => reach(input instanceof Request ? input.url : input, { ...init, ...(signal && { signal }) }),
     ...(token && { accessToken: token }),
   };

@@ -35,9 +35,9 @@ export async function locateBackbone(text: string, options: LocateOptions = {}):
   const env = options.env ?? process.env;
   const offline = ['HF_HUB_OFFLINE', 'GLEANER_OFFLINE'].some((name) => /^(1|true|yes|on)$/i.test(env[name] ?? ''));
   const cache = cachePart('backbones', env);
-  const hubUrl = env['HF_ENDPOINT'];
+  const { HF_ENDPOINT: hubUrl, HF_TOKEN: token } = env;
   if (spec.kind === 'url') return fromUrl(spec.url, cache, offline, options);
-  return fromHub(spec, { ...options, cache, offline, ...(hubUrl && { hubUrl }) });
+  return fromHub(spec, { ...options, cache, offline, ...(hubUrl && { hubUrl }), ...(token && { token }) });
 }
 
 async function onDisk(path: string): Promise<LocatedBackbone> {
