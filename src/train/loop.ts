@@ -5,7 +5,7 @@ import type { OnProgress } from '../core/progress.ts';
 import type { Schedule } from '../optim/schedules.ts';
 import type { Engine } from '../runtime/engine.ts';
 import type { BatchSource, TrainingBatch } from './batch-source.ts';
-import { allFinite, readCheckpoint, writeCheckpoint, type Counters } from './checkpoint.ts';
+import { allFinite, readCheckpoint, writeCheckpoint, type Counters, type TrainingState } from './checkpoint.ts';
 import { compileStep, type StepOptions } from './compile-step.ts';
 import { dropoutMask } from './dropout-mask.ts';
 import type { NewEvent } from './events.ts';
@@ -86,6 +86,8 @@ class Loop {
   #counters: Counters = { epoch: 0, stepInEpoch: 0, step: 0, lossSum: 0 };
   #phase: Phase | undefined;
   #step: TrainingStep | undefined;
+  /** From the checkpoint, until a step holds it. */
+  #resumed: TrainingState | undefined;
   #savedAt = performance.now();
   /** The last step that was fine, to tell a bad batch from bad weights. */
   #lastGood: StepInput | undefined;
@@ -97,21 +99,18 @@ class Loop {
     this.#options = options;
     this.#last = join(options.checkpoints, 'last.safetensors');
     this.#best = join(options.checkpoints, 'best.safetensors');
+    if (!Number.isSafeInteger(options.epochs) || options.epochs < 1)
+      throw new RangeError(`Training takes one epoch or more, got ${options.epochs}.`);
     if (options.phases[0]?.fromEpoch !== 1) throw new RangeError('The first phase must start at epoch 1.');
     if (options.patience !== undefined && options.validate === undefined)
       throw new RangeError('Patience needs a validation to wait for.');
   }
 
   async start(): Promise<void> {
-    if (!existsSync(this.#last)) {
-      await this.#enterPhase(1);
-      return;
-    }
+    if (!existsSync(this.#last)) return;
     const { state, counters } = await readCheckpoint(this.#last);
     this.#counters = counters;
-    // The phase that the state was saved in: that of the epoch it stands in, or of the one it ended.
-    await this.#enterPhase(Math.max(counters.stepInEpoch > 0 ? counters.epoch + 1 : counters.epoch, 1));
-    await this.#step!.setState(state);
+    this.#resumed = state;
     this.#options.record({ type: 'resume', stage: this.#options.stage, ...counters });
   }
 
@@ -128,7 +127,7 @@ class Loop {
     const { epoch, step, best } = this.#counters;
     const weights =
       this.#options.validate === undefined
-        ? weightsOf(await this.#step!.state())
+        ? weightsOf((await this.#step?.state()) ?? this.#resumed!)
         : weightsOf((await readCheckpoint(this.#best)).state);
     return { weights, epochs: epoch, steps: step, best, stoppedEarly: epoch < epochs };
   }
@@ -303,7 +302,7 @@ class Loop {
   async #enterPhase(epoch: number): Promise<void> {
     const phase = this.#options.phases.findLast(({ fromEpoch }) => fromEpoch <= epoch)!;
     if (phase === this.#phase) return;
-    const state = await this.#step?.state();
+    const state = (await this.#step?.state()) ?? this.#resumed;
     await this.#step?.release();
     this.#step = undefined;
     this.#lastGood = undefined;

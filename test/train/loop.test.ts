@@ -204,6 +204,21 @@ it('phases unfreeze more and more; the optimizer goes on for what trained before
   rmSync(straight, { recursive: true });
 });
 
+it('a stage that was done is not done again', async () => {
+  const first = await trainLoop(options());
+  const phases = [
+    { fromEpoch: 1, step: tinyStep(model, { parameters: [{ name: 'none', group: 'body', decay: true }] }) },
+  ];
+  // A step of these could not even be built.
+  const again = await trainLoop(options({ phases }));
+  expect(again).toEqual(first);
+});
+
+it('needs an epoch to train and a phase to start with', async () => {
+  await expect(trainLoop(options({ epochs: 0 }))).rejects.toThrow('one epoch or more, got 0');
+  await expect(trainLoop(options({ phases: [] }))).rejects.toThrow('The first phase must start at epoch 1.');
+});
+
 it('a source that gives fewer batches than it promised is an error', async () => {
   const source = { ...tinySource(4, 2), stepsPerEpoch: 3 };
   await expect(trainLoop(options({ source }))).rejects.toThrow('ended after 2 steps; its source promised 3');
