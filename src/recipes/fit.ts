@@ -1,30 +1,34 @@
-import { mkdir } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { writeFileAtomic } from '../core/atomic-file.ts';
 import type { OnProgress } from '../core/progress.ts';
-import { trainableParameters } from '../autodiff/parameters.ts';
 import type { EvaluationCrops } from '../batches/evaluation-crops.ts';
 import type { ImagePool } from '../batches/image-pool.ts';
 import { TrainingBatches, type TrainingItem } from '../batches/training-batches.ts';
 import type { LabelledSample } from './prepare-data.ts';
-import type { Target } from '../lowering/lower.ts';
-import { selectTrainable } from '../models/freeze.ts';
-import { parameterGroups } from '../models/parameter-groups.ts';
 import { schedule } from '../optim/schedules.ts';
 import type { Engine } from '../runtime/engine.ts';
+import { memoryReport } from '../runtime/memory.ts';
+import type { EngineChoices } from '../train/engine-choices.ts';
 import type { NewEvent } from '../train/events.ts';
 import { trainLoop, type LoopResult, type Validation } from '../train/loop.ts';
-import { planParameters, unfreezePhases } from '../train/parameter-plan.ts';
-import type { StepOptions } from '../train/compile-step.ts';
+import { findLearningRate } from '../train/lr-finder.ts';
+import { planPasses } from '../train/memory-plan.ts';
+import { compileStep, type StepOptions } from '../train/compile-step.ts';
+import { TrainingStep } from '../train/training-step.ts';
 import { withWeights } from '../train/weights.ts';
 import { evaluatePredictions } from '../evaluate/evaluation.ts';
 import { onPixels, type Network } from './network.ts';
 import { outputsOf } from './outputs.ts';
 import type { ResolvedTrainOptions } from './train-options.ts';
 import type { TrainingPlan } from './training-plan.ts';
+import { inPasses, trainingSteps } from './training-steps.ts';
 
 /** What every stage of a run shares. */
 export interface Workshop {
   readonly engine: Engine;
-  readonly target: Target;
+  readonly choices: EngineChoices;
   readonly pool: ImagePool;
   readonly crops: EvaluationCrops;
   readonly record: (event: NewEvent) => void;
@@ -49,21 +53,25 @@ export interface FitRequest {
 /** Trains a network on labelled images and returns it with its new weights. */
 export async function fit(workshop: Workshop, request: FitRequest): Promise<{ network: Network; result: LoopResult }> {
   const { network, plan, options, train, validation, stage, classes } = request;
-  const { engine, pool, crops, signal, onProgress } = workshop;
+  const { engine, choices, pool, crops, signal, onProgress } = workshop;
   await mkdir(request.checkpoints, { recursive: true });
-  const trainable = selectTrainable(network.graph, trainableParameters(network.graph, network.logits), options);
-  const groups = parameterGroups(network.graph, trainable);
-  const { parameters, rates } = planParameters(groups, {
-    rate: plan.lr,
-    headRate: plan.headLr,
-    head: network.head,
-    layerDecay: options.layerDecay,
+  const asked = trainingSteps(network, plan, options, train, classes.length, choices.target);
+  const { batchSize, rates } = asked;
+  const microBatch = await choices.microBatch(stage, () => {
+    const { availableBytes } = memoryReport();
+    // The last phase trains the most.
+    const passes = planPasses(asked.phases.at(-1)!.step, { availableBytes });
+    if (passes.note !== undefined) {
+      onProgress?.({ type: 'warning', message: passes.note });
+      workshop.record({ type: 'smaller-passes', stage, ...passes });
+    }
+    return passes.microBatch;
   });
+  const { phases } = inPasses(asked, microBatch);
   const items = train.map((sample): TrainingItem => ({ ...sample, target: sample.label }));
-  const batchSize = Math.min(plan.batchSize, items.length);
   const source = new TrainingBatches(pool, crops, {
     items,
-    batchSize: batchSize * options.accumulate,
+    batchSize,
     policy: {
       flip: plan.flip,
       ...(plan.cropScale < 1 && { crop: { scale: [plan.cropScale, 1] as const, ratio: [3 / 4, 4 / 3] as const } }),
@@ -71,28 +79,7 @@ export async function fit(workshop: Workshop, request: FitRequest): Promise<{ ne
     seed: options.seed,
     stage,
   });
-  const step: Omit<StepOptions, 'parameters'> = {
-    graph: network.graph,
-    input: network.input,
-    logits: network.logits,
-    images: { kind: 'pixels', preprocessing: network.preprocessing },
-    labels: 'indices',
-    loss: {
-      name: 'cross-entropy',
-      smoothing: plan.labelSmoothing,
-      ...(options.classWeights === 'balanced' && { classWeights: balancedWeights(train, classes.length) }),
-    },
-    microBatch: batchSize,
-    microBatches: options.accumulate,
-    batchNorm: plan.batchNorm,
-    optimizer: plan.optimizer,
-    ...(plan.ema > 0 && { averageDecay: plan.ema }),
-    target: workshop.target,
-  };
-  const phases = unfreezePhases(groups, options.unfreezeEpochs).map(({ fromEpoch, names }) => ({
-    fromEpoch,
-    step: { ...step, parameters: parameters.filter(({ name }) => names.includes(name)) },
-  }));
+  const peaks = options.findLr ? await foundRates(workshop, request, phases[0]!.step, source, rates) : rates;
   const totalSteps = plan.epochs * source.stepsPerEpoch;
   const validate =
     validation.length === 0
@@ -120,7 +107,7 @@ export async function fit(workshop: Workshop, request: FitRequest): Promise<{ ne
         warmupSteps: Math.min(totalSteps - 1, Math.round(plan.warmupEpochs * source.stepsPerEpoch)),
       }),
     }),
-    rates,
+    rates: peaks,
     seed: options.seed,
     stage,
     checkpoints: request.checkpoints,
@@ -133,9 +120,27 @@ export async function fit(workshop: Workshop, request: FitRequest): Promise<{ ne
   return { network: { ...network, graph: withWeights(network.graph, result.weights) }, result };
 }
 
-/** n / (K n_k): every class weighs the same in the loss. */
-function balancedWeights(samples: readonly LabelledSample[], classes: number): number[] {
-  const counts = Array.from({ length: classes }, () => 0);
-  for (const { label } of samples) counts[label]!++;
-  return counts.map((count) => (count === 0 ? 1 : samples.length / (classes * count)));
+/** Rates of the groups in the same proportions, at the height that a range test proposes; kept for a resumed run. */
+async function foundRates(
+  { engine, record, onProgress, signal }: Workshop,
+  { checkpoints, stage }: FitRequest,
+  stepOptions: StepOptions,
+  source: TrainingBatches,
+  rates: Readonly<Record<string, number>>,
+): Promise<Readonly<Record<string, number>>> {
+  const file = join(checkpoints, 'rates.json');
+  if (existsSync(file)) return JSON.parse(await readFile(file, 'utf8')) as Record<string, number>;
+  const highest = Math.max(...Object.values(rates));
+  const shares = Object.fromEntries(Object.entries(rates).map(([group, rate]) => [group, rate / highest]));
+  const step = await TrainingStep.open(engine, compileStep(stepOptions));
+  try {
+    const { rate, curve } = await findLearningRate(step, source, { shares, ...(signal && { signal }) });
+    const found = Object.fromEntries(Object.entries(shares).map(([group, share]) => [group, share * rate]));
+    await writeFileAtomic(file, JSON.stringify(found));
+    record({ type: 'learning-rate-found', stage, rate, curve });
+    onProgress?.({ type: 'note', message: `Learning rate found by a range test: ${rate.toPrecision(2)} at the head.` });
+    return found;
+  } finally {
+    await step.release();
+  }
 }

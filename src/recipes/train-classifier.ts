@@ -13,8 +13,9 @@ import { buildModel, defaultInputSize } from '../models/registry.ts';
 import { parsePreprocessing, describePreprocessing } from '../models/preprocessing.ts';
 import { blockSize } from '../runtime/block-size.ts';
 import { Engine } from '../runtime/engine.ts';
-import { processor } from '../runtime/processor.ts';
-import { checkEngine, readEngineRecord, writeEngineRecord, type EngineRecord } from '../train/engine-record.ts';
+import { Tuning } from '../runtime/tuning.ts';
+import { compileStep } from '../train/compile-step.ts';
+import { EngineChoices } from '../train/engine-choices.ts';
 import { RunFolder } from '../train/run-folder.ts';
 import { finishRun, type RunResult } from './finish-run.ts';
 import { fit, type Workshop } from './fit.ts';
@@ -27,6 +28,7 @@ import { foldsOf, prepareData, type TrainingData } from './prepare-data.ts';
 import type { TrainControl } from './train-control.ts';
 import { resolveTrainOptions, type ResolvedTrainOptions, type TrainOptions } from './train-options.ts';
 import { planTraining, type TrainingPlan } from './training-plan.ts';
+import { trainingSteps } from './training-steps.ts';
 
 export type TrainResult = RunResult;
 export type Method = 'probe' | 'finetune' | 'scratch';
@@ -108,11 +110,11 @@ async function work(run: RunFolder, engine: Engine, opened: Opened, job: Job): P
   const started = performance.now();
   let pool: ImagePool | undefined;
   try {
-    const target = await engineTarget(run, engine, options, job.acceptEngine);
+    const choices = await engineChoices(run, engine, opened, job);
     pool = await ImagePool.start(opened.preprocessing, { maxPixels: options.maxPixels * 1e6 });
     const workshop: Workshop = {
       engine,
-      target,
+      choices,
       pool,
       crops: new EvaluationCrops(pool, new CropCache(opened.preprocessing)),
       record: (event) => run.append(event),
@@ -195,6 +197,8 @@ interface Opened {
     readonly sha256?: string;
     readonly preprocessing: string;
   };
+  /** Of the shapes that will be trained; for measuring. */
+  untrained(): Network;
   train(workshop: Workshop, stages: Stages): Promise<Trained>;
 }
 
@@ -231,6 +235,7 @@ async function openNetwork(
     return {
       preprocessing,
       source: { name, source: 'built in, random weights', preprocessing: describePreprocessing(preprocessing) },
+      untrained: () => network,
       train: (workshop, stages) => trainNetwork(workshop, stages, options, 'scratch', data, async () => network),
     };
   }
@@ -266,6 +271,8 @@ async function openNetwork(
       sha256: backbone.sha256,
       preprocessing: `${describePreprocessing(preprocessing)} (${backbone.preprocessingSource})`,
     },
+    untrained: () =>
+      withNewHead(graph, backbone.embedding, preprocessing, data.classes.length, 'zeros', options.dropout),
     async train(workshop, stages) {
       if (method === 'finetune')
         return trainNetwork(workshop, stages, options, 'finetune', data, async (samples, folder) =>
@@ -410,38 +417,34 @@ function medianSide({ train: samples }: TrainingData): number {
   return sides[Math.floor(sides.length / 2)]!;
 }
 
-/** How gradients are computed; written before the first step, and checked when a run is taken up again. */
-async function engineTarget(
-  run: RunFolder,
-  engine: Engine,
-  options: ResolvedTrainOptions,
-  accept: boolean,
-): Promise<Target> {
-  const block = await blockSize(engine);
-  const { model } = processor();
-  const current: EngineRecord = {
-    engine: `onnxruntime-node ${engine.version}`,
-    gleaner: packageVersion(),
-    device: engine.device,
-    processor: model,
-    threads: engine.threads,
-    target: block > 1 ? 'blocked' : 'plain',
-    block,
-    microBatch: {},
-    lowerings: {},
-  };
+/**
+ * How the engine computes; written before the first step, and checked when a run is taken up again. With `tune`, the
+ * lowerings of shapes not met before are measured first.
+ */
+async function engineChoices(run: RunFolder, engine: Engine, opened: Opened, job: Job): Promise<EngineChoices> {
+  const { options, data, control } = job;
+  const method = methodOf(options);
   const file = run.file('engine.json');
-  const recorded = await readEngineRecord(file);
-  if (recorded !== undefined) checkEngine(recorded, current, accept);
-  else {
-    if (options.engine !== undefined) {
-      const given = await readEngineRecord(options.engine);
-      if (given === undefined) throw new InputError(`--engine ${options.engine}: there is no such file.`);
-      checkEngine(given, current, accept);
-    }
-    await writeEngineRecord(file, current);
+  let tuning: Tuning | undefined;
+  const block = await blockSize(engine);
+  if (options.tune && method !== 'probe' && !existsSync(file)) {
+    tuning = await Tuning.open(engine);
+    const { choose } = tuning;
+    const plan = planTraining(options, method, data.train.length);
+    const target: Target = block > 1 ? { kind: 'blocked', block, choose } : { kind: 'plain', choose };
+    const { phases } = trainingSteps(opened.untrained(), plan, options, data.train, data.classes.length, target);
+    const onProgress = (done: number, total: number): void =>
+      control.onProgress?.({ type: 'step', stage: 'tune', done, total, unit: 'shapes' });
+    do for (const { step } of phases) compileStep(step);
+    while ((await tuning.tune(engine, { onProgress, ...(control.signal && { signal: control.signal }) })) > 0);
   }
-  return block > 1 ? { kind: 'blocked', block } : { kind: 'plain' };
+  return EngineChoices.open(engine, {
+    file,
+    gleaner: packageVersion(),
+    accept: job.acceptEngine,
+    ...(options.engine !== undefined && { reuse: options.engine }),
+    ...(tuning && { tuning }),
+  });
 }
 
 function describePlan(plan: TrainingPlan, count: number): string {

@@ -1,0 +1,84 @@
+import { trainableParameters } from '../autodiff/parameters.ts';
+import type { Target } from '../lowering/lower.ts';
+import { selectTrainable } from '../models/freeze.ts';
+import { parameterGroups } from '../models/parameter-groups.ts';
+import type { StepOptions } from '../train/compile-step.ts';
+import type { Phase } from '../train/loop.ts';
+import { planParameters, unfreezePhases } from '../train/parameter-plan.ts';
+import type { Network } from './network.ts';
+import type { LabelledSample } from './prepare-data.ts';
+import type { ResolvedTrainOptions } from './train-options.ts';
+import type { TrainingPlan } from './training-plan.ts';
+
+export interface TrainingSteps {
+  /** More than one where layers are unfrozen gradually. */
+  readonly phases: readonly Phase[];
+  /** Peak learning rate of each group of parameters. */
+  readonly rates: Readonly<Record<string, number>>;
+  /** Images a step. */
+  readonly batchSize: number;
+}
+
+/**
+ * What is trained, at which rates, by which step.
+ * @throws InputError for a pattern of `train` or `freeze` that matches nothing.
+ */
+export function trainingSteps(
+  network: Network,
+  plan: TrainingPlan,
+  options: ResolvedTrainOptions,
+  samples: readonly LabelledSample[],
+  classes: number,
+  target: Target,
+): TrainingSteps {
+  const trainable = selectTrainable(network.graph, trainableParameters(network.graph, network.logits), options);
+  const groups = parameterGroups(network.graph, trainable);
+  const { parameters, rates } = planParameters(groups, {
+    rate: plan.lr,
+    headRate: plan.headLr,
+    head: network.head,
+    layerDecay: options.layerDecay,
+  });
+  const microBatch = Math.min(plan.batchSize, samples.length);
+  const step: Omit<StepOptions, 'parameters'> = {
+    graph: network.graph,
+    input: network.input,
+    logits: network.logits,
+    images: { kind: 'pixels', preprocessing: network.preprocessing },
+    labels: 'indices',
+    loss: {
+      name: 'cross-entropy',
+      smoothing: plan.labelSmoothing,
+      ...(options.classWeights === 'balanced' && { classWeights: balancedWeights(samples, classes) }),
+    },
+    microBatch,
+    microBatches: options.accumulate,
+    batchNorm: plan.batchNorm,
+    optimizer: plan.optimizer,
+    ...(plan.ema > 0 && { averageDecay: plan.ema }),
+    target,
+  };
+  const phases = unfreezePhases(groups, options.unfreezeEpochs).map(({ fromEpoch, names }) => ({
+    fromEpoch,
+    step: { ...step, parameters: parameters.filter(({ name }) => names.includes(name)) },
+  }));
+  return { phases, rates, batchSize: microBatch * options.accumulate };
+}
+
+/** The same steps in passes of another size; a step's images stay the same. */
+export function inPasses({ phases, ...rest }: TrainingSteps, microBatch: number): TrainingSteps {
+  return {
+    ...rest,
+    phases: phases.map(({ fromEpoch, step }) => ({
+      fromEpoch,
+      step: { ...step, microBatch, microBatches: rest.batchSize / microBatch },
+    })),
+  };
+}
+
+/** n / (K n_k): every class weighs the same in the loss. */
+function balancedWeights(samples: readonly LabelledSample[], classes: number): number[] {
+  const counts = Array.from({ length: classes }, () => 0);
+  for (const { label } of samples) counts[label]!++;
+  return counts.map((count) => (count === 0 ? 1 : samples.length / (classes * count)));
+}
