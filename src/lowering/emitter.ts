@@ -65,6 +65,15 @@ export class Emitter {
     );
   }
 
+  /** A vector of ones, the same for all who ask, so that equal nodes can be found equal. */
+  ones(count: number): string {
+    const name = `ones_${count}`;
+    const value = this.builder.constantValue(name);
+    if (value?.shape.length === 1 && value.shape[0] === count && value.data.every((x: unknown) => x === 1)) return name;
+    const ones = tensor('float32', [count], new Float32Array(count).fill(1));
+    return this.builder.initializer(this.builder.uniqueName(name), ones);
+  }
+
   reshape(x: string, shape: readonly number[]): string {
     return this.op('Reshape', [x, this.ints(shape)]);
   }
@@ -104,7 +113,10 @@ export class Emitter {
     axes: readonly number[],
     steps?: readonly number[],
   ): string {
-    const bounds = [this.ints(starts), this.ints(ends), this.ints(axes)];
+    // Exporters write "to the end" as the largest int64, which no number holds.
+    const within = (values: readonly number[]): string =>
+      this.ints(values.map((v) => Math.min(Math.max(v, -FAR), FAR)));
+    const bounds = [within(starts), within(ends), this.ints(axes)];
     return this.op('Slice', steps === undefined ? [x, ...bounds] : [x, ...bounds, this.ints(steps)]);
   }
 
@@ -114,7 +126,7 @@ export class Emitter {
     return this.slice(
       x,
       minus,
-      axes.map(() => -(2 ** 31)),
+      axes.map(() => -FAR),
       axes,
       minus,
     );
@@ -141,6 +153,9 @@ export class Emitter {
     return this.op('Sub', [a, b]);
   }
 }
+
+/** Beyond every side. */
+const FAR = 2 ** 31;
 
 export const product = (values: readonly number[]): number => values.reduce((a, b) => a * b, 1);
 

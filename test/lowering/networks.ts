@@ -250,6 +250,19 @@ export const NETWORKS: Readonly<Record<string, Build>> = {
     y = net.op('Mul', [net.op('Tanh', [left!]), net.op('Softplus', [right!])]);
     return net.finish(net.conv(y, 16, 3, { group: 2 }), 5);
   },
+  'shortcuts by slices and zeros': (net) => {
+    const x = net.op('Relu', [net.conv(net.input([2, 3, 9, 8]), 8, 3)]);
+    const last = net.b.constant({ dtype: 'int64', shape: [1], data: BigInt64Array.of(2n ** 63n - 1n) });
+    const rows = net.op('Slice', [x, net.b.int([0]), last, net.b.int([2]), net.b.int([2])]);
+    const pixels = net.op('Slice', [rows, net.b.int([0]), last, net.b.int([3]), net.b.int([2])]);
+    const shortcut = net.op('Pad', [pixels, net.b.int([0, 4, 0, 0, 0, 4, 0, 0])]);
+    let y = net.op('Add', [net.conv(x, 16, 3, { stride: 2 }), shortcut]);
+    y = net.op('Add', [net.conv(y, 32, 3), net.op('Pad', [y, net.b.int([0, 8, 0, 0, 0, 8, 0, 0])])]);
+    const w = net.parameter('same.weight', [8, 32, 2, 2], 0.1);
+    y = net.op('Conv', [net.op('Relu', [y]), w], { kernel_shape: [2, 2], auto_pad: 'SAME_UPPER' });
+    y = net.op('MaxPool', [y], { kernel_shape: [2, 2], strides: [2, 2], auto_pad: 'SAME_LOWER' });
+    return net.finish(y, 5);
+  },
   'channels last in between': (net) => {
     let x = net.conv(net.input([2, 3, 16, 16]), 16, 4, { stride: 4 });
     const y = net.op('Transpose', [net.conv(x, 16, 7, { group: 16 })], { perm: [0, 2, 3, 1] });

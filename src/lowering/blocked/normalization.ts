@@ -28,6 +28,11 @@ export function affine(
   return e.nchwc('Conv', inputs, { kernel_shape: [1, 1], group: stored });
 }
 
+/** x - mean. Forward and backward emit the same nodes, of which one stays. */
+function centre(e: Emitter, x: string, mean: string, shape: readonly number[], layout: Layout): string {
+  return affine(e, x, e.ones(shape[1]!), e.op('Neg', [mean]), shape, layout);
+}
+
 /** Mean first, then the variance of what is left: no digit is lost where the mean is large. */
 const twoPasses: BlockedLowering = {
   name: 'nchwc, mean first',
@@ -38,8 +43,7 @@ const twoPasses: BlockedLowering = {
     const layout = channels(site);
     const perCount = e.scalar(shape[1]! / product(shape));
     const mean = e.mul(channelSum(e, x!, shape, layout), perCount);
-    const one = e.filled([shape[1]!], () => 1);
-    const centred = affine(e, x!, one, e.op('Neg', [mean]), shape, layout);
+    const centred = centre(e, x!, mean, shape, layout);
     const variance = e.mul(channelDot(e, centred, centred, shape, layout), perCount);
     const factor = e.mul(scale!, inverseDeviation(e, variance, site));
     const y = affine(e, centred, factor, bias!, shape, layout);
@@ -47,9 +51,9 @@ const twoPasses: BlockedLowering = {
   },
 };
 
-/** dX as an affine form of dY and X; the sums are those of the plain lowering. */
+/** dX as an affine form of dY and X - mean; the sums are those of the plain lowering. */
 const gradient: BlockedLowering = {
-  name: 'nchwc',
+  name: 'nchwc, mean first',
   applies: (site) => site.shapes[1]!.length === 4 && (site.madeIn(0) === 'channels' || site.madeIn(1) === 'channels'),
   wants: () => ({ layouts: ['channels', 'channels', 'plain', 'plain', 'plain'] }),
   emit(e, [dy, x, scale, mean, variance], site) {
@@ -57,14 +61,14 @@ const gradient: BlockedLowering = {
     const layout = channels(site);
     const perCount = e.scalar(shape[1]! / product(shape));
     const inverse = inverseDeviation(e, variance!, site);
+    const centred = centre(e, x!, mean!, shape, layout);
     const biasGradient = channelSum(e, dy!, shape, layout);
-    const dot = channelDot(e, dy!, x!, shape, layout);
-    const scaleGradient = e.mul(e.sub(dot, e.mul(mean!, biasGradient)), inverse);
+    const scaleGradient = e.mul(channelDot(e, dy!, centred, shape, layout), inverse);
     const factor = e.mul(scale!, inverse);
     // dX = factor dY - slope (X - mean) - factor dbias / n
     const slope = e.mul(e.mul(e.mul(factor, inverse), scaleGradient), perCount);
-    const shift = e.sub(e.mul(slope, mean!), e.mul(e.mul(factor, biasGradient), perCount));
-    const part = affine(e, x!, e.op('Neg', [slope]), shift, shape, layout);
+    const shift = e.op('Neg', [e.mul(e.mul(factor, biasGradient), perCount)]);
+    const part = affine(e, centred, e.op('Neg', [slope]), shift, shape, layout);
     const dx = affine(e, dy!, factor, undefined, shape, layout, part);
     return [blockedForm(dx), plainForm(scaleGradient), plainForm(biasGradient)];
   },

@@ -83,20 +83,22 @@ const slice: ArrangementRule = (node, a) => {
   return true;
 };
 
-/** Zeros around the pixels. */
+/** Zeros around the pixels, and whole blocks of zeros around the channels. */
 const pad: ArrangementRule = (node, a) => {
   const pads = numbers(node, 1, a);
   const value = node.inputs[2] ? numbers(node, 2, a)?.[0] : 0;
   const plainMode = attribute(node, 'mode', 'string', 'constant') === 'constant';
   if (!isBlocked(node, a) || !plainMode || pads?.length !== 8 || node.inputs[3] || value !== 0) return false;
   const channelPads = [pads[1]!, pads[5]!];
-  if (channelPads.some((count) => count !== 0)) return false;
   const shape = a.shapeOf(node.inputs[0]!)!;
   const layout = a.forms.layout('channels');
+  const [first, last] = [channelPads[0]! / a.block, channelPads[1]! / a.block];
+  if ((first !== 0 || last !== 0) && !(Number.isInteger(first) && Number.isInteger(last) && layout.isExact(shape)))
+    return false;
   const e = new Emitter(a.builder, node.name);
   const clean = a.forms.isClean(node.inputs[0]!, 'channels');
   const view = e.reshape(a.forms.get(node.inputs[0]!, 'channels'), layout.viewShape(shape));
-  const grown = e.pad(view, [...pads.slice(0, 4), 0], [...pads.slice(4), 0]);
+  const grown = e.pad(view, [pads[0]!, first, ...pads.slice(2, 4), 0], [pads[4]!, last, ...pads.slice(6), 0]);
   const output = node.outputs[0]!;
   a.declare(output, { name: e.reshape(grown, layout.storedShape(a.shapeOf(output)!)), layout: 'channels', clean });
   return true;
