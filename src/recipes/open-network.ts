@@ -1,0 +1,113 @@
+import { openBackbone } from '../backbones/open.ts';
+import type { Tensor } from '../core/tensor.ts';
+import { buildModel, defaultInputSize } from '../models/registry.ts';
+import { parsePreprocessing, describePreprocessing } from '../models/preprocessing.ts';
+import type { Workshop } from './fit.ts';
+import { featuresOnPixels, withNewHead, type Network } from './network.ts';
+import { predictionsOf } from './held-out-predictions.ts';
+import type { TrainingData } from './prepare-data.ts';
+import type { TrainControl } from './train-control.ts';
+import type { ResolvedTrainOptions } from './train-options.ts';
+import { defaultModel, defaultSide } from './default-model.ts';
+import type { Method } from './method.ts';
+import type { OpenedNetwork, Trained } from './opened-network.ts';
+import { probeStage, type ProbeOutcome } from './probe-stage.ts';
+import { trainNetwork } from './train-network.ts';
+
+/**
+ * Opens the backbone, or builds the network, that the options ask for.
+ * @throws InputError, ModelError as `openBackbone` and `buildModel`
+ */
+export async function openNetwork(
+  options: ResolvedTrainOptions,
+  method: Method,
+  data: TrainingData,
+  control: TrainControl,
+): Promise<OpenedNetwork> {
+  const note = (message: string): void => control.onProgress?.({ type: 'note', message });
+  if (method === 'scratch') {
+    const name = options.model ?? defaultModel(data);
+    const side = options.inputSize ?? (options.model === undefined ? defaultSide(data) : defaultInputSize(name));
+    const half = [127.5, 127.5, 127.5] as const;
+    const preprocessing = parsePreprocessing(
+      {
+        inputSize: [side, side],
+        mean: options.mean ?? half,
+        std: options.std ?? half,
+        ...(options.interpolation && { interpolation: options.interpolation }),
+        ...(options.cropFraction && { cropFraction: options.cropFraction }),
+        ...(options.channels && { channels: options.channels }),
+      },
+      'the options',
+    );
+    const model = buildModel(name, {
+      classes: data.classes.length,
+      inputSize: side,
+      seed: options.seed,
+      ...(options.dropout > 0 && { dropout: options.dropout }),
+    });
+    note(`Network: ${name}, from scratch.\nPreprocessing: ${describePreprocessing(preprocessing)}.`);
+    const network: Network = { graph: model.graph, input: 'input', logits: 'logits', preprocessing, head: [] };
+    return {
+      preprocessing,
+      source: { name, source: 'built in, random weights', preprocessing: describePreprocessing(preprocessing) },
+      untrained: () => network,
+      train: (workshop, stages) => trainNetwork(workshop, stages, options, 'scratch', data, async () => network),
+    };
+  }
+  const { inputSize, mean, std, channels, interpolation, cropFraction, layout, embedding, logits } = options;
+  const flags = { inputSize, mean, std, channels, interpolation, cropFraction, layout, embedding, logits };
+  const backbone = await openBackbone(
+    options.backbone!,
+    Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined)),
+    {
+      ...(control.signal && { signal: control.signal }),
+      ...(control.onProgress && { onProgress: control.onProgress }),
+    },
+  );
+  note(backbone.description);
+  const { preprocessing } = backbone;
+  const { graph } = backbone.model;
+  const headed = (head: { weight: Tensor; bias: Tensor }): Network =>
+    withNewHead(graph, backbone.embedding, preprocessing, data.classes.length, head, options.dropout);
+  const probe = async (workshop: Workshop, samples: TrainingData['train'], folder: string): Promise<ProbeOutcome> =>
+    probeStage(
+      workshop,
+      options,
+      data.classes.length,
+      samples,
+      folder,
+      featuresOnPixels(graph, backbone.embedding, preprocessing),
+    );
+  return {
+    preprocessing,
+    source: {
+      name: graph.name,
+      source: backbone.source,
+      sha256: backbone.sha256,
+      preprocessing: `${describePreprocessing(preprocessing)} (${backbone.preprocessingSource})`,
+    },
+    untrained: () =>
+      withNewHead(graph, backbone.embedding, preprocessing, data.classes.length, 'zeros', options.dropout),
+    async train(workshop, stages) {
+      if (method === 'finetune')
+        return trainNetwork(workshop, stages, options, 'finetune', data, async (samples, folder) =>
+          headed(await probe(workshop, samples, folder)),
+        );
+      return stages.run('probe', async (folder): Promise<Trained> => {
+        const outcome = await probe(workshop, data.train, folder);
+        const network = headed(outcome);
+        const calibration =
+          data.validation.length > 0
+            ? await predictionsOf(workshop, network, data, data.validation, 'validation images')
+            : outcome.outOfFold && {
+                classes: data.classes,
+                logits: outcome.outOfFold,
+                labels: data.train.map(({ label }) => label),
+                foundOn: `out-of-fold predictions of ${data.train.length} labelled images`,
+              };
+        return { network, calibration };
+      });
+    },
+  };
+}

@@ -1,0 +1,25 @@
+import type { Workshop } from './fit.ts';
+import type { Network } from './network.ts';
+import type { HeldOutPredictions } from './held-out-predictions.ts';
+import type { Stages } from './stages.ts';
+
+/** What a method makes of the data. */
+export interface Trained {
+  readonly network: Network;
+  /** On labelled images that the network was not trained on; undefined where there are none. */
+  readonly calibration: HeldOutPredictions | undefined;
+}
+
+/** A network that is ready to be trained by its method. */
+export interface OpenedNetwork {
+  readonly preprocessing: Network['preprocessing'];
+  readonly source: {
+    readonly name: string;
+    readonly source: string;
+    readonly sha256?: string;
+    readonly preprocessing: string;
+  };
+  /** Of the shapes that will be trained; for measuring. */
+  untrained(): Network;
+  train(workshop: Workshop, stages: Stages): Promise<Trained>;
+}

@@ -1,0 +1,26 @@
+import { RunFolder } from '../train/run-folder.ts';
+import type { TrainControl } from './train-control.ts';
+
+/** Numbers and times the stages of a run. */
+export class Stages {
+  readonly #run: RunFolder;
+  readonly #control: TrainControl;
+  #count = 0;
+
+  constructor(run: RunFolder, control: TrainControl) {
+    this.#run = run;
+    this.#control = control;
+  }
+
+  async run<T>(stage: string, work: (folder: string) => Promise<T>): Promise<T> {
+    const folder = await this.#run.stage(++this.#count, stage);
+    const start = performance.now();
+    this.#run.append({ type: 'stage', stage, state: 'start' });
+    this.#control.onProgress?.({ type: 'stage', stage, state: 'start' });
+    const result = await work(folder);
+    const seconds = (performance.now() - start) / 1000;
+    this.#run.append({ type: 'stage', stage, state: 'end', seconds });
+    this.#control.onProgress?.({ type: 'stage', stage, state: 'end', seconds });
+    return result;
+  }
+}
