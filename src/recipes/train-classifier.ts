@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { CropCache } from '../batches/crop-cache.ts';
 import { EvaluationCrops } from '../batches/evaluation-crops.ts';
@@ -39,8 +40,7 @@ export async function train(options: TrainOptions, control: TrainControl = {}): 
       dataFingerprint: data.dataset.fingerprint,
       gleaner: packageVersion(),
       method: methodOf(resolved),
-      // Absolute: a run may be continued from another folder.
-      options: { ...resolved, data: resolve(resolved.data) },
+      options: withAbsolutePaths(resolved),
     });
     return work(run, engine, opened, { options: resolved, data, control, acceptEngine: false });
   });
@@ -123,6 +123,17 @@ async function work(run: RunFolder, engine: Engine, opened: OpenedNetwork, job: 
   } finally {
     await pool?.dispose();
   }
+}
+
+/** A run may be continued from another folder. */
+function withAbsolutePaths(options: ResolvedTrainOptions): ResolvedTrainOptions {
+  const { data, backbone, labelsList } = options;
+  return {
+    ...options,
+    data: resolve(data),
+    ...(labelsList !== undefined && { labelsList: resolve(labelsList) }),
+    ...(backbone !== undefined && existsSync(backbone) && { backbone: resolve(backbone) }),
+  };
 }
 
 /** What fits together only in pairs. @throws InputError before anything is started */
