@@ -6,9 +6,16 @@ import type { Proposal } from './propose-copies.ts';
 
 /** A proposal that passes this on thumbnails is looked at in detail. */
 const MOST_UNEXPLAINED_SMALL = 0.03;
-/** Side of the square that a copy is compared on, at most: that of the smaller image. */
+/** The same where one of the two was reduced and has lost detail. */
+const MOST_UNEXPLAINED_REDUCED = 0.06;
+/** How far off an alignment of thumbnails may be. */
+const COARSE_SLACK = 0.02;
+/** Side of the square that a copy is compared on. */
 const DETAIL_SIDE = 64;
+/** A copy reduced below this is not told from another image. */
 const LEAST_SIDE = 14;
+/** Of the shorter sides of two images, above which one is not a reduced copy of the other. */
+const SAME_SCALE = 0.85;
 /** Images kept decoded: 48 KB each for a source. */
 const CACHED = 600;
 
@@ -19,11 +26,14 @@ const CACHED = 600;
 const LIMITS = {
   /** Share of variance that alignment does not explain. */
   unexplained: 0.006,
+  /** The same where width and height are cut to different shares, which is rarer among copies. */
+  unexplainedUneven: 0.003,
+  uneven: 0.03,
   /** A copy keeps its contrast and its colours; two things that differ in colour alone are two things. */
-  gain: [0.85, 1.18],
+  gain: [0.93, 1.06],
   colour: 8,
   /** Crops by up to a tenth of a side, and what alignment is off by. */
-  window: [0.86, 1.03],
+  window: [0.87, 1.02],
   overhang: 0.02,
 } as const;
 
@@ -61,28 +71,52 @@ export function pairConfirmer(
     const key = `${source} ${mirrored}`;
     if (last?.key !== key) last = { key, source: alignSource(turned(thumbnail(source), mirrored)) };
     const small = align(last.source, { side: VIEW_SIDE, data: smoothed(thumbnail(copy)) }, view);
-    if (small.unexplained > MOST_UNEXPLAINED_SMALL || !isWindow(small.view)) return undefined;
     const [from, to] = [samples[source]!, samples[copy]!];
-    const side = Math.max(LEAST_SIDE, Math.min(DETAIL_SIDE, from.width, from.height, to.width, to.height));
+    const most = sameScale(from, to) ? MOST_UNEXPLAINED_SMALL : MOST_UNEXPLAINED_REDUCED;
+    if (small.unexplained > most || !isWindow(small.view, COARSE_SLACK)) return undefined;
+    const side = detailSide(from, to);
     const [large, template] = await Promise.all([decoded(from, 2 * side), decoded(to, side)]);
     const grey = turned({ side: 2 * side, data: luma(large) }, mirrored);
     // Four passes on twice the pixels smooth as much as one pass on the template, its larger pixels included.
-    const found = align(alignSource(grey, 4), { side, data: smoothed({ side, data: luma(template) }) }, small.view);
+    const detailed = alignSource(grey, 4);
+    const smooth = { side, data: smoothed({ side, data: luma(template) }) };
+    // What fits at once needs no moving, which would drift along what has structure in one direction only.
+    const start = align(detailed, smooth, small.view, 0);
+    const found = isCopy(start) ? start : align(detailed, smooth, small.view);
     return isCopy(found) && sameColours(large, found.view, mirrored, template) ? { ...found, mirrored } : undefined;
   };
 }
 
-function isCopy({ view, unexplained, gain }: Alignment): boolean {
-  return unexplained <= LIMITS.unexplained && gain >= LIMITS.gain[0] && gain <= LIMITS.gain[1] && isWindow(view);
+/** A reduced copy has lost detail: it is compared at its own size, and the other image reduced to that. */
+function detailSide(a: Sample, b: Sample): number {
+  const smaller = Math.min(a.width, a.height, b.width, b.height);
+  return sameScale(a, b) ? DETAIL_SIDE : Math.max(LEAST_SIDE, Math.min(DETAIL_SIDE, smaller));
 }
 
-function isWindow({ left, top, width, height }: View): boolean {
-  const [least, most] = LIMITS.window;
+function sameScale(a: Sample, b: Sample): boolean {
+  const [x, y] = [Math.min(a.width, a.height), Math.min(b.width, b.height)];
+  return Math.min(x, y) > SAME_SCALE * Math.max(x, y);
+}
+
+function isCopy({ view, unexplained, gain }: Alignment): boolean {
+  const uneven = Math.abs(view.width - view.height) > LIMITS.uneven;
   return (
-    Math.min(width, height) >= least &&
-    Math.max(width, height) <= most &&
-    Math.min(left, top) >= -LIMITS.overhang &&
-    Math.max(left + width, top + height) <= 1 + LIMITS.overhang
+    unexplained <= (uneven ? LIMITS.unexplainedUneven : LIMITS.unexplained) &&
+    gain >= LIMITS.gain[0] &&
+    gain <= LIMITS.gain[1] &&
+    isWindow(view, 0)
+  );
+}
+
+/** @param slack of a first, coarse alignment */
+function isWindow({ left, top, width, height }: View, slack: number): boolean {
+  const [least, most] = LIMITS.window;
+  const overhang = LIMITS.overhang + slack;
+  return (
+    Math.min(width, height) >= least - slack &&
+    Math.max(width, height) <= most + slack &&
+    Math.min(left, top) >= -overhang &&
+    Math.max(left + width, top + height) <= 1 + overhang
   );
 }
 

@@ -64,8 +64,9 @@ export function alignSource(image: GreyImage, passes = 1): AlignSource {
  * Finds the window of `source` that `template` shows, from a start near it: Gauss-Newton on offset and scale
  * of each axis, with gain and bias solved for (Lucas and Kanade 1981; Evangelidis and Psarakis 2008).
  * @param template [side, side], smoothed; any side
+ * @param steps 0 compares at the start
  */
-export function align(source: AlignSource, template: GreyImage, start: View): Alignment {
+export function align(source: AlignSource, template: GreyImage, start: View, steps = STEPS): Alignment {
   const { side } = template;
   const count = side * side;
   const mean = template.data.reduce((sum, value) => sum + value, 0) / count;
@@ -77,7 +78,7 @@ export function align(source: AlignSource, template: GreyImage, start: View): Al
     warp(source, view, side, warped, slopes);
     const moments = against(template.data, mean, warped);
     const gain = moments.covariance / (moments.variance + 1e-6);
-    if (step === STEPS) {
+    if (step === steps) {
       const r2 = moments.covariance <= 0 ? 0 : moments.covariance ** 2 / (moments.variance * variance + 1e-9);
       return { view, unexplained: 1 - r2, gain };
     }

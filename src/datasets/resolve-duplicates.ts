@@ -1,0 +1,96 @@
+import type { Conflict, Dataset, Sample, Split } from './dataset.ts';
+import type { DuplicatePair, Duplicates } from './duplicates.ts';
+
+/** One picture in two splits. */
+export interface Leak {
+  readonly files: readonly [string, string];
+  readonly splits: readonly [Split, Split];
+  /** The file that was left out for it, if any. */
+  readonly dropped?: string;
+}
+
+export interface Resolved {
+  readonly dataset: Dataset;
+  readonly leaks: readonly Leak[];
+}
+
+/**
+ * Draws the consequences of duplicates:
+ * - one picture under two labels: a conflict, its train copies are left out until a person resolves it
+ *   (a mirrored pair is none: left and right hands are mirror images);
+ * - an unlabelled copy of a val or test image is left out, always;
+ * - a train copy of a val or test image is reported, and left out with `dropLeaks`;
+ * - val and test stay as they are.
+ */
+export function resolveDuplicates(
+  dataset: Dataset,
+  duplicates: Duplicates,
+  options: { readonly dropLeaks?: boolean } = {},
+): Resolved {
+  const samples = new Map(dataset.samples.map((sample) => [sample.id, sample]));
+  const dropped = new Set(duplicates.quarantined.map(({ file }) => file));
+  const conflicts: Conflict[] = [...dataset.conflicts];
+  const leaks: Leak[] = [];
+  for (const [a, b, mirrored] of allPairs(duplicates, samples)) {
+    if (a.label !== undefined && b.label !== undefined && a.label !== b.label && !mirrored) {
+      conflicts.push({ files: [a.id, b.id], labels: [dataset.classes[a.label]!, dataset.classes[b.label]!] });
+      for (const { id, split } of [a, b]) if (split === 'train') dropped.add(id);
+    }
+    const leaves = leaving(a, b, options.dropLeaks ?? false);
+    if (leaves !== undefined) dropped.add(leaves.id);
+    if (isLeak(a, b))
+      leaks.push({
+        files: [a.id, b.id],
+        splits: [a.split, b.split],
+        ...(leaves === undefined ? {} : { dropped: leaves.id }),
+      });
+  }
+  return {
+    dataset: {
+      ...dataset,
+      samples: dropped.size === 0 ? dataset.samples : dataset.samples.filter(({ id }) => !dropped.has(id)),
+      quarantined: [...dataset.quarantined, ...duplicates.quarantined],
+      conflicts,
+    },
+    leaks,
+  };
+}
+
+/** Confirmed pairs, and those of one group with the same bytes: each copy of a file has its pairs too. */
+function* allPairs(
+  duplicates: Duplicates,
+  samples: ReadonlyMap<string, Sample>,
+): Generator<readonly [Sample, Sample, boolean]> {
+  const copies = new Map<string, string[]>();
+  for (const { files, kind } of duplicates.pairs) {
+    if (kind !== 'exact') continue;
+    const known = copies.get(files[0]);
+    if (known === undefined) copies.set(files[0], [...files]);
+    else known.push(files[1]);
+  }
+  const withCopies = (id: string): readonly string[] => copies.get(id) ?? [id];
+  const sample = (id: string): Sample[] => (samples.has(id) ? [samples.get(id)!] : []);
+  for (const same of copies.values())
+    for (const [i, x] of same.entries())
+      for (const y of same.slice(i + 1)) for (const a of sample(x)) for (const b of sample(y)) yield [a, b, false];
+  for (const { files, kind, mirrored } of duplicates.pairs as readonly DuplicatePair[]) {
+    if (kind === 'exact') continue;
+    for (const x of withCopies(files[0]))
+      for (const y of withCopies(files[1]))
+        for (const a of sample(x)) for (const b of sample(y)) yield [a, b, mirrored];
+  }
+}
+
+function isLeak(a: Sample, b: Sample): boolean {
+  return a.split !== b.split && (isScored(a) || isScored(b));
+}
+
+function isScored({ split }: Sample): boolean {
+  return split === 'val' || split === 'test';
+}
+
+function leaving(a: Sample, b: Sample, dropLeaks: boolean): Sample | undefined {
+  const [scored, other] = isScored(a) ? [a, b] : [b, a];
+  if (!isScored(scored) || isScored(other)) return undefined;
+  return other.split === 'unlabeled' || dropLeaks ? other : undefined;
+}
