@@ -5,7 +5,7 @@ import type { Graph } from '../onnx/graph.ts';
 import { writeModel } from '../onnx/write.ts';
 import type { Engine } from '../runtime/engine.ts';
 import { chooseRange, RANGE_METHODS, type RangeMethod } from './activation-range.ts';
-import { collectHistograms } from './calibrate.ts';
+import { calibrate } from './calibrate.ts';
 import { foldBatchNorm } from './fold-batch-norm.ts';
 import { planQuantization } from './quantization-plan.ts';
 import { quantize, type QuantizeOptions } from './quantize.ts';
@@ -51,7 +51,7 @@ export async function toInt8(
   const cancel = options.signal === undefined ? {} : { signal: options.signal };
   const input = graph.inputs[0]!.name;
   const normalise = await engine.load(writeModel({ graph: normaliseGraph(preprocessing) }), { name: 'normalise' });
-  const histograms = await (async () => {
+  const { histograms, inputMeans } = await (async () => {
     try {
       const batches = async function* (): AsyncGenerator<Record<string, Tensor>> {
         for (const crop of slices(crops, BATCH_SIZE)) {
@@ -59,7 +59,7 @@ export async function toInt8(
           yield { [input]: values! };
         }
       };
-      return await collectHistograms(engine, graph, plan.values, batches, cancel);
+      return await calibrate(engine, graph, plan, batches, cancel);
     } finally {
       await normalise.release();
     }
@@ -69,7 +69,7 @@ export async function toInt8(
   let best: Int8Network | undefined;
   for (const method of options.method === undefined ? RANGE_METHODS : [options.method]) {
     const ranges = new Map([...histograms].map(([name, histogram]) => [name, chooseRange(histogram, method)]));
-    const candidate = quantize(graph, plan, ranges, options);
+    const candidate = quantize(graph, plan, ranges, { inputMeans, ...options });
     const actual = await logitsOf(engine, candidate, preprocessing, crops, cancel);
     const divergence = meanDivergence(expected, actual, crops.shape[0]!);
     if (best === undefined || divergence < best.divergence)

@@ -1,9 +1,14 @@
-import { fromNumbers, tensor, toNumbers, type Tensor } from '../core/tensor.ts';
-import { attribute, int, type Graph, type Node } from '../onnx/graph.ts';
+import { fromNumbers, tensor, type Tensor } from '../core/tensor.ts';
+import { int, type Graph, type Node } from '../onnx/graph.ts';
 import type { Range } from './activation-range.ts';
 import type { QuantizationPlan } from './quantization-plan.ts';
+import { biasScale, roundWeights, type RoundingInput } from './round-weights.ts';
 
 export interface QuantizeOptions {
+  /**
+   * Mean of each channel of the products' inputs, by the input's name: with it, biases are corrected.
+   */
+  readonly inputMeans?: ReadonlyMap<string, readonly number[]>;
   /**
    * Weights use -127..127 with 8 bits, -63..63 with 7. Default 7: processors with AVX2 or AVX-512 but
    * without VNNI add products pairwise in 16 bits, which 8-bit weights overflow, and the model would be less
@@ -41,7 +46,8 @@ export function quantize(
   for (const node of graph.nodes) {
     const inputs = node.inputs.map((name) => rewrite.rounded.get(name) ?? name);
     if (products.has(node)) {
-      const { before, weight, bias } = rewrite.weights(node, scales.get(node.inputs[0]!)!, levels);
+      const input = { scale: scales.get(node.inputs[0]!)!, means: options.inputMeans?.get(node.inputs[0]!) };
+      const { before, weight, bias } = rewrite.weights(node, input, levels);
       nodes.push(...before, { ...node, inputs: [inputs[0]!, weight, ...(bias === undefined ? [] : [bias])] });
     } else nodes.push({ ...node, inputs });
     for (const output of node.outputs) nodes.push(...(pairs.get(output) ?? []));
@@ -91,45 +97,27 @@ class Rewrite {
   }
 
   /** Weights and bias of a product as integers, each behind a DequantizeLinear. */
-  weights(product: Node, inputScale: number, levels: number): { before: Node[]; weight: string; bias?: string } {
-    const [, weightName, biasName] = product.inputs as [string, string, string?];
-    const key = `${weightName}|${biasName ?? ''}|${inputScale}`;
+  weights(product: Node, input: RoundingInput, levels: number): { before: Node[]; weight: string; bias?: string } {
+    const [inputName, weightName, biasName] = product.inputs as [string, string, string?];
+    const key = `${inputName}|${weightName}|${biasName ?? ''}`;
     const known = this.#weights.get(key);
-    // Two products that share weights and scale share the integers; their nodes are there already.
+    // Two products of the same values share the integers; their nodes are there already.
     if (known !== undefined) return { ...known, before: [] };
-    const weight = this.initializers.get(weightName)!;
-    const bias = biasName ? toNumbers(this.initializers.get(biasName)!) : undefined;
-    const axis = channelAxis(product, weight);
-    const channels = weight.shape[axis]!;
-    const inner = weight.shape.slice(axis + 1).reduce((product, side) => product * side, 1);
-    const values = toNumbers(weight);
-    const channelOf = (i: number): number => Math.floor(i / inner) % channels;
-    const largest = new Float64Array(channels);
-    for (const [i, value] of values.entries())
-      largest[channelOf(i)] = Math.max(largest[channelOf(i)]!, Math.abs(value));
-    const scales = [...largest].map((value, channel) => {
-      const scale = value > 0 ? value / levels : 1;
-      // A channel of all but zero weights has so small a scale that its bias would not fit 32 bits.
-      return Math.fround(Math.max(scale, Math.abs(bias?.[channel] ?? 0) / inputScale / 2 ** 30));
-    });
-    const integers = values.map((value, i) => {
-      const rounded = Math.round(value / scales[channelOf(i)]!);
-      return Math.max(-levels, Math.min(levels, rounded));
-    });
-    const result = this.#dequantized(weightName, fromNumbers('int8', weight.shape, integers), scales, axis);
-    if (bias === undefined) {
-      this.#weights.set(key, { before: result.nodes, weight: result.name });
-      return { before: result.nodes, weight: result.name };
+    const bias = biasName ? this.initializers.get(biasName)! : undefined;
+    const rounded = roundWeights(product, this.initializers.get(weightName)!, bias, input, levels);
+    const weight = this.#dequantized(weightName, rounded.weight, rounded.scales, rounded.axis);
+    const made: { before: Node[]; weight: string; bias?: string } = { before: [weight.node], weight: weight.name };
+    if (rounded.bias !== undefined) {
+      const scales = rounded.scales.map((scale) => biasScale(scale, input));
+      const result = this.#dequantized(biasName || `${product.outputs[0]}/bias`, rounded.bias, scales, 0);
+      made.before.push(result.node);
+      made.bias = result.name;
     }
-    const biasScales = scales.map((scale) => Math.fround(scale * inputScale));
-    const biasIntegers = bias.map((value, channel) => Math.round(value / biasScales[channel]!));
-    const biasResult = this.#dequantized(biasName!, fromNumbers('int32', [channels], biasIntegers), biasScales, 0);
-    const made = { before: [...result.nodes, ...biasResult.nodes], weight: result.name, bias: biasResult.name };
     this.#weights.set(key, made);
     return made;
   }
 
-  #dequantized(name: string, value: Tensor, scales: readonly number[], axis: number): { nodes: Node[]; name: string } {
+  #dequantized(name: string, value: Tensor, scales: readonly number[], axis: number): { node: Node; name: string } {
     const stored = this.#add(`${name}/${value.dtype}`, value);
     const scale = this.#add(`${name}/scale`, fromNumbers('float32', [scales.length], scales));
     const zeroPoint = this.#add(
@@ -142,7 +130,7 @@ class Rewrite {
     );
     const read = this.#name(`${name}/rounded`);
     this.types.set(read, { dtype: 'float32', shape: value.shape });
-    return { nodes: [node('DequantizeLinear', [stored, scale, zeroPoint], read, { axis: int(axis) })], name: read };
+    return { node: node('DequantizeLinear', [stored, scale, zeroPoint], read, { axis: int(axis) }), name: read };
   }
 
   #add(base: string, value: Tensor): string {
@@ -157,13 +145,6 @@ class Rewrite {
     for (let i = 1; this.types.has(name); i++) name = `${base}_${i}`;
     return name;
   }
-}
-
-/** The axis of the weights that counts output channels. */
-function channelAxis(product: Node, weight: Tensor): number {
-  if (product.opType === 'Conv') return 0;
-  if (product.opType === 'Gemm') return attribute(product, 'transB', 'int', 0) === 1 ? 0 : 1;
-  return weight.shape.length - 1;
 }
 
 function node(opType: string, inputs: readonly string[], output: string, attributes: Node['attributes'] = {}): Node {
