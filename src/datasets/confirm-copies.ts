@@ -142,7 +142,6 @@ function meanColour(rgb: Uint8Array, { left, top, width, height }: View): number
 function turned({ side, data }: GreyImage, mirrored: boolean): GreyImage {
   if (!mirrored) return { side, data };
   const result = new Float32Array(data.length);
-  for (let y = 0; y < side; y++)
-    for (let x = 0; x < side; x++) result[y * side + x] = data[y * side + side - 1 - x]!;
+  for (let y = 0; y < side; y++) for (let x = 0; x < side; x++) result[y * side + x] = data[y * side + side - 1 - x]!;
   return { side, data: result };
 }

@@ -42,7 +42,10 @@ export function descriptorBasis(descriptors: Float32Array): DescriptorBasis {
     encode(basis, descriptors, i * DESCRIPTOR_LENGTH, codes, at);
   for (let k = 0; k < CODE_LENGTH; k++) {
     if (basis.odd[k]) continue;
-    const values = Float32Array.from({ length: codes.length / CODE_LENGTH }, (_, i) => codes[i * CODE_LENGTH + k]!).sort();
+    const values = Float32Array.from(
+      { length: codes.length / CODE_LENGTH },
+      (_, i) => codes[i * CODE_LENGTH + k]!,
+    ).sort();
     basis.centre[k] = values[values.length >> 1] ?? 0;
   }
   return basis;

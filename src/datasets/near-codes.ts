@@ -16,7 +16,13 @@ export interface NearCodes {
    * Calls `found` with each index whose code lies within `radius` of the query, possibly more than once.
    * Returns the number of comparisons, which stays near `budget`.
    */
-  query(code: Float32Array, at: number, radius: number, budget: number, found: (index: number, squaredDistance: number) => void): number;
+  query(
+    code: Float32Array,
+    at: number,
+    radius: number,
+    budget: number,
+    found: (index: number, squaredDistance: number) => void,
+  ): number;
   readonly budget: number;
 }
 

@@ -1,5 +1,5 @@
 import type { Conflict, Dataset, Sample, Split } from './dataset.ts';
-import type { DuplicatePair, Duplicates } from './duplicates.ts';
+import type { Duplicates } from './duplicates.ts';
 
 /** One picture in two splits. */
 export interface Leak {
@@ -56,7 +56,10 @@ export function resolveDuplicates(
   };
 }
 
-/** Confirmed pairs, and those of one group with the same bytes: each copy of a file has its pairs too. */
+/**
+ * Pairs that matter, each copy of a file included: of files with the same bytes, each with one that stands for
+ * the others (a scored one where there is any), so that a thousand copies make a thousand pairs, not a million.
+ */
 function* allPairs(
   duplicates: Duplicates,
   samples: ReadonlyMap<string, Sample>,
@@ -68,17 +71,25 @@ function* allPairs(
     if (known === undefined) copies.set(files[0], [...files]);
     else known.push(files[1]);
   }
-  const withCopies = (id: string): readonly string[] => copies.get(id) ?? [id];
-  const sample = (id: string): Sample[] => (samples.has(id) ? [samples.get(id)!] : []);
-  for (const same of copies.values())
-    for (const [i, x] of same.entries())
-      for (const y of same.slice(i + 1)) for (const a of sample(x)) for (const b of sample(y)) yield [a, b, false];
-  for (const { files, kind, mirrored } of duplicates.pairs as readonly DuplicatePair[]) {
-    if (kind === 'exact') continue;
-    for (const x of withCopies(files[0]))
-      for (const y of withCopies(files[1]))
-        for (const a of sample(x)) for (const b of sample(y)) yield [a, b, mirrored];
+  const sameBytes = (id: string): Sample[] =>
+    (copies.get(id) ?? [id]).flatMap((copy) => (samples.has(copy) ? [samples.get(copy)!] : []));
+  for (const first of copies.keys()) {
+    const all = sameBytes(first);
+    const one = standFor(all);
+    for (const other of all) if (one !== undefined && other !== one) yield [one, other, false];
   }
+  for (const { files, kind, mirrored } of duplicates.pairs) {
+    if (kind === 'exact') continue;
+    const [left, right] = [sameBytes(files[0]), sameBytes(files[1])];
+    const [a, b] = [standFor(left), standFor(right)];
+    if (a === undefined || b === undefined) continue;
+    for (const other of right) yield [a, other, mirrored];
+    for (const other of left) if (other !== a) yield [other, b, mirrored];
+  }
+}
+
+function standFor(samples: readonly Sample[]): Sample | undefined {
+  return samples.find(({ split }) => split === 'test') ?? samples.find(isScored) ?? samples[0];
 }
 
 function isLeak(a: Sample, b: Sample): boolean {

@@ -34,12 +34,10 @@ export function smoothed({ side, data }: GreyImage): Float32Array {
   const both = new Float32Array(side * side);
   for (let y = 0, at = 0; y < side; y++)
     for (let x = 0; x < side; x++, at++)
-      rows[at] =
-        0.25 * data[at - (x > 0 ? 1 : 0)]! + 0.5 * data[at]! + 0.25 * data[at + (x < side - 1 ? 1 : 0)]!;
+      rows[at] = 0.25 * data[at - (x > 0 ? 1 : 0)]! + 0.5 * data[at]! + 0.25 * data[at + (x < side - 1 ? 1 : 0)]!;
   for (let y = 0, at = 0; y < side; y++)
     for (let x = 0; x < side; x++, at++)
-      both[at] =
-        0.25 * rows[at - (y > 0 ? side : 0)]! + 0.5 * rows[at]! + 0.25 * rows[at + (y < side - 1 ? side : 0)]!;
+      both[at] = 0.25 * rows[at - (y > 0 ? side : 0)]! + 0.5 * rows[at]! + 0.25 * rows[at + (y < side - 1 ? side : 0)]!;
   return both;
 }
 
