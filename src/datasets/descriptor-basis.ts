@@ -45,7 +45,7 @@ export function descriptorBasis(descriptors: Float32Array): DescriptorBasis {
     const values = Float32Array.from(
       { length: codes.length / CODE_LENGTH },
       (_, i) => codes[i * CODE_LENGTH + k]!,
-    ).sort();
+    ).toSorted();
     basis.centre[k] = values[values.length >> 1] ?? 0;
   }
   return basis;

@@ -34,12 +34,6 @@ const UNREADABLE: Readonly<Record<string, string>> = {
 export interface DecodeOptions {
   /** Default 100 million (width times height, as stored). */
   readonly maxPixels?: number;
-  /**
-   * An image whose shorter side is at least twice this is reduced until that side is this long (a JPEG
-   * while it is decoded, which is faster; any format takes less memory). For randomly augmented training
-   * crops only: evaluation sees a resize of the model's own.
-   */
-  readonly shrinkTo?: number;
 }
 
 /** An upright image in 8-bit sRGB. */
@@ -84,12 +78,7 @@ export async function decodeImage(source: string | Uint8Array, options: DecodeOp
   const { maxPixels = DEFAULT_MAX_PIXELS } = options;
   const bytes = typeof source === 'string' ? await readImageFile(source, maxPixels) : source;
   const header = await readHeader(bytes, typeof source === 'string' ? source : '', maxPixels);
-  const { shrinkTo } = options;
-  const { data, info } = await decodeWith(bytes, header, maxPixels, (image) =>
-    shrinkTo === undefined || Math.min(header.width, header.height) < 2 * shrinkTo
-      ? image
-      : image.resize({ width: shrinkTo, height: shrinkTo, fit: 'outside' }),
-  );
+  const { data, info } = await decodeWith(bytes, header, maxPixels, (image) => image);
   return { width: info.width, height: info.height, data, format: header.format, warnings: header.warnings };
 }
 
