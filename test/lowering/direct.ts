@@ -66,12 +66,6 @@ function convolve(
     }
 }
 
-export function convolution(x: Values, w: Values, yShape: readonly number[], window: Window): Values {
-  const y = empty(yShape);
-  convolve(window, yShape, x.shape, w.shape, (yi, xi, wi) => (y.data[yi]! += x.data[xi]! * w.data[wi]!));
-  return y;
-}
-
 export function convolutionInputGradient(dy: Values, w: Values, xShape: readonly number[], window: Window): Values {
   const dx = empty(xShape);
   convolve(window, dy.shape, xShape, w.shape, (yi, xi, wi) => (dx.data[xi]! += dy.data[yi]! * w.data[wi]!));

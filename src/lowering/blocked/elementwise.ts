@@ -31,10 +31,6 @@ export function isElementwise(node: Node): boolean {
   return ZERO.has(node.opType) || FINITE.has(node.opType) || COMBINING.has(node.opType);
 }
 
-export function isCombining(node: Node): boolean {
-  return COMBINING.has(node.opType);
-}
-
 /**
  * What becomes of padded zeros. `clean` says of each input whether it is zero there (an operand that is
  * broadcast along channels is not); `constant` gives inputs that are known numbers.
