@@ -13,3 +13,4 @@ export { Predictor, type Prediction, type PredictionError, type PredictorOptions
 export { cacheClear, cacheContents, type CacheContents } from './core/cache-folder.ts';
 export { doctor, doctorLines, type DoctorReport } from './runtime/doctor.ts';
 export { exportRun, type ExportOptions, type ExportResult } from './recipes/export-run.ts';
+export { checkData, type DataCheck } from './datasets/check.ts';

@@ -41,17 +41,23 @@ export function dataCommand(): Command {
           signal,
           onProgress: output.progress,
         });
-        output.text(result.description);
-        const splits = Object.keys(result.counts);
+        output.text(`${result.root}: ${result.layout}, ${result.images.unlabeled} unlabelled images.`);
         output.text('');
         output.text(
           table(
-            ['class', ...splits],
-            result.classes.map((name) => [name, ...splits.map((split) => result.counts[split]?.[name] ?? 0)]),
+            ['class', 'train', 'val', 'test'],
+            result.classes.map(({ name, train, val, test }) => [name, train, val, test]),
           ),
         );
-        for (const { file, reason } of result.quarantined) output.text(`left out: ${file}: ${reason}`);
-        output.jsonLine({ type: 'result', ...result });
+        output.text('');
+        for (const { file, reason } of result.quarantined) output.text(`quarantined: ${file}: ${reason}`);
+        for (const group of result.duplicates.groups) output.text(`copies: ${group.join(', ')}`);
+        for (const { files, labels } of result.conflicts)
+          output.text(`conflict: ${files.map((file, i) => `${file} (${labels[i]})`).join(', ')}`);
+        for (const { files } of result.leaks) output.text(`in two parts: ${files.join(', ')}`);
+        for (const name of result.ignored) output.text(`ignored: ${name}`);
+        for (const warning of result.warnings) output.warn(warning);
+        output.jsonLine({ ...result });
       },
     ),
   );

@@ -74,7 +74,9 @@ export async function fit(workshop: Workshop, request: FitRequest): Promise<{ ne
     batchSize,
     policy: {
       flip: plan.flip,
-      ...(plan.cropScale < 1 && { crop: { scale: [plan.cropScale, 1] as const, ratio: [3 / 4, 4 / 3] as const } }),
+      ...(plan.cropScale < 1 && {
+        crop: { scale: [plan.cropScale, 1] as const, ratio: [1 / plan.cropAspect, plan.cropAspect] as const },
+      }),
     },
     seed: options.seed,
     stage,

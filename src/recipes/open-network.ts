@@ -44,7 +44,7 @@ export async function openNetwork(
       classes: data.classes.length,
       inputSize: side,
       seed: options.seed,
-      ...(options.dropout > 0 && { dropout: options.dropout }),
+      dropout: options.dropout ?? 0.2,
     });
     note(`Network: ${name}, from scratch.\nPreprocessing: ${describePreprocessing(preprocessing)}.`);
     const network: Network = { graph: model.graph, input: 'input', logits: 'logits', preprocessing, head: [] };
@@ -69,7 +69,7 @@ export async function openNetwork(
   const { preprocessing } = backbone;
   const { graph } = backbone.model;
   const headed = (head: { weight: Tensor; bias: Tensor }): Network =>
-    withNewHead(graph, backbone.embedding, preprocessing, data.classes.length, head, options.dropout);
+    withNewHead(graph, backbone.embedding, preprocessing, data.classes.length, head, options.dropout ?? 0);
   const probe = async (workshop: Workshop, samples: TrainingData['train'], folder: string): Promise<ProbeOutcome> =>
     probeStage(
       workshop,
@@ -88,7 +88,7 @@ export async function openNetwork(
       preprocessing: `${describePreprocessing(preprocessing)} (${backbone.preprocessingSource})`,
     },
     untrained: () =>
-      withNewHead(graph, backbone.embedding, preprocessing, data.classes.length, 'zeros', options.dropout),
+      withNewHead(graph, backbone.embedding, preprocessing, data.classes.length, 'zeros', options.dropout ?? 0),
     async train(workshop, stages) {
       if (method === 'finetune')
         return trainNetwork(workshop, stages, options, 'finetune', data, async (samples, folder) =>

@@ -1,14 +1,17 @@
 import { InputError } from '../core/errors.ts';
-import { randomStream, shuffled } from '../core/random.ts';
-import type { Dataset, Sample } from '../datasets/dataset.ts';
-import { readDataset } from '../datasets/read.ts';
+import { countInSplit, type Dataset, type Sample } from '../datasets/dataset.ts';
 import { describeDataset } from '../datasets/describe.ts';
-import type { ResolvedTrainOptions } from './train-options.ts';
+import { findDuplicates, type Duplicates } from '../datasets/duplicates.ts';
+import { protocolOf } from '../datasets/protocol.ts';
+import { readDataset } from '../datasets/read.ts';
+import { resolveDuplicates, type Leak } from '../datasets/resolve-duplicates.ts';
+import { folds, holdOut } from '../datasets/split.ts';
 import type { TrainControl } from './train-control.ts';
+import type { ResolvedTrainOptions } from './train-options.ts';
 
 export type LabelledSample = Sample & { readonly label: number };
 
-/** Which images serve what, by the leak-safe protocol. No image is in two parts. */
+/** Which images serve what, by the leak-safe protocol. No image, and no copy of one, is in two parts. */
 export interface TrainingData {
   readonly dataset: Dataset;
   readonly classes: readonly string[];
@@ -19,107 +22,100 @@ export interface TrainingData {
   readonly score: readonly LabelledSample[];
   /** `test`, `val`, or in words. */
   readonly scoredOn: string;
+  readonly duplicates: Duplicates;
+  readonly leaks: readonly Leak[];
+  /** Images without a label; no method uses them yet. */
+  readonly unlabeled: number;
 }
 
 /** Above this many labelled images, a tenth of them as validation costs little accuracy; below, folds are used. */
 const ENOUGH_FOR_VALIDATION = 500;
 
+const SCORED_ON = {
+  test: 'test',
+  val: 'val',
+  holdout: 'a fifth of the labelled images that nothing else saw',
+} as const;
+
 /**
- * Reads the data and decides what is scored on: `test`; without one, `val` where labels are limited (it is then hidden
- * from all else); else a seeded, stratified fifth that nothing else sees.
+ * Reads the data, finds copies, and decides what is trained and scored on.
  * @throws InputError where there are fewer than two classes, or no image to train or score on.
  */
 export async function prepareData(options: ResolvedTrainOptions, control: TrainControl): Promise<TrainingData> {
-  const dataset = await readDataset(options.data, {
+  const { signal, onProgress } = control;
+  const maxPixels = options.maxPixels * 1e6;
+  const cancel = signal === undefined ? {} : { signal };
+  const read = await readDataset(options.data, {
     layout: options.dataLayout,
     followLinks: options.followLinks,
-    maxPixels: options.maxPixels * 1e6,
+    maxPixels,
     seed: options.seed,
     ...(options.labelsList !== undefined && { labelsList: options.labelsList }),
     ...(options.labelsPerClass !== undefined && { labelsPerClass: options.labelsPerClass }),
-    ...(control.signal && { signal: control.signal }),
+    ...cancel,
   });
-  control.onProgress?.({ type: 'note', message: describeDataset(dataset) });
-  const { classes } = dataset;
-  if (classes.length < 2)
-    throw new InputError(
-      `A classifier needs at least two classes, ${options.data} has ${classes.length}: ${classes.join(', ')}.`,
-    );
-  const part = (split: Sample['split']): LabelledSample[] =>
-    dataset.samples.filter((sample): sample is LabelledSample => sample.split === split && sample.label !== undefined);
-  let train = part('train');
-  const [val, test] = [part('val'), part('test')];
-  let [score, scoredOn] = [test, 'test'];
-  let validation: LabelledSample[] = [];
-  if (test.length === 0 && val.length > 0 && dataset.limitedLabels && !options.useVal) [score, scoredOn] = [val, 'val'];
-  else if (val.length > 0 && (!dataset.limitedLabels || options.useVal)) validation = val;
-  if (score.length === 0) {
-    ({ kept: train, held: score } = holdOut(train, 0.2, options.seed, 'score'));
-    scoredOn = 'a fifth of the labelled images that nothing else saw';
-  }
-  if (
-    validation.length === 0 &&
-    (options.val !== undefined || (train.length > ENOUGH_FOR_VALIDATION && !dataset.limitedLabels))
-  ) {
-    const share = options.val ?? 0.1;
-    ({ kept: train, held: validation } = holdOut(train, share, options.seed, 'validation'));
+  onProgress?.({ type: 'note', message: describeDataset(read) });
+  const unlabeled = countInSplit(read, 'unlabeled');
+  if (unlabeled > 0) onProgress?.({ type: 'note', message: 'Unlabelled images are not used by this method yet.' });
+  // What is not used needs no comparison: of the images of a large folder, most are unlabelled.
+  const used = { ...read, samples: read.samples.filter(({ split }) => split !== 'unlabeled') };
+  const duplicates = await findDuplicates(used.samples, { maxPixels, ...cancel });
+  const { dataset, leaks } = resolveDuplicates(used, duplicates, { dropLeaks: options.dropLeaks });
+  const { groups } = duplicates;
+  if (groups.length > 0)
+    onProgress?.({
+      type: 'note',
+      message: `${groups.length} groups of copies or near copies: each stays on one side of a split.`,
+    });
+  if (leaks.length > 0)
+    onProgress?.({
+      type: 'warning',
+      message: `${leaks.length} images lie in two ready-made parts${options.dropLeaks ? '; the copies in train were left out' : ', so the score is too good; --drop-leaks leaves out the copies in train'}.`,
+    });
+
+  const protocol = protocolOf(dataset, groups, { seed: options.seed });
+  for (const message of protocol.warnings) onProgress?.({ type: 'warning', message });
+  let train = withLabels(protocol.train);
+  let validation = withLabels(protocol.val);
+  if (options.useVal && protocol.scoreSource === 'test')
+    validation = withLabels(dataset.samples.filter(({ split }) => split === 'val'));
+  const isLarge = train.length > ENOUGH_FOR_VALIDATION && !dataset.limitedLabels;
+  if (validation.length === 0 && options.val !== 0 && (options.val !== undefined || isLarge)) {
+    const { held, rest } = holdOut(train, groups, options.val ?? 0.1, options.seed + 1);
+    [train, validation] = [withLabels(rest), withLabels(held)];
     if (options.val === undefined)
-      control.onProgress?.({
+      onProgress?.({
         type: 'note',
         message: `${validation.length} labelled images (a tenth) are held out to choose among epochs and to calibrate; --val sets the share.`,
       });
   }
   if (train.length === 0) throw new InputError(`${options.data} has no labelled image to train on.`);
-  if (score.length === 0)
-    throw new InputError(
-      `${options.data} has ${train.length} labelled images, too few to hold any out for a score. Add a test folder.`,
-    );
-  const missing = classes.filter((_, label) => !train.some((sample) => sample.label === label));
-  if (missing.length > 0)
-    control.onProgress?.({
-      type: 'warning',
-      message: `No training image has the label ${missing.join(', ')}: it can't be learned.`,
-    });
-  if (dataset.samples.some(({ split }) => split === 'unlabeled'))
-    control.onProgress?.({ type: 'note', message: 'Unlabelled images are not used by this method yet.' });
-  return { dataset, classes, train, validation, score, scoredOn };
+  return {
+    dataset,
+    classes: dataset.classes,
+    train,
+    validation,
+    score: withLabels(protocol.score),
+    scoredOn: SCORED_ON[protocol.scoreSource],
+    duplicates,
+    leaks,
+    unlabeled,
+  };
 }
 
-/** Takes out a share of each class, at least one image where the class has two. */
-function holdOut(
-  samples: readonly LabelledSample[],
-  share: number,
-  seed: number,
-  purpose: string,
-): { kept: LabelledSample[]; held: LabelledSample[] } {
-  const held = new Set<LabelledSample>();
-  for (const label of new Set(samples.map((sample) => sample.label))) {
-    const members = shuffled(
-      samples.filter((sample) => sample.label === label),
-      randomStream(seed, purpose, label),
-    );
-    const count = members.length < 2 || share === 0 ? 0 : Math.max(1, Math.round(members.length * share));
-    for (const sample of members.slice(0, count)) held.add(sample);
-  }
-  return { kept: samples.filter((sample) => !held.has(sample)), held: samples.filter((sample) => held.has(sample)) };
-}
-
-/** Folds of labelled images, each class spread evenly; each with what it trains on and what it is scored on. */
+/** Folds of labelled images, copies kept together; each with what it trains on and what it is scored on. */
 export function foldsOf(
   samples: readonly LabelledSample[],
+  groups: readonly (readonly string[])[],
   count: number,
   seed: number,
 ): { train: LabelledSample[]; held: LabelledSample[] }[] {
-  const fold = new Map<LabelledSample, number>();
-  let next = 0;
-  for (const label of new Set(samples.map((sample) => sample.label)))
-    for (const sample of shuffled(
-      samples.filter((s) => s.label === label),
-      randomStream(seed, 'folds', label),
-    ))
-      fold.set(sample, next++ % count);
-  return Array.from({ length: count }, (_, k) => ({
-    train: samples.filter((sample) => fold.get(sample) !== k),
-    held: samples.filter((sample) => fold.get(sample) === k),
-  }));
+  return folds(samples, groups, count, seed).map((members) => {
+    const inside = new Set(members);
+    return { train: samples.filter((sample) => !inside.has(sample)), held: withLabels(members) };
+  });
+}
+
+function withLabels(samples: readonly Sample[]): LabelledSample[] {
+  return samples.filter((sample): sample is LabelledSample => sample.label !== undefined);
 }

@@ -31,7 +31,7 @@ export async function trainNetwork(
   const count = Math.min(options.folds ?? 3, Math.max(...perClass));
   if (count < 2) return { network, calibration: undefined };
   const logits = new Float32Array(samples.length * classes.length);
-  for (const [k, fold] of foldsOf(samples, count, options.seed).entries())
+  for (const [k, fold] of foldsOf(samples, data.duplicates.groups, count, options.seed).entries())
     await stages.run(`fold-${k + 1}`, async (folder) => {
       const begun = await start(fold.train, folder);
       const request = {

@@ -69,7 +69,8 @@ export const trainOptionsSchema = z.strictObject({
   unfreezeEpochs: z.int().min(0).default(0),
   train: z.array(z.string()).default([]),
   freeze: z.array(z.string()).default([]),
-  dropout: fraction.default(0),
+  /** Before the head. Default 0.2 from scratch, 0 on a backbone. */
+  dropout: fraction.optional(),
   /** Epochs without a better validation score before the run stops. */
   patience: z.int().min(1).optional(),
   flip: z.enum(['auto', 'on', 'off']).default('auto'),

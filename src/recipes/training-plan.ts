@@ -16,10 +16,12 @@ export interface TrainingPlan {
   readonly flip: boolean;
   /** Smallest area of a random crop, as a share of the image. */
   readonly cropScale: number;
+  /** Largest aspect of a random crop; the smallest is its inverse. */
+  readonly cropAspect: number;
 }
 
 /** Images a network sees from scratch, if its labelled images are few: what a small network needs to converge. */
-const SCRATCH_IMAGES = 20_000;
+const SCRATCH_IMAGES = 10_000;
 /** The same for a pretrained network. */
 const FINETUNE_IMAGES = 4_000;
 
@@ -34,12 +36,12 @@ export function planTraining(
   count: number,
 ): TrainingPlan {
   const scratch = method === 'scratch';
-  const batchSize = options.batchSize ?? Math.min(scratch ? 32 : 16, count);
+  const batchSize = options.batchSize ?? Math.min(scratch ? (count < 1000 ? 20 : 64) : 16, count);
   const name = options.optimizer ?? (scratch ? 'sgd' : 'adamw');
   const lr = options.lr ?? DEFAULT_RATE[name] * (scratch ? 1 : 0.1);
   const epochs =
     options.epochs ??
-    clamp(Math.round((scratch ? SCRATCH_IMAGES : FINETUNE_IMAGES) / count), scratch ? 30 : 8, scratch ? 200 : 40);
+    clamp(Math.round((scratch ? SCRATCH_IMAGES : FINETUNE_IMAGES) / count), scratch ? 30 : 8, scratch ? 100 : 40);
   const weightDecay = options.weightDecay ?? (name === 'sgd' ? 5e-4 : 0.01);
   return {
     epochs,
@@ -57,7 +59,8 @@ export function planTraining(
           : 'frozen'
         : options.batchNorm,
     flip: options.flip === 'auto' ? !scratch : options.flip === 'on',
-    cropScale: options.cropScale ?? (scratch ? 0.7 : 0.5),
+    cropScale: options.cropScale ?? (scratch ? 0.4 : 0.5),
+    cropAspect: scratch ? 1.5 : 4 / 3,
   };
 }
 

@@ -16,7 +16,10 @@ async function rosenbrock(x: Float64Array): Promise<{ value: number; gradient: F
 
 describe('lbfgs', () => {
   it('finds the minimum of a curved valley', async () => {
-    const result = await lbfgs(rosenbrock, new Float64Array([-1.2, 1, -0.5, 2]), { tolerance: 1e-8, maxIterations: 500 });
+    const result = await lbfgs(rosenbrock, new Float64Array([-1.2, 1, -0.5, 2]), {
+      tolerance: 1e-8,
+      maxIterations: 500,
+    });
     expect(result.converged).toBe(true);
     for (const x of result.x) expect(x).toBeCloseTo(1, 6);
   });
@@ -28,7 +31,10 @@ describe('lbfgs', () => {
     const result = await lbfgs(
       async (x) => {
         calls++;
-        return { value: x.reduce((sum, v, i) => sum + (scales[i]! * v * v) / 2, 0), gradient: x.map((v, i) => scales[i]! * v) };
+        return {
+          value: x.reduce((sum, v, i) => sum + (scales[i]! * v * v) / 2, 0),
+          gradient: x.map((v, i) => scales[i]! * v),
+        };
       },
       start,
       { tolerance: 1e-6 },
@@ -40,6 +46,8 @@ describe('lbfgs', () => {
   });
 
   it('refuses a start where the function is not finite', async () => {
-    await expect(lbfgs(async (x) => ({ value: Number.NaN, gradient: x }), new Float64Array(2))).rejects.toThrow(RangeError);
+    await expect(lbfgs(async (x) => ({ value: Number.NaN, gradient: x }), new Float64Array(2))).rejects.toThrow(
+      RangeError,
+    );
   });
 });
