@@ -21,7 +21,10 @@ const MOVES = new Set(['MaxPool', 'Reshape', 'Flatten', 'Transpose', 'Squeeze', 
 /**
  * Plans int8: every Conv, Gemm and MatMul with constant float32 weights, additions between their results,
  * and global average pooling. An activation that follows at once (Relu, Clip) is fused by the engine, so
- * what is rounded is its result. Results that no int8 operator reads (the logits) stay floating.
+ * what is rounded is its result.
+ *
+ * The product that makes the logits stays floating: it is small, and rounding it costs more than rounding
+ * all others (EfficientNet-Lite0 with 10 classes: divergence 0.016 nats with it, 0.002 without).
  */
 export function planQuantization(graph: Graph, options: PlanOptions = {}): QuantizationPlan {
   const readers = consumers(graph);
@@ -29,10 +32,6 @@ export function planQuantization(graph: Graph, options: PlanOptions = {}): Quant
   const outputs = new Set(graph.outputs.map((output) => output.name));
   const keepFloat = options.keepFloat ?? new Set();
   const isConstant = (name: string): boolean => graph.initializers.has(name);
-
-  const products = graph.nodes.filter((node) => !keepFloat.has(node.name) && isProduct(node, graph));
-  const wanted = new Set<string>();
-  for (const node of products) wanted.add(node.inputs[0]!);
 
   /** The result of a product, after an activation that nothing comes in front of. */
   const fused = (node: Node): string => {
@@ -44,9 +43,13 @@ export function planQuantization(graph: Graph, options: PlanOptions = {}): Quant
   const isReturned = (name: string): boolean =>
     outputs.has(name) ||
     (readers.get(name) ?? []).some((node) => MOVES.has(node.opType) && isReturned(node.outputs[0]!));
-  // A convolution runs in int8 only if its result is rounded; a Gemm may end in floating point. What the
-  // network returns is never rounded: such a convolution has its weights alone as int8.
-  for (const node of products) if (node.opType === 'Conv' && !isReturned(fused(node))) wanted.add(fused(node));
+  const products = graph.nodes.filter(
+    (node) => !keepFloat.has(node.name) && isProduct(node, graph) && !isReturned(fused(node)),
+  );
+  const wanted = new Set<string>();
+  for (const node of products) wanted.add(node.inputs[0]!);
+  // The engine runs a convolution in int8 only if its result is rounded too.
+  for (const node of products) if (node.opType === 'Conv') wanted.add(fused(node));
   for (const node of graph.nodes) {
     if (keepFloat.has(node.name) || node.domain !== '') continue;
     const inputs = node.inputs.filter((name) => name !== '' && !isConstant(name));
