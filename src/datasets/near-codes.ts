@@ -6,8 +6,7 @@ import { CODE_LENGTH } from './descriptor-basis.ts';
  * some of its numbers; a query looks into its own bucket and into those beyond its least certain signs
  * (multi-probe locality-sensitive hashing, Lv et al. 2007).
  */
-const TABLES = 6;
-const PROBES = 6;
+const TABLES = 4;
 /** Codes compared for one image at most: a set of nearly equal frames must not take quadratic time. */
 const MOST_COMPARISONS = 20_000;
 
@@ -76,18 +75,18 @@ function keyOf(code: Float32Array, at: number, numbers: readonly number[]): numb
   return key;
 }
 
-/** No flip, then the likeliest flips: each of the three least certain signs, and pairs of the least certain. */
+/** No flip, then the likeliest: each of the two least certain signs, and both. */
 function probes(code: Float32Array, at: number, numbers: readonly number[]): readonly number[] {
-  let [first, second, third] = [-1, -1, -1];
-  let [x, y, z] = [Infinity, Infinity, Infinity];
+  let [first, second] = [0, 0];
+  let [least, next] = [Infinity, Infinity];
   for (let b = 0; b < numbers.length; b++) {
     const margin = Math.abs(code[at + numbers[b]!]!);
-    if (margin < x) [first, second, third, x, y, z] = [b, first, second, margin, x, y];
-    else if (margin < y) [second, third, y, z] = [b, second, margin, y];
-    else if (margin < z) [third, z] = [b, margin];
+    if (margin < least) {
+      [second, next] = [first, least];
+      [first, least] = [b, margin];
+    } else if (margin < next) [second, next] = [b, margin];
   }
-  const [f, s, t] = [1 << first, 1 << second, 1 << third];
-  return [0, f, s, t, f | s, f | t].slice(0, PROBES);
+  return [0, 1 << first, 1 << second, (1 << first) | (1 << second)];
 }
 
 function squaredDistance(a: Float32Array, i: number, b: Float32Array, j: number, limit: number): number {

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { AbortedError } from '../core/errors.ts';
-import { describeView, DESCRIPTOR_LENGTH, VIEW_SIDE, VIEWS, type View } from '../images/views.ts';
+import { describeViews, DESCRIPTOR_LENGTH, VIEW_SIDE, VIEWS, type View } from '../images/views.ts';
 import { CODE_LENGTH, descriptorBasis, encode } from './descriptor-basis.ts';
 import { nearCodes } from './near-codes.ts';
 
@@ -34,24 +34,23 @@ export async function* proposeCopies(
   const rows = usable.flatMap((use, index) => (use ? [index] : []));
   const thumbnail = (row: number): Uint8Array => thumbnails.subarray(rows[row]! * size, (rows[row]! + 1) * size);
   const descriptors = new Float32Array(rows.length * DESCRIPTOR_LENGTH);
-  for (let row = 0; row < rows.length; row++)
-    describeView(thumbnail(row), VIEWS[0]!, descriptors, row * DESCRIPTOR_LENGTH);
+  for (let row = 0; row < rows.length; row++) describeViews(thumbnail(row), 1, descriptors, row * DESCRIPTOR_LENGTH);
   const basis = descriptorBasis(descriptors);
   const codes = new Float32Array(rows.length * CODE_LENGTH);
   for (let row = 0; row < rows.length; row++)
     encode(basis, descriptors, row * DESCRIPTOR_LENGTH, codes, row * CODE_LENGTH);
   const index = nearCodes(codes);
-  const descriptor = new Float32Array(DESCRIPTOR_LENGTH);
+  const ofViews = new Float32Array(VIEWS.length * DESCRIPTOR_LENGTH);
   const code = new Float32Array(CODE_LENGTH);
   let turn = performance.now();
   for (let source = 0; source < rows.length; source++) {
     // By copy, straight and mirrored apart: the nearest view.
     const best = new Map<number, Proposal>();
     let budget = index.budget;
+    describeViews(thumbnail(source), VIEWS.length, ofViews);
     for (const [v, view] of VIEWS.entries()) {
       if (budget <= 0) break;
-      describeView(thumbnail(source), view, descriptor);
-      encode(basis, descriptor, 0, code, 0);
+      encode(basis, ofViews, v * DESCRIPTOR_LENGTH, code, 0);
       for (const mirrored of [false, true]) {
         if (mirrored) for (let k = 0; k < CODE_LENGTH; k++) if (basis.odd[k]) code[k] = -code[k]!;
         budget -= index.query(code, 0, RADIUS, budget, (copy, distance) => {

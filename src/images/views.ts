@@ -31,21 +31,16 @@ function crops(size: number, places: number): View[] {
   return offsets.flatMap((top) => offsets.map((left) => ({ left, top, width: size, height: size })));
 }
 
+/** Exact means over the cells of an interval, fractions of pixels included. */
 interface Averages {
-  /** Into `taps`, for each cell. */
+  readonly taps: number;
+  /** Of each cell, the first pixel. */
   readonly first: Int32Array;
   /** [CELLS, taps] */
   readonly weights: Float32Array;
-  readonly taps: number;
 }
 
-const averages = new Map<string, Averages>();
-
-/** Exact means over the cells of an interval, fractions of pixels included. */
 function averagesOf(start: number, size: number): Averages {
-  const key = `${start} ${size}`;
-  const known = averages.get(key);
-  if (known !== undefined) return known;
   const cell = (size * VIEW_SIDE) / CELLS;
   const taps = Math.ceil(cell) + 1;
   const first = new Int32Array(CELLS);
@@ -58,46 +53,59 @@ function averagesOf(start: number, size: number): Averages {
       weights[i * taps + k] = Math.max(0, Math.min(high, pixel + 1) - Math.max(low, pixel)) / cell;
     }
   }
-  const made = { first, weights, taps };
-  averages.set(key, made);
-  return made;
+  return { taps, first, weights };
 }
 
-const SQRT_HALF = Math.SQRT1_2;
+const PLANS = VIEWS.map((view, index) => ({
+  down: averagesOf(view.top, view.height),
+  across: averagesOf(view.left, view.width),
+  /** Views of one height stand in a row and share the means over their rows. */
+  sameRows: index > 0 && VIEWS[index - 1]!.top === view.top && VIEWS[index - 1]!.height === view.height,
+}));
 
 /**
- * Means over 8 x 8 cells of a view, without their mean, scaled to length 1, as even and odd parts under
+ * For each view: means over its 8 x 8 cells, without their mean, scaled to length 1, as even and odd parts under
  * mirroring: the descriptor of the mirrored view has its second half negated. A view without contrast gives zeros.
  * @param grey [VIEW_SIDE, VIEW_SIDE]
- * @param into DESCRIPTOR_LENGTH numbers from `offset`
+ * @param views how many of `VIEWS`, from the first
+ * @param into [views, DESCRIPTOR_LENGTH], from `offset`
  */
-export function describeView(grey: Uint8Array, view: View, into: Float32Array, offset = 0): void {
-  const down = averagesOf(view.top, view.height);
-  const across = averagesOf(view.left, view.width);
-  let mean = 0;
-  for (let i = 0; i < CELLS; i++) {
-    rowMeans.fill(0);
+export function describeViews(grey: Uint8Array, views: number, into: Float32Array, offset = 0): void {
+  for (let v = 0, at = offset; v < views; v++, at += DESCRIPTOR_LENGTH) {
+    const { down, across, sameRows } = PLANS[v]!;
+    if (!sameRows) meanRows(grey, down);
+    let mean = 0;
+    for (let i = 0; i < CELLS; i++)
+      for (let j = 0; j < CELLS; j++) {
+        let sum = 0;
+        for (let k = 0, w = j * across.taps, x = i * VIEW_SIDE + across.first[j]!; k < across.taps; k++, w++, x++)
+          sum += across.weights[w]! * rowMeans[x]!;
+        cells[i * CELLS + j] = sum;
+        mean += sum / (CELLS * CELLS);
+      }
+    evenAndOdd(mean, into, at);
+  }
+}
+
+function meanRows(grey: Uint8Array, down: Averages): void {
+  rowMeans.fill(0);
+  for (let i = 0; i < CELLS; i++)
     for (let k = 0; k < down.taps; k++) {
       const weight = down.weights[i * down.taps + k]!;
       if (weight === 0) continue;
-      const row = (down.first[i]! + k) * VIEW_SIDE;
-      for (let x = 0; x < VIEW_SIDE; x++) rowMeans[x]! += weight * grey[row + x]!;
+      for (let x = 0, from = (down.first[i]! + k) * VIEW_SIDE, to = i * VIEW_SIDE; x < VIEW_SIDE; x++, from++, to++)
+        rowMeans[to]! += weight * grey[from]!;
     }
-    for (let j = 0; j < CELLS; j++) {
-      let sum = 0;
-      for (let k = 0, w = j * across.taps; k < across.taps; k++, w++)
-        sum += across.weights[w]! * rowMeans[across.first[j]! + k]!;
-      cells[i * CELLS + j] = sum;
-      mean += sum / (CELLS * CELLS);
-    }
-  }
+}
+
+function evenAndOdd(mean: number, into: Float32Array, offset: number): void {
   let square = 0;
   for (let c = 0; c < CELLS * CELLS; c++) {
     const value = cells[c]! - mean;
     cells[c] = value;
     square += value * value;
   }
-  const scale = square < 1e-3 ? 0 : SQRT_HALF / Math.sqrt(square);
+  const scale = square < 1e-3 ? 0 : Math.SQRT1_2 / Math.sqrt(square);
   for (let i = 0, even = offset, odd = offset + DESCRIPTOR_LENGTH / 2; i < CELLS; i++)
     for (let j = 0; j < CELLS / 2; j++, even++, odd++) {
       const [left, right] = [cells[i * CELLS + j]!, cells[i * CELLS + CELLS - 1 - j]!];
@@ -107,5 +115,5 @@ export function describeView(grey: Uint8Array, view: View, into: Float32Array, o
 }
 
 // Used within one call only.
-const rowMeans = new Float32Array(VIEW_SIDE);
+const rowMeans = new Float32Array(CELLS * VIEW_SIDE);
 const cells = new Float32Array(CELLS * CELLS);
