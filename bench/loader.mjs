@@ -41,7 +41,9 @@ async function measure(what, batches, count) {
   const { user, system } = process.cpuUsage(before);
   const perCore = (images / (user + system)) * 1e6;
   const memory = process.memoryUsage.rss() / 2 ** 20;
-  console.log(`${what.padEnd(44)} ${rate.toFixed(0).padStart(7)} images/s ${perCore.toFixed(0).padStart(7)} a core's second   ${memory.toFixed(0)} MiB`);
+  console.log(
+    `${what.padEnd(44)} ${rate.toFixed(0).padStart(7)} images/s ${perCore.toFixed(0).padStart(7)} a core's second   ${memory.toFixed(0)} MiB`,
+  );
 }
 console.log(`${items.length} images, ${side}x${side}, ${pool.threads} threads`);
 for (const epoch of [1, 2])
