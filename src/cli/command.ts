@@ -1,5 +1,5 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { AbortedError, didYouMean, InputError } from '../index.ts';
+import { AbortedError, didYouMean, InputError } from '../core/errors.ts';
 import { Output } from './output.ts';
 
 /** What every command's action gets besides its own options. */

@@ -2,33 +2,29 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { runProgram } from './command.ts';
-import { cacheCommand } from './cache.ts';
-import { dataCommand } from './data.ts';
-import { doctorCommand } from './doctor.ts';
-import { evaluateCommand } from './evaluate.ts';
-import { exportCommand } from './export.ts';
-import { inspectCommand } from './inspect.ts';
-import { predictCommand } from './predict.ts';
-import { trainCommand } from './train.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string;
+};
+
+/** A command's code is loaded where it is asked for: `predict` answers within a second. */
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  train: async () => (await import('./train.ts')).trainCommand(),
+  predict: async () => (await import('./predict.ts')).predictCommand(),
+  evaluate: async () => (await import('./evaluate.ts')).evaluateCommand(),
+  export: async () => (await import('./export.ts')).exportCommand(),
+  inspect: async () => (await import('./inspect.ts')).inspectCommand(),
+  data: async () => (await import('./data.ts')).dataCommand(),
+  doctor: async () => (await import('./doctor.ts')).doctorCommand(),
+  cache: async () => (await import('./cache.ts')).cacheCommand(),
 };
 
 const program = new Command('gleaner')
   .description('Trains an accurate, small, deployable image classifier from few labels.')
   .version(version)
   .addHelpText('after', '\nStart with: gleaner data check PHOTOS; gleaner train PHOTOS --backbone BACKBONE.onnx');
-for (const command of [
-  trainCommand(),
-  predictCommand(),
-  evaluateCommand(),
-  exportCommand(),
-  inspectCommand(),
-  dataCommand(),
-  doctorCommand(),
-  cacheCommand(),
-])
-  program.addCommand(command);
+const args = process.argv.slice(2);
+const asked = Object.hasOwn(COMMANDS, args[0] ?? '') ? [args[0]!] : Object.keys(COMMANDS);
+for (const command of await Promise.all(asked.map((name) => COMMANDS[name]!()))) program.addCommand(command);
 
-await runProgram(program, process.argv.slice(2));
+await runProgram(program, args);

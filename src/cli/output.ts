@@ -1,5 +1,6 @@
-import { SingleBar } from 'cli-progress';
-import type { Progress } from '../index.ts';
+import { createRequire } from 'node:module';
+import type { SingleBar } from 'cli-progress';
+import type { Progress } from '../core/progress.ts';
 
 /** What the person asked for about output; common to all commands. */
 export interface OutputOptions {
@@ -77,7 +78,9 @@ export class Output {
     if (process.stderr.isTTY) {
       if (this.#bar === undefined || this.#barStage !== event.stage) {
         this.#endBar();
-        this.#bar = new SingleBar({
+        // Only a terminal needs it.
+        const progress = createRequire(import.meta.url)('cli-progress') as typeof import('cli-progress');
+        this.#bar = new progress.SingleBar({
           stream: process.stderr,
           format: '{stage} [{bar}] {value}/{total} {unit} {rate} {loss} {eta_formatted} left',
           hideCursor: true,

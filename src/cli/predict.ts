@@ -1,6 +1,7 @@
 import { text } from 'node:stream/consumers';
 import type { Command } from 'commander';
-import { InputError, Predictor } from '../index.ts';
+import { InputError } from '../core/errors.ts';
+import { Predictor } from '../predict.ts';
 import { defineCommand, integer, number, type CommonOptions } from './command.ts';
 import { percent } from './output.ts';
 
