@@ -77,19 +77,19 @@ function byContent(samples: readonly Sample[]): Map<string, Sample[]> {
  * @returns every item in exactly one group, its representative first
  */
 export function starGroups(count: number, links: readonly { readonly a: number; readonly b: number }[]): number[][] {
-  const linked = Array.from({ length: count }, () => [] as number[]);
+  const linked = Array.from({ length: count }, () => new Set<number>());
   for (const { a, b } of links) {
-    linked[a]!.push(b);
-    linked[b]!.push(a);
+    linked[a]!.add(b);
+    linked[b]!.add(a);
   }
   const order = Array.from({ length: count }, (_, item) => item).toSorted(
-    (x, y) => linked[y]!.length - linked[x]!.length || x - y,
+    (x, y) => linked[y]!.size - linked[x]!.size || x - y,
   );
   const taken = new Uint8Array(count);
   const groups: number[][] = [];
   for (const item of order) {
     if (taken[item]) continue;
-    const group = [item, ...linked[item]!.filter((other) => !taken[other]).toSorted((x, y) => x - y)];
+    const group = [item, ...[...linked[item]!].filter((other) => !taken[other]).toSorted((x, y) => x - y)];
     for (const member of group) taken[member] = 1;
     groups.push(group);
   }
