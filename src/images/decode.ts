@@ -94,7 +94,10 @@ export async function readHeader(bytes: Uint8Array, name: string, maxPixels: num
   let frames = 1;
   // A JPEG or PNG has one frame (the frames of an APNG are not read), so its header tells all.
   if (size === undefined || (format !== 'jpeg' && format !== 'png')) {
-    const metadata = await guarded(format, bytes, () => sharp(bytes, inputOptions(maxPixels)).metadata());
+    // Without the decoder's own limit: the message about ours has the figures.
+    const metadata = await guarded(format, bytes, () =>
+      sharp(bytes, { ...inputOptions(maxPixels), limitInputPixels: false }).metadata(),
+    );
     size = { width: metadata.width, height: metadata.height };
     frames = metadata.pages ?? 1;
     checkPixels(size, maxPixels);

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { AbortedError } from '../../src/core/errors.ts';
@@ -175,14 +175,14 @@ describe('findDuplicates', () => {
     // Ones and sevens are the most alike.
     for (const digit of [1, 7]) {
       const { data } = JSON.parse(readFileSync(join(folder, `${digit}.json`), 'utf8')) as { data: number[] };
-      for (let i = 0; i < 500; i++) {
+      for (let i = 0; i < 300; i++) {
         const pixels = Buffer.from(data.slice(784 * i, 784 * (i + 1)).map((value) => Math.round(255 * value)));
         files[`${digit}/${i}.png`] = await sharp(pixels, { raw: { width: 28, height: 28, channels: 1 } })
           .png()
           .toBuffer();
       }
     }
-    expect((await duplicatesOf(files)).groups.flat().length).toBeLessThanOrEqual(1);
+    expect((await duplicatesOf(files)).groups).toEqual([]);
   });
 });
 
