@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
-import sharp, { type OutputInfo, type Region, type Sharp, type SharpOptions } from 'sharp';
+import sharp, { type FailOnOptions, type OutputInfo, type Region, type Sharp, type SharpOptions } from 'sharp';
 import { extensionWarning, FORMAT_NAMES, SNIFF_BYTES, sniffFormat, type ImageFormat } from './format.ts';
 import { storedSize, type StoredSize } from './header.ts';
 import { ImageError } from './image-error.ts';
@@ -147,8 +147,8 @@ export async function decodeWith(
   maxPixels: number,
   step: (image: Sharp) => Sharp,
 ): Promise<{ data: Uint8Array; info: OutputInfo }> {
-  return guarded(header.format, bytes, async () => {
-    const image = sharp(bytes, { ...inputOptions(maxPixels), autoOrient: true });
+  const decode = async (failOn: FailOnOptions): Promise<{ data: Uint8Array; info: OutputInfo }> => {
+    const image = sharp(bytes, { ...inputOptions(maxPixels), failOn, autoOrient: true });
     const cropped = isExtreme(header) ? image.extract(centralRegion(await uprightSize(image, header))) : image;
     const { data, info } = await step(cropped.flatten({ background: '#ffffff' }).toColourspace('srgb'))
       .raw({ depth: 'uchar' })
@@ -156,8 +156,20 @@ export async function decodeWith(
     if (info.channels !== 3)
       throw new ImageError('corrupt', `expected 3 channels after conversion, got ${info.channels}`);
     return { data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength), info };
-  });
+  };
+  return guarded(header.format, bytes, () =>
+    decode('warning').catch((error: Error) => {
+      if (STRAY_BYTES.test(error.message)) return decode('error');
+      throw error;
+    }),
+  );
 }
+
+/**
+ * Bytes between the segments of a JPEG, or behind its last pixel: some cameras and editors leave them. No pixel
+ * is touched, unlike with such bytes before a restart marker (0xd0 to 0xd7).
+ */
+const STRAY_BYTES = /^(?!.*before marker 0xd[0-7]).*extraneous bytes before marker/s;
 
 async function uprightSize(image: Sharp, { width, height }: StoredSize): Promise<StoredSize> {
   const { orientation = 1 } = await image.metadata();

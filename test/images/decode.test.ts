@@ -232,6 +232,16 @@ describe('decodeImage', () => {
     expect(failure).toMatchObject({ reason, message: expect.stringMatching(message) as string });
   });
 
+  it('takes a JPEG with stray bytes between its segments, and refuses one cut by its last two', async () => {
+    const jpeg = await sharp({ create: { width: 64, height: 64, channels: 3, background: red } })
+      .jpeg()
+      .toBuffer();
+    const scan = jpeg.indexOf(Buffer.from([0xff, 0xda]));
+    const stray = Buffer.concat([jpeg.subarray(0, scan), Buffer.from([0, 1, 2]), jpeg.subarray(scan)]);
+    expect((await decodeImage(stray)).data).toEqual((await decodeImage(jpeg)).data);
+    await expect(decodeImage(jpeg.subarray(0, -2))).rejects.toMatchObject({ reason: 'truncated' });
+  });
+
   it('refuses a missing file, a folder and a pipe without waiting', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'gleaner-decode-'));
     try {
