@@ -15,6 +15,7 @@ import type { NewEvent } from '../train/events.ts';
 import { trainLoop, type LoopResult, type Validation } from '../train/loop.ts';
 import { findLearningRate } from '../train/lr-finder.ts';
 import { planPasses } from '../train/memory-plan.ts';
+import { blendWeights } from '../train/blend.ts';
 import { compileStep, type StepOptions } from '../train/compile-step.ts';
 import { TrainingStep } from '../train/training-step.ts';
 import { withWeights } from '../train/weights.ts';
@@ -119,7 +120,9 @@ export async function fit(workshop: Workshop, request: FitRequest): Promise<{ ne
     ...(onProgress && { onProgress }),
     ...(signal && { signal }),
   });
-  return { network: { ...network, graph: withWeights(network.graph, result.weights) }, result };
+  const weights =
+    plan.blend === 1 ? result.weights : blendWeights(network.graph.initializers, result.weights, plan.blend);
+  return { network: { ...network, graph: withWeights(network.graph, weights) }, result };
 }
 
 /** Rates of the groups in the same proportions, at the height that a range test proposes; kept for a resumed run. */

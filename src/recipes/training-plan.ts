@@ -12,6 +12,8 @@ export interface TrainingPlan {
   readonly labelSmoothing: number;
   /** Decay of averaged weights; 0: none are kept. */
   readonly ema: number;
+  /** How far the result lies from the network it started with to the trained one, 0..1. */
+  readonly blend: number;
   readonly batchNorm: 'frozen' | 'batch';
   readonly flip: boolean;
   /** Smallest area of a random crop, as a share of the image. */
@@ -27,7 +29,7 @@ const FINETUNE_IMAGES = 4_000;
 
 /**
  * Decides what the options leave open, by the number of labelled images. Fine-tuning: a small learning rate for
- * the body and a ten times larger one for the new head; frozen batch statistics where a batch is too small a sample.
+ * the body and a five times larger one for the new head; frozen batch statistics where a batch is too small a sample.
  * @param count labelled training images
  */
 export function planTraining(
@@ -38,7 +40,9 @@ export function planTraining(
   const scratch = method === 'scratch';
   const batchSize = options.batchSize ?? Math.min(scratch ? (count < 1000 ? 20 : 64) : 16, count);
   const name = options.optimizer ?? (scratch ? 'sgd' : 'adamw');
-  const lr = options.lr ?? DEFAULT_RATE[name] * (scratch ? 1 : 0.1);
+  // Few images say little about the body: its rate grows with their number.
+  const share = scratch ? 1 : clamp(0.02 * Math.sqrt(count / 100), 0.02, 0.1);
+  const lr = options.lr ?? DEFAULT_RATE[name] * share;
   const epochs =
     options.epochs ??
     clamp(Math.round((scratch ? SCRATCH_IMAGES : FINETUNE_IMAGES) / count), scratch ? 30 : 8, scratch ? 100 : 40);
@@ -47,7 +51,7 @@ export function planTraining(
     epochs,
     batchSize,
     lr,
-    headLr: options.headLr ?? (scratch ? lr : lr * 10),
+    headLr: options.headLr ?? (scratch ? lr : lr * 5),
     optimizer: optimizer(name, weightDecay, options),
     warmupEpochs: options.warmupEpochs ?? epochs / 10,
     labelSmoothing: options.labelSmoothing ?? (scratch ? 0.1 : 0.05),
