@@ -55,6 +55,7 @@ export function planTraining(
     optimizer: optimizer(name, weightDecay, options),
     warmupEpochs: options.warmupEpochs ?? epochs / 10,
     labelSmoothing: options.labelSmoothing ?? (scratch ? 0.1 : 0.05),
+    blend: options.blend ?? (scratch || count >= 500 ? 1 : 0.5),
     ema: options.ema ?? (scratch ? 0.99 : 0),
     batchNorm:
       options.batchNorm === 'auto'
