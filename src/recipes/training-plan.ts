@@ -25,7 +25,7 @@ export interface TrainingPlan {
 /** Images a network sees from scratch, if its labelled images are few: what a small network needs to converge. */
 const SCRATCH_IMAGES = 10_000;
 /** The same for a pretrained network. */
-const FINETUNE_IMAGES = 4_000;
+const FINETUNE_IMAGES = 2_000;
 
 /**
  * Decides what the options leave open, by the number of labelled images. Fine-tuning: a small learning rate for
@@ -54,9 +54,9 @@ export function planTraining(
     headLr: options.headLr ?? (scratch ? lr : lr * 5),
     optimizer: optimizer(name, weightDecay, options),
     warmupEpochs: options.warmupEpochs ?? epochs / 10,
-    labelSmoothing: options.labelSmoothing ?? (scratch ? 0.1 : 0.05),
+    labelSmoothing: options.labelSmoothing ?? 0.1,
     blend: options.blend ?? (scratch || count >= 500 ? 1 : 0.5),
-    ema: options.ema ?? (scratch ? 0.99 : 0),
+    ema: options.ema ?? 0.99,
     batchNorm:
       options.batchNorm === 'auto'
         ? scratch || (count >= 2000 && batchSize >= 32)

@@ -1,0 +1,61 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { tensor } from '../../src/core/tensor.ts';
+import { fitLinearProbe } from '../../src/recipes/linear-probe.ts';
+import { Engine } from '../../src/runtime/engine.ts';
+
+interface Golden {
+  readonly features: number[][];
+  readonly labels: number[];
+  readonly probabilities: number[][];
+}
+
+/** Made by golden/make_linear_probe.py with scikit-learn. */
+const golden = JSON.parse(readFileSync(new URL('golden/linear-probe.json', import.meta.url), 'utf8')) as Golden;
+const [n, width] = [golden.features.length, golden.features[0]!.length];
+const features = tensor('float32', [n, width], Float32Array.from(golden.features.flat()));
+
+let engine: Engine;
+beforeAll(async () => {
+  engine = await Engine.start({ device: 'cpu', threads: 1 });
+});
+afterAll(() => engine.dispose());
+
+describe('fitLinearProbe', () => {
+  it("gives scikit-learn's probabilities at the same strength", async () => {
+    const { weight, bias } = await fitLinearProbe(engine, features, golden.labels, 3, { seed: 0, strengths: [0.5] });
+    for (const [i, row] of golden.features.entries()) {
+      const logits = [0, 1, 2].map((k) =>
+        row.reduce(
+          (sum, x, j) => sum + x * (weight.data as Float32Array)[k * width + j]!,
+          (bias.data as Float32Array)[k]!,
+        ),
+      );
+      const total = logits.reduce((sum, z) => sum + Math.exp(z), 0);
+      for (const [k, z] of logits.entries()) expect(Math.exp(z) / total).toBeCloseTo(golden.probabilities[i]![k]!, 3);
+    }
+  });
+
+  it('chooses a strength by folds and returns logits for every sample that were made without it', async () => {
+    const result = await fitLinearProbe(engine, features, golden.labels, 3, { seed: 0 });
+    expect(result.crossValidation.map(({ strength }) => strength)).toEqual([0.001, 0.01, 0.1, 1, 10]);
+    expect(result.crossValidation.map(({ strength }) => strength)).toContain(result.strength);
+    const chosen = result.crossValidation.find(({ strength }) => strength === result.strength)!;
+    const right = golden.labels.filter((label, i) => {
+      const row = result.outOfFold!.subarray(i * 3, (i + 1) * 3);
+      return row.indexOf(Math.max(...row)) === label;
+    }).length;
+    expect(right / n).toBeCloseTo(chosen.accuracy, 12);
+  });
+
+  it('goes without cross-validation where no class has two images', async () => {
+    const one = tensor('float32', [3, width], (features.data as Float32Array).slice(0, 3 * width));
+    const result = await fitLinearProbe(engine, one, [0, 1, 2], 3, { seed: 0 });
+    expect(result.outOfFold).toBeUndefined();
+    expect(result.crossValidation).toEqual([]);
+  });
+
+  it('refuses labels that do not fit', async () => {
+    await expect(fitLinearProbe(engine, features, [0], 3, { seed: 0 })).rejects.toThrow(RangeError);
+  });
+});
