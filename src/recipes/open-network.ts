@@ -70,15 +70,12 @@ export async function openNetwork(
   const { graph } = backbone.model;
   const headed = (head: { weight: Tensor; bias: Tensor }): Network =>
     withNewHead(graph, backbone.embedding, preprocessing, data.classes.length, head, options.dropout ?? 0);
+  const extractor = {
+    graph: featuresOnPixels(graph, backbone.embedding, preprocessing),
+    key: [backbone.sha256, backbone.embedding.value, backbone.embedding.pooling, preprocessing],
+  };
   const probe = async (workshop: Workshop, samples: TrainingData['train'], folder: string): Promise<ProbeOutcome> =>
-    probeStage(
-      workshop,
-      options,
-      data.classes.length,
-      samples,
-      folder,
-      featuresOnPixels(graph, backbone.embedding, preprocessing),
-    );
+    probeStage(workshop, options, data.classes.length, samples, folder, extractor);
   return {
     preprocessing,
     source: {

@@ -2,6 +2,8 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { readSafetensorsFile, writeSafetensorsFile } from '../core/safetensors.ts';
 import { tensor, type Tensor } from '../core/tensor.ts';
+import type { Graph } from '../onnx/graph.ts';
+import { FeatureCache } from './feature-cache.ts';
 import type { Workshop } from './fit.ts';
 import { fitLinearProbe } from './linear-probe.ts';
 import { outputsOf } from './outputs.ts';
@@ -14,6 +16,13 @@ export interface ProbeOutcome {
   readonly outOfFold: Float32Array | undefined;
 }
 
+export interface FeatureExtractor {
+  /** From cropped pixels to features. */
+  readonly graph: Graph;
+  /** What it is: network, layer and preprocessing. */
+  readonly key: readonly unknown[];
+}
+
 /** Features and the linear head on them; taken from the stage's folder where it was done before. */
 export async function probeStage(
   workshop: Workshop,
@@ -21,7 +30,7 @@ export async function probeStage(
   classes: number,
   samples: TrainingData['train'],
   folder: string,
-  extractor: Parameters<typeof outputsOf>[1],
+  extractor: FeatureExtractor,
 ): Promise<ProbeOutcome> {
   const file = join(folder, 'head.safetensors');
   if (existsSync(file)) {
@@ -32,8 +41,8 @@ export async function probeStage(
       outOfFold: tensors.get('out_of_fold')?.data as Float32Array | undefined,
     };
   }
-  const { engine, crops, onProgress, signal } = workshop;
-  const features = await outputsOf(engine, extractor, crops, samples, { stage: 'features', onProgress, signal });
+  const { engine, signal } = workshop;
+  const features = await featuresOf(workshop, extractor, samples);
   const result = await fitLinearProbe(
     engine,
     features,
@@ -54,4 +63,26 @@ export async function probeStage(
     tensors.push(['out_of_fold', tensor('float32', [samples.length, classes], result.outOfFold)]);
   await writeSafetensorsFile(file, tensors);
   return result;
+}
+
+/** Features [n, D] of samples, from the cache where they were computed before. */
+async function featuresOf(
+  { engine, crops, onProgress, signal }: Workshop,
+  { graph, key }: FeatureExtractor,
+  samples: TrainingData['train'],
+): Promise<Tensor> {
+  const cache = await FeatureCache.open([...key, engine.version, engine.device, engine.threads]);
+  const missing = samples.filter(({ contentKey }) => cache.get(contentKey) === undefined);
+  if (missing.length > 0) {
+    const computed = await outputsOf(engine, graph, crops, missing, { stage: 'features', onProgress, signal });
+    await cache.add(
+      missing.map(({ contentKey }) => contentKey),
+      computed,
+    );
+  }
+  const rows = samples.map(({ contentKey }) => cache.get(contentKey)!);
+  const width = rows[0]!.length;
+  const data = new Float32Array(rows.length * width);
+  for (const [i, row] of rows.entries()) data.set(row, i * width);
+  return tensor('float32', [rows.length, width], data);
 }

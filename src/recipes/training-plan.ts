@@ -41,7 +41,7 @@ export function planTraining(
   const batchSize = options.batchSize ?? Math.min(scratch ? (count < 1000 ? 20 : 64) : 16, count);
   const name = options.optimizer ?? (scratch ? 'sgd' : 'adamw');
   // Few images say little about the body: its rate grows with their number.
-  const share = scratch ? 1 : clamp(0.02 * Math.sqrt(count / 100), 0.02, 0.1);
+  const share = scratch ? 1 : clamp(0.04 * Math.sqrt(count / 100), 0.04, 0.1);
   const lr = options.lr ?? DEFAULT_RATE[name] * share;
   const epochs =
     options.epochs ??
