@@ -18,7 +18,7 @@ const HELD_OUT = 2000;
 if (!existsSync(data)) await writeDigits(data, seed);
 
 const started = performance.now();
-const train = ['dist/cli/main.js', 'train', data, '--seed', String(seed), ...process.argv.slice(2)];
+const train = ['dist/cli/main.js', 'train', data, ...process.argv.slice(2)];
 console.error(`> gleaner ${train.slice(1).join(' ')}`);
 const { status } = spawnSync(process.execPath, train, { cwd: root, stdio: 'inherit' });
 if (status === 0) console.error(`Done in ${((performance.now() - started) / 1000).toFixed(0)} s.`);

@@ -28,7 +28,7 @@ export async function trainNetwork(
   if (validation.length > 0)
     return { network, calibration: await predictionsOf(workshop, network, data, validation, 'validation images') };
   const perClass = classes.map((_, label) => samples.filter((sample) => sample.label === label).length);
-  const count = Math.min(options.folds ?? 3, Math.max(...perClass));
+  const count = Math.min(options.folds ?? (method === 'scratch' ? 2 : 3), Math.max(...perClass));
   if (count < 2) return { network, calibration: undefined };
   const logits = new Float32Array(samples.length * classes.length);
   for (const [k, fold] of foldsOf(samples, data.duplicates.groups, count, options.seed).entries())
