@@ -20,12 +20,13 @@ const SAME_SCALE = 0.85;
 const CACHED = 600;
 
 /**
- * What counts as the same picture. Measured on MNIST digits, photos of hands and of clothes, and CIFAR:
- * planted copies leave at most 0.5 % unexplained (95 of 100), distinct images at least 0.8 %.
+ * What counts as the same picture. Chosen on planted copies of MNIST digits and of photos of hands and clothes:
+ * the median copy leaves 0.05 % unexplained, 98 of 100 of those confirmed less than 0.6 %; none of 10,000
+ * distinct digits and 1,100 photos of hands passes all limits.
  */
 const LIMITS = {
   /** Share of variance that alignment does not explain. */
-  unexplained: 0.006,
+  unexplained: 0.007,
   /** The same where width and height are cut to different shares, which is rarer among copies. */
   unexplainedUneven: 0.003,
   uneven: 0.03,
