@@ -1,4 +1,5 @@
 import type { Tensor } from '../core/tensor.ts';
+import { withInitializers } from '../onnx/compose.ts';
 import type { Graph } from '../onnx/graph.ts';
 import { slotName } from '../optim/transform.ts';
 import { AVERAGE_SLOT } from '../optim/update.ts';
@@ -19,13 +20,5 @@ export function weightsOf({ parameters, buffers, optimizer }: TrainingState): We
  * @throws RangeError for a name the graph does not have, or a value of another shape.
  */
 export function withWeights(graph: Graph, weights: Weights): Graph {
-  const initializers = new Map(graph.initializers);
-  for (const [name, value] of weights) {
-    const old = initializers.get(name);
-    if (old === undefined) throw new RangeError(`Graph "${graph.name}" has no initializer "${name}".`);
-    if (String(old.shape) !== String(value.shape))
-      throw new RangeError(`"${name}" has the shape [${old.shape}], got a value of [${value.shape}].`);
-    initializers.set(name, value);
-  }
-  return { ...graph, initializers };
+  return withInitializers(graph, weights);
 }
