@@ -1,9 +1,9 @@
 import { AbortedError, InputError } from '../core/errors.ts';
-import { randomStream, shuffled } from '../core/random.ts';
 import { tensor, type Tensor } from '../core/tensor.ts';
 import type { Quarantined } from '../datasets/dataset.ts';
 import type { EvaluationCrops, ImageSource } from './evaluation-crops.ts';
 import type { Crop, ImagePool } from './image-pool.ts';
+import { epochOrder } from './epoch-order.ts';
 import { isFlipped, mirror, type DrawKey, type TrainingPolicy } from './training-policy.ts';
 
 export interface TrainingItem extends ImageSource {
@@ -23,7 +23,7 @@ export interface TrainingBatchesOptions {
 }
 
 export interface TrainingBatch {
-  /** uint8 [N, h, w, 3] */
+  /** uint8 [N, h, w, 3]; of values computed before, float32 [N, ...] */
   readonly images: Tensor;
   /** int64 [N] class indices, or float32 [N, K] probabilities. */
   readonly labels: Tensor;
@@ -73,7 +73,7 @@ export class TrainingBatches {
    */
   async *epoch(epoch: number, from = 0, signal?: AbortSignal): AsyncGenerator<TrainingBatch> {
     const { items, seed, stage } = this.#options;
-    const order = shuffled([...items.keys()], randomStream(seed, stage, epoch, 'order'));
+    const order = epochOrder(items.length, { seed, stage, epoch });
     const waiting: Promise<TrainingBatch>[] = [];
     let next = from;
     while (next < this.stepsPerEpoch || waiting.length > 0) {
@@ -162,7 +162,8 @@ interface Drawing {
   readonly key: DrawKey;
 }
 
-function labelsOf(targets: readonly TrainingItem['target'][]): Tensor {
+/** int64 [N] class indices, or float32 [N, K] probabilities. */
+export function labelsOf(targets: readonly TrainingItem['target'][]): Tensor {
   const [first] = targets;
   if (typeof first === 'number')
     return tensor('int64', [targets.length], BigInt64Array.from(targets as number[], BigInt));

@@ -19,6 +19,12 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   cache: async () => (await import('./cache.ts')).cacheCommand(),
 };
 
+// `gleaner inspect MODEL | head`: whoever reads has seen enough.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(0);
+});
+
 const program = new Command('gleaner')
   .description('Trains an accurate, small, deployable image classifier from few labels.')
   .version(version)

@@ -3,6 +3,7 @@ import { Lowerer } from './lowerer.ts';
 import type { Choose } from './lowering.ts';
 import { withFusedConvolutions } from './passes/fuse-convolutions.ts';
 import { withFullRankScalars } from './passes/full-rank-scalars.ts';
+import { withReorderedTransposes } from './passes/reordered-transposes.ts';
 import { simplified } from './passes/simplify.ts';
 import type { WeightLayout } from './weight-layout.ts';
 
@@ -41,6 +42,9 @@ export interface LoweredGraph {
  */
 export function lower(graph: Graph, target: Target, options: LowerOptions = {}): LoweredGraph {
   const lowered = new Lowerer(simplified(graph), target, options).lower();
-  const small = withFullRankScalars(simplified(lowered.graph));
-  return { graph: target.kind === 'blocked' ? withFusedConvolutions(small) : small, layouts: lowered.layouts };
+  const { layouts } = lowered;
+  const small = simplified(lowered.graph);
+  if (target.kind === 'plain') return { graph: withFullRankScalars(small), layouts };
+  const reordered = simplified(withReorderedTransposes(small, target.block));
+  return { graph: withFusedConvolutions(withFullRankScalars(reordered)), layouts };
 }

@@ -10,16 +10,18 @@ import type { LabelledSample } from './prepare-data.ts';
 import { schedule } from '../optim/schedules.ts';
 import type { Engine } from '../runtime/engine.ts';
 import { memoryReport } from '../runtime/memory.ts';
+import type { BatchSource } from '../train/batch-source.ts';
 import type { EngineChoices } from '../train/engine-choices.ts';
 import type { NewEvent } from '../train/events.ts';
-import { trainLoop, type LoopResult, type Validation } from '../train/loop.ts';
+import { trainLoop, type LoopResult, type Phase, type Validation } from '../train/loop.ts';
 import { findLearningRate } from '../train/lr-finder.ts';
 import { planPasses } from '../train/memory-plan.ts';
 import { blendWeights } from '../train/blend.ts';
-import { compileStep, type StepOptions } from '../train/compile-step.ts';
+import { compileStep } from '../train/compile-step.ts';
 import { TrainingStep } from '../train/training-step.ts';
 import { withWeights } from '../train/weights.ts';
 import { evaluatePredictions } from '../evaluate/evaluation.ts';
+import { onFrozenActivations } from './frozen-activations.ts';
 import { onPixels, type Network } from './network.ts';
 import { outputsOf } from './outputs.ts';
 import type { ResolvedTrainOptions } from './train-options.ts';
@@ -68,8 +70,12 @@ export async function fit(workshop: Workshop, request: FitRequest): Promise<{ ne
     }
     return passes.microBatch;
   });
-  const { phases } = inPasses(asked, microBatch);
   const items = train.map((sample): TrainingItem => ({ ...sample, target: sample.label }));
+  const isAugmented = plan.flip || plan.cropScale < 1;
+  const inPassesOf = inPasses(asked, microBatch).phases;
+  const phases = isAugmented
+    ? inPassesOf
+    : onFrozenActivations(workshop, inPassesOf, { items, batchSize, seed: options.seed, stage });
   const source = new TrainingBatches(pool, crops, {
     items,
     batchSize,
@@ -82,7 +88,7 @@ export async function fit(workshop: Workshop, request: FitRequest): Promise<{ ne
     seed: options.seed,
     stage,
   });
-  const peaks = options.findLr ? await foundRates(workshop, request, phases[0]!.step, source, rates) : rates;
+  const peaks = options.findLr ? await foundRates(workshop, request, phases[0]!, source, rates) : rates;
   const totalSteps = plan.epochs * source.stepsPerEpoch;
   const validate =
     validation.length === 0
@@ -129,15 +135,16 @@ export async function fit(workshop: Workshop, request: FitRequest): Promise<{ ne
 async function foundRates(
   { engine, record, onProgress, signal }: Workshop,
   { checkpoints, stage }: FitRequest,
-  stepOptions: StepOptions,
-  source: TrainingBatches,
+  phase: Phase,
+  images: BatchSource,
   rates: Readonly<Record<string, number>>,
 ): Promise<Readonly<Record<string, number>>> {
   const file = join(checkpoints, 'rates.json');
   if (existsSync(file)) return JSON.parse(await readFile(file, 'utf8')) as Record<string, number>;
   const highest = Math.max(...Object.values(rates));
   const shares = Object.fromEntries(Object.entries(rates).map(([group, rate]) => [group, rate / highest]));
-  const step = await TrainingStep.open(engine, compileStep(stepOptions));
+  const source = (await phase.openSource?.()) ?? images;
+  const step = await TrainingStep.open(engine, compileStep(phase.step));
   try {
     const { rate, curve } = await findLearningRate(step, source, { shares, ...(signal && { signal }) });
     const found = Object.fromEntries(Object.entries(shares).map(([group, share]) => [group, share * rate]));

@@ -1,9 +1,8 @@
-import { append } from '../onnx/compose.ts';
-import { GraphBuilder } from '../onnx/builder.ts';
+import { extract } from '../onnx/compose.ts';
 import type { Graph } from '../onnx/graph.ts';
 import type { Embedding } from '../models/embedding.ts';
 import { featureExtractor, replaceHead, type HeadWeights } from '../models/head.ts';
-import { addNormalise, type Preprocessing } from '../models/preprocessing.ts';
+import { networkOnCrops, type Preprocessing } from '../models/preprocessing.ts';
 
 /** A classifier in training: its graph, and the names by which its parts go. */
 export interface Network {
@@ -35,13 +34,9 @@ export function withNewHead(
   };
 }
 
-/** From cropped pixels, `pixels` uint8 [N, h, w, 3], to one output of the network: what evaluation and the feature cache run. */
+/** From cropped pixels, uint8 [N, h, w, 3], to one output of the network: what evaluation and the feature cache run. */
 export function onPixels(graph: Graph, output: string, preprocessing: Preprocessing): Graph {
-  const b = new GraphBuilder(`${graph.name}_on_pixels`);
-  const pixels = b.input('pixels', 'uint8', ['N', ...preprocessing.inputSize, 3]);
-  const outputs = append(b, graph, { [onlyInput(graph)]: addNormalise(b, pixels, preprocessing) });
-  b.output(outputs[output]!, 'value');
-  return b.build();
+  return networkOnCrops(extract(graph, [output]), preprocessing);
 }
 
 /** The part of a backbone that computes its embedding, on cropped pixels. */

@@ -149,7 +149,7 @@ function forwardWithLoss(
 }
 
 /** Every Dropout in training mode: one at inference would be left out when constants are folded. */
-function withActiveDropout(graph: Graph): Graph {
+export function withActiveDropout(graph: Graph): Graph {
   if (!graph.nodes.some(isDropout)) return graph;
   const b = GraphBuilder.from(graph);
   const active = b.constant(fromNumbers('bool', [], [1]));
@@ -160,7 +160,7 @@ function withActiveDropout(graph: Graph): Graph {
   return { ...built, nodes };
 }
 
-const isDropout = (node: Node): boolean => node.opType === 'Dropout' && node.domain === '';
+export const isDropout = (node: Node): boolean => node.opType === 'Dropout' && node.domain === '';
 
 /** Batch statistics where the normalisation trains, itself or the convolution in front of it. */
 function unlessFrozen(graph: Graph, trained: readonly string[]): (node: Node) => BatchNormMode {

@@ -17,6 +17,8 @@ export interface Phase {
   /** Counted from 1; the first phase has 1. */
   readonly fromEpoch: number;
   readonly step: StepOptions;
+  /** Where this phase's batches come from, opened when it begins; default the loop's own source. */
+  readonly openSource?: () => Promise<BatchSource>;
 }
 
 export interface Validation {
@@ -86,6 +88,7 @@ class Loop {
   #counters: Counters = { epoch: 0, stepInEpoch: 0, step: 0, lossSum: 0 };
   #phase: Phase | undefined;
   #step: TrainingStep | undefined;
+  #source: BatchSource;
   /** From the checkpoint, until a step holds it. */
   #resumed: TrainingState | undefined;
   #savedAt = performance.now();
@@ -97,6 +100,7 @@ class Loop {
 
   constructor(options: LoopOptions) {
     this.#options = options;
+    this.#source = options.source;
     this.#last = join(options.checkpoints, 'last.safetensors');
     this.#best = join(options.checkpoints, 'best.safetensors');
     if (!Number.isSafeInteger(options.epochs) || options.epochs < 1)
@@ -137,7 +141,8 @@ class Loop {
   }
 
   async #epoch(): Promise<void> {
-    const { source, stage, epochs, onProgress } = this.#options;
+    const { stage, epochs, onProgress } = this.#options;
+    const source = this.#source;
     const epoch = this.#counters.epoch + 1;
     const [secondsBefore, stepsBefore] = [this.#stepSeconds, this.#stepsTaken];
     for await (const batch of this.#batches(epoch)) {
@@ -191,9 +196,9 @@ class Loop {
 
   /** The batches of an epoch that are left; ends early, without an error, where the signal fires. */
   async *#batches(epoch: number): AsyncGenerator<TrainingBatch> {
-    const { source, signal } = this.#options;
+    const { signal } = this.#options;
     try {
-      for await (const batch of source.epoch(epoch, this.#counters.stepInEpoch, signal)) {
+      for await (const batch of this.#source.epoch(epoch, this.#counters.stepInEpoch, signal)) {
         if (signal?.aborted) return;
         yield batch;
       }
@@ -306,6 +311,8 @@ class Loop {
     await this.#step?.release();
     this.#step = undefined;
     this.#lastGood = undefined;
+    this.#source = this.#options.source;
+    this.#source = (await phase.openSource?.()) ?? this.#source;
     this.#step = await TrainingStep.open(this.#options.engine, compileStep(phase.step), state);
     this.#phase = phase;
   }

@@ -4,6 +4,7 @@ import { withoutIdleRearrangements } from '../../src/lowering/passes/collapse-re
 import { withoutCommonSubexpressions } from '../../src/lowering/passes/common-subexpressions.ts';
 import { withFullRankScalars } from '../../src/lowering/passes/full-rank-scalars.ts';
 import { withFusedConvolutions } from '../../src/lowering/passes/fuse-convolutions.ts';
+import { withReorderedTransposes } from '../../src/lowering/passes/reordered-transposes.ts';
 import { simplified } from '../../src/lowering/passes/simplify.ts';
 import { GraphBuilder } from '../../src/onnx/builder.ts';
 import { NCHWC_DOMAIN, type Graph } from '../../src/onnx/graph.ts';
@@ -54,6 +55,31 @@ describe('common subexpressions', () => {
     b.output(b.op('Concat', [x, x], { axis: 1 }));
     b.output(b.op('Add', [b.op('RandomNormalLike', [x]), b.op('RandomNormalLike', [x])]));
     expect(withoutCommonSubexpressions(b.build()).nodes).toHaveLength(5);
+  });
+});
+
+describe('transposes of small matrices', () => {
+  it.each([
+    [[5, 8, 8], 'ReorderInput'],
+    [[3, 8, 21], 'ReorderInput'],
+    [[3, 21, 8], 'ReorderOutput'],
+  ])('%j become %s, where one side is the block', async (shape, reorder) => {
+    const b = new GraphBuilder('g');
+    b.output(b.op('Transpose', [b.input('x', 'float32', shape)], { perm: [0, 2, 1] }, { outputs: ['y'] }));
+    const graph = b.build();
+    const after = withReorderedTransposes(graph, 8);
+    expect(ops(after)).toBe(`Reshape ${reorder} Reshape`);
+    await expectSameResults(graph, after);
+  });
+
+  it.each([
+    ['no side is the block', [5, 6, 7], [0, 2, 1]],
+    ['it is one matrix', [1, 8, 9], [0, 2, 1]],
+    ['another side moves', [5, 8, 8], [1, 0, 2]],
+  ])('stay where %s', (_, shape, perm) => {
+    const b = new GraphBuilder('g');
+    b.output(b.op('Transpose', [b.input('x', 'float32', shape)], { perm }));
+    expect(ops(withReorderedTransposes(b.build(), 8))).toBe('Transpose');
   });
 });
 

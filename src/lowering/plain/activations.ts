@@ -1,3 +1,4 @@
+import { dataTypeCode } from '../../onnx/data-types.ts';
 import { attribute, float } from '../../onnx/graph.ts';
 import type { Emitter } from '../emitter.ts';
 import { always, type Lowering } from '../lowering.ts';
@@ -52,6 +53,20 @@ const clipStep: Lowering = {
   },
 };
 
+// The same with truth values, a quarter the size of numbers: fewer bytes pass through memory, in more passes.
+const clipComparisons: Lowering = {
+  name: 'comparisons',
+  applies: (site) => {
+    const [min, max] = [attribute(site.node, 'min', 'float'), attribute(site.node, 'max', 'float')];
+    return min > -MAX_FLOAT && max < MAX_FLOAT;
+  },
+  emit: (e, [dy, x], site) => {
+    const [min, max] = [attribute(site.node, 'min', 'float'), attribute(site.node, 'max', 'float')];
+    const inside = e.op('And', [e.op('Greater', [x!, e.scalar(min)]), e.op('Less', [x!, e.scalar(max)])]);
+    return [e.mul(dy!, e.op('Cast', [inside], { to: dataTypeCode('float32') }))];
+  },
+};
+
 // d leaky(x) = (alpha + (1 - alpha) [x > 0]) dy
 const leakyStep: Lowering = {
   name: 'step',
@@ -93,7 +108,7 @@ const hardSwishSteps: Lowering = {
 
 export const activationLowerings = {
   ReluGrad: [reluStep],
-  ClipGrad: [clipStep],
+  ClipGrad: [clipComparisons, clipStep],
   LeakyReluGrad: [leakyStep],
   HardSigmoidGrad: [hardSigmoidSteps],
   HardSwishGrad: [hardSwishSteps],

@@ -1,0 +1,84 @@
+import { prepare } from '../autodiff/prepare.ts';
+import { frozenPrefix } from '../models/freeze.ts';
+import { addNormalise } from '../models/preprocessing.ts';
+import { GraphBuilder } from '../onnx/builder.ts';
+import { append, extract } from '../onnx/compose.ts';
+import { capturedNames, producers, type Graph, type Node } from '../onnx/graph.ts';
+import { specialize } from '../onnx/specialize.ts';
+import type { StepOptions } from './compile-step.ts';
+import { isDropout, withActiveDropout } from './gradient-graph.ts';
+
+/** A step in two: what training does not change, and the rest. */
+export interface FrozenSplit {
+  /** `pixels` uint8 [microBatch, h, w, 3] to `value` float32 [microBatch, ...shape]. */
+  readonly prefix: Graph;
+  /** One image's share of `value`. */
+  readonly shape: readonly number[];
+  /** The same step on `value` instead of pixels. */
+  readonly step: StepOptions;
+  /** Nodes that need not run again. */
+  readonly nodes: number;
+}
+
+/**
+ * Cuts a step on pixels behind its frozen prefix, at the last value through which all of it passes.
+ * @returns undefined where nothing is frozen or there is no such value.
+ */
+export function splitFrozen(step: StepOptions): FrozenSplit | undefined {
+  const { graph, input, logits, images, microBatch, parameters } = step;
+  if (images.kind !== 'pixels') return undefined;
+  const b = new GraphBuilder(`${graph.name}_frozen`);
+  const pixels = b.input('pixels', 'uint8', [microBatch, ...images.preprocessing.inputSize, 3]);
+  const x = addNormalise(b, pixels, images.preprocessing);
+  const active = step.dropout === 'as-is' ? graph : withActiveDropout(graph);
+  // With sizes as numbers, what was computed from shapes is folded and crosses no cut.
+  const fixed = specialize(extract(active, [logits]), { inputs: { [input]: b.shape(x) } });
+  // What a dropout gives changes as if it were trained: its switch stands for a parameter.
+  const switches = fixed.nodes.filter(isDropout).flatMap((node) => node.inputs.slice(2));
+  const { boundary, nodes } = frozenPrefix(fixed, [...parameters.map(({ name }) => name), ...switches]);
+  const value = lastCommonValue(fixed, boundary, nodes, input);
+  if (value === undefined) return undefined;
+
+  const frozen = extract(fixed, [value]);
+  const made = append(b, prepare(frozen, { batchNorm: 'frozen', dropout: 'as-is' }).graph, { [input]: x });
+  b.output(made[value]!, 'value');
+  const [, ...shape] = fixed.types.get(value)!.shape as number[];
+  return {
+    prefix: b.build(),
+    shape,
+    step: { ...step, graph: extract(fixed, [logits], [value]), input: value, images: { kind: 'values', shape } },
+    nodes: frozen.nodes.length,
+  };
+}
+
+/** The last value of a batch, made by `nodes`, that every way from the input to `boundary` passes. */
+function lastCommonValue(
+  graph: Graph,
+  boundary: readonly string[],
+  nodes: readonly Node[],
+  input: string,
+): string | undefined {
+  const makers = producers(graph);
+  const batch = graph.inputs.find(({ name }) => name === input)?.type.shape?.[0];
+  const reachesInput = (without: string): boolean => {
+    const seen = new Set([without]);
+    const pending = [...boundary];
+    for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
+      if (seen.has(name)) continue;
+      seen.add(name);
+      if (name === input) return true;
+      const maker = makers.get(name);
+      if (maker !== undefined) pending.push(...maker.inputs, ...capturedNames(maker));
+    }
+    return false;
+  };
+  const isOfBatch = (name: string): boolean => {
+    const type = graph.types.get(name);
+    return (
+      type?.dtype === 'float32' && type.shape?.[0] === batch && type.shape!.every((side) => typeof side === 'number')
+    );
+  };
+  for (const node of nodes.toReversed())
+    for (const output of node.outputs) if (isOfBatch(output) && !reachesInput(output)) return output;
+  return undefined;
+}
