@@ -1,6 +1,6 @@
 import { InputError } from '../core/errors.ts';
 import { counted, shownList, type Dataset, type Sample } from './dataset.ts';
-import { holdOut } from './split.ts';
+import { holdOut, mostInAClass } from './split.ts';
 
 /** What part of the data serves what, so that nothing scored was ever looked at. */
 export interface Protocol {
@@ -10,8 +10,11 @@ export interface Protocol {
   readonly unlabeled: readonly Sample[];
   /** Opened once, at the end. */
   readonly score: readonly Sample[];
-  /** Where `score` comes from: ready-made splits, or a stratified part of train. */
-  readonly scoreSource: 'test' | 'val' | 'holdout';
+  /**
+   * Where `score` comes from: ready-made splits, a stratified part of train, or all of train, each image to be
+   * scored by a network that was trained without it and its copies.
+   */
+  readonly scoreSource: 'test' | 'val' | 'holdout' | 'cross-validation';
   readonly warnings: readonly string[];
 }
 
@@ -19,15 +22,18 @@ export interface ProtocolOptions {
   readonly seed: number;
   /** Of train, where there is no ready-made split to score on. */
   readonly holdout?: number;
+  /** Whether few labelled images may be cross-validated, not split. Default true. */
+  readonly crossValidate?: boolean;
 }
 
 /** Fewer images than this give an interval too wide to tell much. */
 const FEW_SCORED = 50;
+const HOLDOUT = 0.2;
 
 /**
  * Chooses what the score is taken on: `test`; without one, `val` where labels are limited (it is then hidden
- * from all else); else a seeded, stratified fifth of train that nothing else sees. Where labels are limited,
- * `val` is never used for choices.
+ * from all else); else a seeded, stratified fifth of train that nothing else sees, or, where a fifth would be
+ * too few to tell much, all of train by cross-validation. Where labels are limited, `val` is never used for choices.
  * @param groups of duplicates: they stay on one side, and unlabelled copies of a held-out image leave
  * @throws InputError for data that no classifier can be trained or scored on: fewer than two classes in train,
  *   or too few images to hold any out.
@@ -46,8 +52,10 @@ export function protocolOf(
   if (test.length > 0) parts = { train, val: choices, unlabeled, score: test, scoreSource: 'test' };
   else if (dataset.limitedLabels && val.length > 0)
     parts = { train, val: [], unlabeled, score: val, scoreSource: 'val' };
+  else if ((options.crossValidate ?? true) && choices.length === 0 && canCrossValidate(train, groups))
+    parts = { train, val: [], unlabeled, score: train, scoreSource: 'cross-validation' };
   else {
-    const { held, rest } = holdOut(train, groups, options.holdout ?? 0.2, options.seed);
+    const { held, rest } = holdOut(train, groups, options.holdout ?? HOLDOUT, options.seed);
     if (held.length === 0)
       throw new InputError(
         `${dataset.root} has ${counted(train.length, 'labelled image')} in ${counted(dataset.classes.length, 'class', 'classes')}: ` +
@@ -84,6 +92,11 @@ function checkClasses(dataset: Dataset, train: readonly Sample[], others: readon
   const counts = dataset.classes.map((_, label) => train.filter((sample) => sample.label === label).length);
   const single = dataset.classes.filter((_, label) => counts[label] === 1);
   if (single.length > 0) warnings.push(`only one labelled image of ${shownList(single)}`);
+}
+
+/** Few images, of which two that are no copies show one class: without a single image of a class, there is no such class. */
+function canCrossValidate(train: readonly Sample[], groups: readonly (readonly string[])[]): boolean {
+  return train.length * HOLDOUT < FEW_SCORED && mostInAClass(train, groups) > 1;
 }
 
 function warnUnscored(dataset: Dataset, held: readonly Sample[], warnings: string[]): void {

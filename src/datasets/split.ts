@@ -76,6 +76,13 @@ export function folds(
   return sizes.map((_, fold) => samples.filter((sample) => foldOf.get(sample) === fold));
 }
 
+/** Images that are no copies of each other, in the class that has most of them. */
+export function mostInAClass(samples: readonly Sample[], groups: readonly (readonly string[])[]): number {
+  const counts = new Map<number, number>();
+  for (const { label } of unitsOf(samples, groups)) counts.set(label, (counts.get(label) ?? 0) + 1);
+  return Math.max(0, ...counts.values());
+}
+
 /** Units of each class, in an order drawn by `seed` that does not depend on the order they came in. */
 function byClass(units: readonly Unit[], seed: number, purpose: string): Unit[][] {
   const classes = new Map<number, Unit[]>();

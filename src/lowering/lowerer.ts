@@ -11,7 +11,7 @@ import { blockedLowerings } from './blocked/table.ts';
 import { Emitter } from './emitter.ts';
 import { Forms, type Form } from './forms.ts';
 import { Layout, type LayoutName } from './layout.ts';
-import type { LowerOptions, Target } from './lower.ts';
+import type { LowerOptions, Target } from './target.ts';
 import type { Choose, LoweringCandidate, LoweringTable, Site } from './lowering.ts';
 import { plainLowerings } from './plain/table.ts';
 import { renamed } from './rename.ts';

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { packageVersion } from '../core/package-version.ts';
-import type { Target } from '../lowering/lower.ts';
+import type { Target } from '../lowering/target.ts';
 import { blockSize } from '../runtime/block-size.ts';
 import { Engine } from '../runtime/engine.ts';
 import { Tuning } from '../runtime/tuning.ts';

@@ -63,12 +63,14 @@ export async function exportRun(run: string, options: ExportOptions): Promise<Ex
   await using pool = await ImagePool.start(preprocessing, { maxPixels: trainOptions.maxPixels * 1e6 });
   const log = await EventLog.open(join(run, 'events.jsonl'));
   try {
-    log.append({
-      type: 'test-opened',
-      reason: `export of ${variant}`,
-      scoredOn: data.scoredOn,
-      images: data.score.length,
-    });
+    // Cross-validated images are training images: there is nothing to be opened.
+    if (!data.crossValidated)
+      log.append({
+        type: 'test-opened',
+        reason: `export of ${variant}`,
+        scoredOn: data.scoredOn,
+        images: data.score.length,
+      });
   } finally {
     log.close();
   }

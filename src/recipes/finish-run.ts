@@ -1,3 +1,4 @@
+import { InputError } from '../core/errors.ts';
 import { writeFileAtomic } from '../core/atomic-file.ts';
 import { packageVersion } from '../core/package-version.ts';
 import { abstainThreshold } from '../evaluate/abstain.ts';
@@ -8,7 +9,7 @@ import { proveParity } from '../export/parity.ts';
 import { decodeImage } from '../images/decode.ts';
 import type { RunFolder } from '../train/run-folder.ts';
 import type { Workshop } from './fit.ts';
-import { predictionsOf } from './held-out-predictions.ts';
+import { predictionsOf, type HeldOutPredictions } from './held-out-predictions.ts';
 import { exportVariants } from './export-variants.ts';
 import type { FinishRequest } from './finish-request.ts';
 import { writeRunReport } from './run-report.ts';
@@ -43,8 +44,11 @@ export async function finishRun(run: RunFolder, workshop: Workshop, request: Fin
         'There are too few labelled images to calibrate probabilities: the temperature stays 1, and there is no abstain threshold.',
     });
 
-  run.append({ type: 'test-opened', reason: 'final score', scoredOn: data.scoredOn, images: data.score.length });
-  const predictions = await predictionsOf(workshop, network, data, data.score, data.scoredOn);
+  const predictions = data.crossValidated ? calibration : await scorePredictions(run, workshop, request);
+  if (predictions === undefined)
+    throw new InputError(
+      `${data.dataset.root} has too few labelled images of each class to be cross-validated: two of one class are the least. Add images, or a test folder.`,
+    );
   const evaluation = evaluatePredictions(predictions, { temperature });
 
   const parts: DeployableParts = {
@@ -103,4 +107,14 @@ export async function finishRun(run: RunFolder, workshop: Workshop, request: Fin
     scoredOn: data.scoredOn,
     seconds,
   };
+}
+
+/** Of images kept for the score; that they were looked at is recorded. */
+function scorePredictions(
+  run: RunFolder,
+  workshop: Workshop,
+  { network, data }: FinishRequest,
+): Promise<HeldOutPredictions> {
+  run.append({ type: 'test-opened', reason: 'final score', scoredOn: data.scoredOn, images: data.score.length });
+  return predictionsOf(workshop, network, data, data.score, data.scoredOn);
 }

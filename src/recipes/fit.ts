@@ -16,7 +16,6 @@ import type { NewEvent } from '../train/events.ts';
 import { trainLoop, type LoopResult, type Phase, type Validation } from '../train/loop.ts';
 import { findLearningRate } from '../train/lr-finder.ts';
 import { planPasses } from '../train/memory-plan.ts';
-import { blendWeights } from '../train/blend.ts';
 import { compileStep } from '../train/compile-step.ts';
 import { TrainingStep } from '../train/training-step.ts';
 import { withWeights } from '../train/weights.ts';
@@ -126,9 +125,7 @@ export async function fit(workshop: Workshop, request: FitRequest): Promise<{ ne
     ...(onProgress && { onProgress }),
     ...(signal && { signal }),
   });
-  const weights =
-    plan.blend === 1 ? result.weights : blendWeights(network.graph.initializers, result.weights, plan.blend);
-  return { network: { ...network, graph: withWeights(network.graph, weights) }, result };
+  return { network: { ...network, graph: withWeights(network.graph, result.weights) }, result };
 }
 
 /** Rates of the groups in the same proportions, at the height that a range test proposes; kept for a resumed run. */

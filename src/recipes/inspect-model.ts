@@ -1,7 +1,7 @@
 import { isDifferentiable } from '../autodiff/rules/table.ts';
 import { readSafetensorsFile } from '../core/safetensors.ts';
 import { InputError } from '../core/errors.ts';
-import type { Target } from '../lowering/lower.ts';
+import type { Target } from '../lowering/target.ts';
 import type { Graph } from '../onnx/graph.ts';
 import { summarize } from '../onnx/inspect.ts';
 import { loadModel } from '../onnx/read.ts';

@@ -1,6 +1,5 @@
 import { AbortedError } from '../core/errors.ts';
 import { float32, tensor, zeros, type Tensor } from '../core/tensor.ts';
-import { randomStream, shuffled } from '../core/random.ts';
 import { GraphBuilder } from '../onnx/builder.ts';
 import { float } from '../onnx/graph.ts';
 import { writeModel } from '../onnx/write.ts';
@@ -10,7 +9,7 @@ import { lbfgs } from './lbfgs.ts';
 /**
  * Approach 1 of transfer learning: a multinomial logistic regression on frozen features, fitted to
  * convergence. Value and gradient are computed by the engine, with features resident in it; the
- * strength of regularisation is chosen by stratified cross-validation.
+ * strength of regularisation is chosen by cross-validation.
  */
 
 export interface LinearHead {
@@ -20,18 +19,17 @@ export interface LinearHead {
 }
 
 export interface ProbeOptions {
-  readonly seed: number;
   /** Inverse strengths to choose from (scikit-learn's C: mean loss times n times C, plus |W|² / 2). */
   readonly strengths?: readonly number[];
-  /** Folds of the cross-validation. Default 5, fewer where a class has fewer images. */
-  readonly folds?: number;
+  /** The fold of each row, from 0; without it, nothing is cross-validated and a middling strength is taken. */
+  readonly foldOf?: readonly number[] | undefined;
   readonly signal?: AbortSignal;
 }
 
 export interface ProbeResult extends LinearHead {
   /** The C that was chosen. */
   readonly strength: number;
-  /** Cross-validated accuracy and mean negative log-likelihood by C; empty where no class has two images. */
+  /** Cross-validated accuracy and mean negative log-likelihood by C; empty without folds. */
   readonly crossValidation: readonly { readonly strength: number; readonly accuracy: number; readonly nll: number }[];
   /** Out-of-fold logits [n, K] at the chosen C, in the order of the samples; undefined without cross-validation. */
   readonly outOfFold: Float32Array | undefined;
@@ -50,7 +48,7 @@ export async function fitLinearProbe(
   features: Tensor,
   labels: readonly number[],
   classes: number,
-  options: ProbeOptions,
+  options: ProbeOptions = {},
 ): Promise<ProbeResult> {
   const [n, width] = features.shape as [number, number];
   if (n !== labels.length) throw new RangeError(`${n} rows of features, but ${labels.length} labels.`);
@@ -63,12 +61,12 @@ export async function fitLinearProbe(
       return problem.fit(include, strength, start);
     };
     const start = new Float64Array(classes * width + classes);
-    const folds = stratifiedFolds(labels, classes, options.folds ?? 5, options.seed);
+    const { foldOf } = options;
     const scores: (Score & { strength: number; logits: Float32Array })[] = [];
-    if (folds !== undefined) {
+    if (foldOf !== undefined) {
       const logitsOf = strengths.map(() => new Float32Array(n * classes));
-      for (let fold = 0; fold < folds.count; fold++) {
-        const include = Uint8Array.from(folds.of, (f) => (f === fold ? 0 : 1));
+      for (let fold = 0; fold <= Math.max(...foldOf); fold++) {
+        const include = Uint8Array.from(foldOf, (f) => (f === fold ? 0 : 1));
         let solution: Float64Array = start;
         for (const [s, strength] of strengths.entries()) {
           // From strong to weak regularisation, each start from the last solution.
@@ -82,7 +80,7 @@ export async function fitLinearProbe(
         scores.push({ strength, logits: logitsOf[s]!, ...score(logitsOf[s]!, labels, classes) });
     }
     const best = choose(scores);
-    const strength = best?.strength ?? 0.1;
+    const strength = best?.strength ?? strengths[Math.floor(strengths.length / 2)]!;
     const solution = await fit(new Uint8Array(n).fill(1), strength, start);
     return {
       ...unstandardised(solution, mean, deviation, classes),
@@ -227,24 +225,6 @@ function unstandardised(
     bias.push(offset);
   }
   return { weight: tensor('float32', [classes, width], weight), bias: float32(bias) };
-}
-
-/** Fold of every sample, each class spread evenly; undefined where no class has two images. */
-function stratifiedFolds(
-  labels: readonly number[],
-  classes: number,
-  wanted: number,
-  seed: number,
-): { count: number; of: number[] } | undefined {
-  const byClass = Array.from({ length: classes }, () => [] as number[]);
-  labels.forEach((label, i) => byClass[label]!.push(i));
-  const count = Math.min(wanted, Math.max(...byClass.map((members) => members.length)));
-  if (count < 2) return undefined;
-  const of = labels.map(() => 0);
-  let next = 0;
-  for (const [label, members] of byClass.entries())
-    for (const i of shuffled(members, randomStream(seed, 'probe-folds', label))) of[i] = next++ % count;
-  return { count, of };
 }
 
 interface Score {

@@ -75,7 +75,7 @@ export async function openNetwork(
     key: [backbone.sha256, backbone.embedding.value, backbone.embedding.pooling, preprocessing],
   };
   const probe = async (workshop: Workshop, samples: TrainingData['train'], folder: string): Promise<ProbeOutcome> =>
-    probeStage(workshop, options, data.classes.length, samples, folder, extractor);
+    probeStage(workshop, options, data, samples, folder, extractor);
   return {
     preprocessing,
     source: {
@@ -101,6 +101,7 @@ export async function openNetwork(
                 classes: data.classes,
                 logits: outcome.outOfFold,
                 labels: data.train.map(({ label }) => label),
+                ids: data.train.map(({ id }) => id),
                 foundOn: `out-of-fold predictions of ${data.train.length} labelled images`,
               };
         return { network, calibration };

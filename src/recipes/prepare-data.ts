@@ -5,7 +5,7 @@ import { findDuplicates, type Duplicates } from '../datasets/duplicates.ts';
 import { protocolOf } from '../datasets/protocol.ts';
 import { readDataset } from '../datasets/read.ts';
 import { resolveDuplicates, type Leak } from '../datasets/resolve-duplicates.ts';
-import { folds, holdOut } from '../datasets/split.ts';
+import { folds, holdOut, mostInAClass } from '../datasets/split.ts';
 import type { TrainControl } from './train-control.ts';
 import type { ResolvedTrainOptions } from './train-options.ts';
 
@@ -22,6 +22,8 @@ export interface TrainingData {
   readonly score: readonly LabelledSample[];
   /** `test`, `val`, or in words. */
   readonly scoredOn: string;
+  /** Whether `score` is `train`, each image to be predicted by a network that did not see it. */
+  readonly crossValidated: boolean;
   readonly duplicates: Duplicates;
   readonly leaks: readonly Leak[];
   /** Images without a label; no method uses them yet. */
@@ -35,6 +37,7 @@ const SCORED_ON = {
   test: 'test',
   val: 'val',
   holdout: 'a fifth of the labelled images that nothing else saw',
+  'cross-validation': 'cross-validation',
 } as const;
 
 /**
@@ -73,8 +76,14 @@ export async function prepareData(options: ResolvedTrainOptions, control: TrainC
       message: `${leaks.length} images lie in two ready-made parts${options.dropLeaks ? '; the copies in train were left out' : ', so the score is too good; --drop-leaks leaves out the copies in train'}.`,
     });
 
-  const protocol = protocolOf(dataset, groups, { seed: options.seed });
+  const protocol = protocolOf(dataset, groups, { seed: options.seed, crossValidate: options.val === undefined });
   for (const message of protocol.warnings) onProgress?.({ type: 'warning', message });
+  const crossValidated = protocol.scoreSource === 'cross-validation';
+  if (crossValidated)
+    onProgress?.({
+      type: 'note',
+      message: `Few labelled images and no test images: the score comes from cross-validation, and the model learns from all ${protocol.train.length}.`,
+    });
   let train = withLabels(protocol.train);
   let validation = withLabels(protocol.val);
   if (options.useVal && protocol.scoreSource === 'test')
@@ -97,19 +106,31 @@ export async function prepareData(options: ResolvedTrainOptions, control: TrainC
     validation,
     score: withLabels(protocol.score),
     scoredOn: SCORED_ON[protocol.scoreSource],
+    crossValidated,
     duplicates,
     leaks,
     unlabeled,
   };
 }
 
-/** Folds of labelled images, copies kept together; each with what it trains on and what it is scored on. */
+/** Images of one fold, and all others. */
+export interface Fold {
+  readonly train: readonly LabelledSample[];
+  readonly held: readonly LabelledSample[];
+}
+
+/**
+ * Folds of labelled images, copies kept together: as many as wanted, fewer where no class has so many images that
+ * are no copies of each other, none where no class has two.
+ */
 export function foldsOf(
   samples: readonly LabelledSample[],
-  groups: readonly (readonly string[])[],
-  count: number,
+  { duplicates: { groups } }: Pick<TrainingData, 'duplicates'>,
+  wanted: number,
   seed: number,
-): { train: LabelledSample[]; held: LabelledSample[] }[] {
+): Fold[] {
+  const count = Math.min(wanted, mostInAClass(samples, groups));
+  if (count < 2) return [];
   return folds(samples, groups, count, seed).map((members) => {
     const inside = new Set(members);
     return { train: samples.filter((sample) => !inside.has(sample)), held: withLabels(members) };

@@ -7,8 +7,11 @@ import { FeatureCache } from './feature-cache.ts';
 import type { Workshop } from './fit.ts';
 import { fitLinearProbe } from './linear-probe.ts';
 import { outputsOf } from './outputs.ts';
-import type { TrainingData } from './prepare-data.ts';
+import { foldsOf, type TrainingData } from './prepare-data.ts';
 import type { ResolvedTrainOptions } from './train-options.ts';
+
+/** Cheap on features that are there. */
+const FOLDS = 5;
 
 export interface ProbeOutcome {
   readonly weight: Tensor;
@@ -27,7 +30,7 @@ export interface FeatureExtractor {
 export async function probeStage(
   workshop: Workshop,
   options: ResolvedTrainOptions,
-  classes: number,
+  data: Pick<TrainingData, 'classes' | 'duplicates'>,
   samples: TrainingData['train'],
   folder: string,
   extractor: FeatureExtractor,
@@ -43,14 +46,16 @@ export async function probeStage(
   }
   const { engine, signal } = workshop;
   const features = await featuresOf(workshop, extractor, samples);
+  const classes = data.classes.length;
+  const folds = foldsOf(samples, data, options.folds ?? FOLDS, options.seed);
+  const foldOf = new Map(folds.flatMap(({ held }, fold) => held.map((sample) => [sample, fold] as const)));
   const result = await fitLinearProbe(
     engine,
     features,
     samples.map(({ label }) => label),
     classes,
     {
-      seed: options.seed,
-      ...(options.folds !== undefined && { folds: options.folds }),
+      ...(folds.length > 0 && { foldOf: samples.map((sample) => foldOf.get(sample)!) }),
       ...(signal && { signal }),
     },
   );

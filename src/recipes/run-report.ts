@@ -33,7 +33,7 @@ export async function writeRunReport(run: RunFolder, workshop: Workshop, request
   const parts = {
     train: data.train,
     validation: data.validation,
-    [data.scoredOn === 'test' ? 'test' : 'score']: data.score,
+    ...(!data.crossValidated && { [data.scoredOn === 'test' ? 'test' : 'score']: data.score }),
   };
   const summary: RunSummary = {
     name: run.path,
@@ -86,7 +86,7 @@ export async function writeRunReport(run: RunFolder, workshop: Workshop, request
         interval: wilsonInterval(Math.round(form.accuracy * evaluation.n), evaluation.n),
       }),
       millisecondsPerImage: form.millisecondsPerImage,
-      ...(form.slower && { note: 'slower than float32 on this machine' }),
+      ...noteOf(form, data.crossValidated),
     })),
     config: run.config,
     environment: {
@@ -105,6 +105,14 @@ export async function writeRunReport(run: RunFolder, workshop: Workshop, request
   };
   await writeFileAtomic(run.file('report.html'), renderReport(summary));
   await writeFileAtomic(run.file('model-card.md'), renderModelCard(summary));
+}
+
+function noteOf({ slower }: VariantMeasurement, onTrainingImages: boolean): { note?: string } {
+  const notes = [
+    ...(onTrainingImages ? ['accuracy on the training images, to compare forms by'] : []),
+    ...(slower ? ['slower than float32 on this machine'] : []),
+  ];
+  return notes.length === 0 ? {} : { note: notes.join('; ') };
 }
 
 /** Small pictures of the mistakes that are listed. */

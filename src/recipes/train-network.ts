@@ -1,14 +1,18 @@
 import { join } from 'node:path';
 import { fit, type Workshop } from './fit.ts';
 import type { Network } from './network.ts';
-import { predictionsOf } from './held-out-predictions.ts';
+import { blended, likeliestShare, type TrainedPair } from './choose-blend.ts';
+import { predictionsOf, type HeldOutPredictions } from './held-out-predictions.ts';
 import { foldsOf, type TrainingData } from './prepare-data.ts';
 import type { ResolvedTrainOptions } from './train-options.ts';
 import { planTraining, type TrainingPlan } from './training-plan.ts';
 import type { Trained } from './opened-network.ts';
 import type { Stages } from './stages.ts';
 
-/** Trains all of a network; then, without validation images, once a fold, to calibrate on what it has not seen. */
+/**
+ * Trains all of a network; then, without validation images, once a fold, to calibrate on what it has not seen and
+ * to choose how much of the training to keep.
+ */
 export async function trainNetwork(
   workshop: Workshop,
   stages: Stages,
@@ -20,42 +24,86 @@ export async function trainNetwork(
   const { classes, train: samples, validation } = data;
   const plan = planTraining(options, method, samples.length);
   workshop.onProgress?.({ type: 'note', message: describePlan(plan, samples.length) });
-  const network = await stages.run(method, async (folder) => {
-    const begun = await start(samples, folder);
-    const request = { network: begun, plan, options, train: samples, validation, classes, stage: method };
-    return (await fit(workshop, { ...request, checkpoints: join(folder, 'checkpoints') })).network;
-  });
-  if (validation.length > 0)
-    return { network, calibration: await predictionsOf(workshop, network, data, validation, 'validation images') };
-  const perClass = classes.map((_, label) => samples.filter((sample) => sample.label === label).length);
-  const count = Math.min(options.folds ?? (method === 'scratch' ? 2 : 3), Math.max(...perClass));
-  if (count < 2) return { network, calibration: undefined };
-  const logits = new Float32Array(samples.length * classes.length);
-  for (const [k, fold] of foldsOf(samples, data.duplicates.groups, count, options.seed).entries())
-    await stages.run(`fold-${k + 1}`, async (folder) => {
-      const begun = await start(fold.train, folder);
-      const request = {
-        network: begun,
-        plan,
-        options,
-        train: fold.train,
-        validation: [],
-        classes,
-        stage: `fold-${k + 1}`,
-      };
-      const fitted = await fit(workshop, { ...request, checkpoints: join(folder, 'checkpoints') });
-      const predictions = await predictionsOf(workshop, fitted.network, data, fold.held, 'fold');
-      for (const [i, sample] of fold.held.entries())
-        logits.set(
-          predictions.logits.subarray(i * classes.length, (i + 1) * classes.length),
-          samples.indexOf(sample) * classes.length,
-        );
+  const pair = await stages.run(method, (folder) => trained(samples, validation, method, folder));
+  if (validation.length > 0) {
+    const held = await predictionsOfBlends(workshop, plan, pair, data, validation, 'validation images');
+    return chosen(workshop, plan, pair, held);
+  }
+  const folds = foldsOf(samples, data, options.folds ?? defaultFolds(method, data), options.seed);
+  if (folds.length === 0) return { network: blended(pair, plan.blendShares.at(-1)!), calibration: undefined };
+  const logits = plan.blendShares.map(() => new Float32Array(samples.length * classes.length));
+  for (const [k, fold] of folds.entries()) {
+    const stage = `fold-${k + 1}`;
+    await stages.run(stage, async (folder) => {
+      const ofFold = await trained(fold.train, [], stage, folder);
+      const held = await predictionsOfBlends(workshop, plan, ofFold, data, fold.held, 'fold');
+      for (const [at, predictions] of held.entries())
+        for (const [i, sample] of fold.held.entries())
+          logits[at]!.set(
+            predictions.logits.subarray(i * classes.length, (i + 1) * classes.length),
+            samples.indexOf(sample) * classes.length,
+          );
     });
+  }
   const labels = samples.map(({ label }) => label);
-  return {
-    network,
-    calibration: { classes, logits, labels, foundOn: `out-of-fold predictions of ${samples.length} labelled images` },
-  };
+  const ids = samples.map(({ id }) => id);
+  const foundOn = `out-of-fold predictions of ${samples.length} labelled images`;
+  return chosen(
+    workshop,
+    plan,
+    pair,
+    logits.map((values) => ({ classes, logits: values, labels, ids, foundOn })),
+  );
+
+  async function trained(
+    train: TrainingData['train'],
+    held: TrainingData['validation'],
+    stage: string,
+    folder: string,
+  ): Promise<TrainedPair> {
+    const begun = await start(train, folder);
+    const checkpoints = join(folder, 'checkpoints');
+    const request = { network: begun, plan, options, train, validation: held, classes, stage, checkpoints };
+    return { start: begun, trained: (await fit(workshop, request)).network };
+  }
+}
+
+/** Each costs a training. For the score, a fold's network should see nearly as much as the final one. */
+function defaultFolds(method: 'finetune' | 'scratch', { crossValidated }: TrainingData): number {
+  return crossValidated ? 5 : method === 'scratch' ? 2 : 3;
+}
+
+/** Predictions of the blend at each share of the plan. */
+async function predictionsOfBlends(
+  workshop: Workshop,
+  { blendShares }: TrainingPlan,
+  pair: TrainedPair,
+  data: TrainingData,
+  samples: TrainingData['train'],
+  foundOn: string,
+): Promise<HeldOutPredictions[]> {
+  const all: HeldOutPredictions[] = [];
+  for (const share of blendShares)
+    all.push(await predictionsOf(workshop, blended(pair, share), data, samples, foundOn));
+  return all;
+}
+
+function chosen(
+  { onProgress, record }: Workshop,
+  { blendShares }: TrainingPlan,
+  pair: TrainedPair,
+  held: readonly HeldOutPredictions[],
+): Trained {
+  const { share, predictions, nll } = likeliestShare(blendShares, held);
+  if (blendShares.length > 1) {
+    record({ type: 'blend', shares: blendShares, nll, share });
+    const list = blendShares.map((of, i) => `${of}: ${nll[i]!.toFixed(3)}`).join(', ');
+    onProgress?.({
+      type: 'note',
+      message: `Share of the trained weights in the result: ${share} (negative log-likelihood on ${predictions.foundOn}: ${list}).`,
+    });
+  }
+  return { network: blended(pair, share), calibration: predictions };
 }
 
 function describePlan(plan: TrainingPlan, count: number): string {

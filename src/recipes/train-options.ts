@@ -62,7 +62,7 @@ export const trainOptionsSchema = z.strictObject({
   accumulate: z.int().min(1).default(1),
   /** Decay of the averaged weights; 0 turns them off. */
   ema: z.number().min(0).max(0.99999).optional(),
-  /** Share of the trained weights in a blend with those it started from. Default 0.5 on a backbone with few labels, else 1. */
+  /** Share of the trained weights in a blend with those it started from. Default: on a backbone, the likeliest on held-out images; else 1. */
   blend: fraction.optional(),
   batchNorm: z.enum(['auto', 'frozen', 'batch']).default('auto'),
   /** Factor on the learning rate for each step of depth away from the head. */

@@ -1,4 +1,5 @@
 import type { OptimizerOptions } from '../optim/optimizer.ts';
+import { BLEND_SHARES } from './choose-blend.ts';
 import type { ResolvedTrainOptions } from './train-options.ts';
 
 /** Everything about the training of one network that a person may leave open, decided. */
@@ -12,8 +13,8 @@ export interface TrainingPlan {
   readonly labelSmoothing: number;
   /** Decay of averaged weights; 0: none are kept. */
   readonly ema: number;
-  /** How far the result lies from the network it started with to the trained one, 0..1. */
-  readonly blend: number;
+  /** Shares of the trained weights in the result, 0..1, of which the likeliest on held-out images is taken. */
+  readonly blendShares: readonly number[];
   readonly batchNorm: 'frozen' | 'batch';
   readonly flip: boolean;
   /** Smallest area of a random crop, as a share of the image. */
@@ -55,7 +56,7 @@ export function planTraining(
     optimizer: optimizer(name, weightDecay, options),
     warmupEpochs: options.warmupEpochs ?? epochs / 10,
     labelSmoothing: options.labelSmoothing ?? 0.1,
-    blend: options.blend ?? (scratch || count >= 500 ? 1 : 0.5),
+    blendShares: options.blend !== undefined ? [options.blend] : scratch ? [1] : BLEND_SHARES,
     ema: options.ema ?? 0.99,
     batchNorm:
       options.batchNorm === 'auto'

@@ -1,5 +1,5 @@
 import { trainableParameters } from '../autodiff/parameters.ts';
-import type { Target } from '../lowering/lower.ts';
+import type { Target } from '../lowering/target.ts';
 import { selectTrainable } from '../models/freeze.ts';
 import { parameterGroups } from '../models/parameter-groups.ts';
 import type { StepOptions } from '../train/compile-step.ts';

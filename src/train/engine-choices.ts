@@ -1,5 +1,5 @@
 import type { Choose } from '../lowering/lowering.ts';
-import type { Target } from '../lowering/lower.ts';
+import type { Target } from '../lowering/target.ts';
 import { blockSize } from '../runtime/block-size.ts';
 import type { Engine } from '../runtime/engine.ts';
 import { processor } from '../runtime/processor.ts';

@@ -1,7 +1,8 @@
 import { fromNumbers, type Tensor } from '../core/tensor.ts';
 import { gradient } from '../autodiff/gradient.ts';
 import { prepare, type BatchNormMode, type DropoutMask, type DropoutMode } from '../autodiff/prepare.ts';
-import { lower, type Target } from '../lowering/lower.ts';
+import { lower } from '../lowering/lower.ts';
+import type { Target } from '../lowering/target.ts';
 import type { WeightLayout } from '../lowering/weight-layout.ts';
 import { addNormalise, type Preprocessing } from '../models/preprocessing.ts';
 import { GraphBuilder } from '../onnx/builder.ts';

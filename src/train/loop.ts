@@ -66,8 +66,9 @@ export interface LoopResult {
 
 /**
  * Trains for some epochs and continues where a checkpoint is found, so that a run that was killed ends with
- * the same bytes as one that was not. A checkpoint is saved at the end of every epoch, now and then inside it,
- * and when the signal fires.
+ * the same bytes as one that was not. A checkpoint is saved at the end of the first epoch and of later ones, unless
+ * they are so short that saving would take a twentieth of the time; now and then inside an epoch; and when the signal
+ * fires.
  * @throws AbortedError after saving, where the signal fires.
  * @throws RunError where loss or gradients are not finite, after saving the last good state; it names step and batch.
  */
@@ -81,6 +82,9 @@ export async function trainLoop(options: LoopOptions): Promise<LoopResult> {
   }
 }
 
+/** Of the time of training, at most. */
+const SAVING_SHARE = 1 / 20;
+
 class Loop {
   readonly #options: LoopOptions;
   readonly #last: string;
@@ -92,6 +96,9 @@ class Loop {
   /** From the checkpoint, until a step holds it. */
   #resumed: TrainingState | undefined;
   #savedAt = performance.now();
+  #savingTook = 0;
+  /** Whether the last checkpoint is what the step holds. */
+  #isSaved = false;
   /** The last step that was fine, to tell a bad batch from bad weights. */
   #lastGood: StepInput | undefined;
   /** Time spent in steps, and their number, of this process. */
@@ -128,6 +135,7 @@ class Loop {
       await this.#enterPhase(this.#counters.epoch + 1);
       await this.#epoch();
     }
+    if (this.#step !== undefined && !this.#isSaved) await this.#save();
     const { epoch, step, best } = this.#counters;
     const weights =
       this.#options.validate === undefined
@@ -186,7 +194,7 @@ class Loop {
       ...(validation && { score: validation.score }),
       ...(validation?.loss !== undefined && { validationLoss: validation.loss }),
     });
-    await this.#save();
+    if (performance.now() - this.#savedAt > this.#savingTook / SAVING_SHARE) await this.#save();
     onProgress?.({
       type: 'epoch',
       ...facts,
@@ -226,6 +234,7 @@ class Loop {
     }
     this.#stepSeconds += (performance.now() - start) / 1000;
     this.#stepsTaken++;
+    this.#isSaved = false;
     this.#lastGood = input;
     const { stepInEpoch, lossSum } = this.#counters;
     this.#counters = { ...this.#counters, step, stepInEpoch: stepInEpoch + 1, lossSum: lossSum + loss };
@@ -299,8 +308,11 @@ class Loop {
   }
 
   async #save(): Promise<void> {
+    const start = performance.now();
     await writeCheckpoint(this.#last, { state: await this.#step!.state(), counters: this.#counters });
     this.#savedAt = performance.now();
+    this.#savingTook = this.#savedAt - start;
+    this.#isSaved = true;
   }
 
   /** Builds the step of the phase that an epoch is in, where it is another; the state goes on. */

@@ -2,7 +2,7 @@ import { InputError } from '../core/errors.ts';
 import type { Safetensors } from '../core/safetensors.ts';
 import { float32Scalar, toNumbers, type Tensor } from '../core/tensor.ts';
 import { trainableParameters } from '../autodiff/parameters.ts';
-import type { Target } from '../lowering/lower.ts';
+import type { Target } from '../lowering/target.ts';
 import type { Graph } from '../onnx/graph.ts';
 import { writeModel } from '../onnx/write.ts';
 import type { Engine } from '../runtime/engine.ts';

@@ -1,78 +1,24 @@
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { gradient } from '../../src/autodiff/gradient.ts';
 import { trainableParameters } from '../../src/autodiff/parameters.ts';
 import { prepare } from '../../src/autodiff/prepare.ts';
-import { readSafetensorsFile } from '../../src/core/safetensors.ts';
-import { fromNumbers, toNumbers, type Tensor } from '../../src/core/tensor.ts';
-import { GraphBuilder } from '../../src/onnx/builder.ts';
-import type { Graph } from '../../src/onnx/graph.ts';
-import { loadModel } from '../../src/onnx/read.ts';
-import { specialize } from '../../src/onnx/specialize.ts';
+import { fromNumbers, toNumbers } from '../../src/core/tensor.ts';
 import { evaluate } from '../reference/interpreter.ts';
+import { gradientNorm, hasZoo, loadZooModel, norm, relativeError, ZOO_MODELS } from '../support/zoo.ts';
 
-const ZOO = new URL('../../../shared/models/zoo/', import.meta.url);
-const MODELS = [
-  'byobnet_fused',
-  'convnext_dynamo',
-  'convnext_eval',
-  'efficientnet_fused',
-  'efficientnet_train',
-  'mobilenetv3_fused',
-  'mobilenetv3_train',
-  'resnet_eval',
-  'resnet_fused',
-  'resnet_train',
-  'vit_dynamo',
-  'vit_eval',
-];
 /** Small enough for five steps in plain JavaScript: batch statistics and their running forms, and without. */
 const STEPPED = ['efficientnet_train', 'efficientnet_fused'];
 
-/** What PyTorch computed for a model. */
-interface Expected {
-  readonly tensors: ReadonlyMap<string, Tensor>;
-  readonly parameters: readonly string[];
-  readonly feeds: ReadonlyMap<string, Tensor>;
-}
-
-async function load(name: string): Promise<{ graph: Graph; expected: Expected }> {
-  const file = (path: string): string => fileURLToPath(new URL(`${name}/${path}`, ZOO));
-  const { tensors } = await readSafetensorsFile(file('expected.safetensors'));
-  const parameters = [...tensors.keys()].flatMap((key) => (key.startsWith('grad/') ? [key.slice(5)] : []));
-  const { graph } = await loadModel(file('model.onnx'));
-  const input = graph.inputs[0]!.name;
-  const images = tensors.get('input')!;
-  const sized = specialize(graph, { inputs: { [input]: [...images.shape] }, keep: new Set(parameters) });
-  const builder = GraphBuilder.from(sized);
-  builder.input('labels', 'int64', [images.shape[0]!]);
-  builder.output(builder.op('SoftmaxCrossEntropyLoss', ['logits', 'labels']), 'loss');
-  const feeds = new Map([
-    [input, images],
-    ['labels', tensors.get('labels')!],
-  ]);
-  return { graph: builder.build(), expected: { tensors, parameters, feeds } };
-}
-
-const norm = (values: readonly number[]): number => Math.sqrt(values.reduce((sum, x) => sum + x * x, 0));
-
-/** |g - g'| / max(|g'|, floor), g' being the expected one. */
-function relativeError(found: Tensor, expected: Tensor, floor = 0): number {
-  const [g, reference] = [toNumbers(found), toNumbers(expected)];
-  return norm(g.map((x, i) => x - reference[i]!)) / Math.max(norm(reference), floor);
-}
-
-describe.skipIf(!existsSync(ZOO))('the zoo: what PyTorch computes', () => {
-  it.each(MODELS)('%s: logits, loss and the gradient of every initializer', async (name) => {
-    const { graph, expected } = await load(name);
-    const { tensors, parameters } = expected;
+describe.skipIf(!hasZoo)('the zoo: what PyTorch computes', () => {
+  it.each(ZOO_MODELS)('%s: logits, loss and the gradient of every initializer', async (name) => {
+    const model = await loadZooModel(name);
+    const { graph, tensors, parameters, feeds } = model;
     expect(trainableParameters(graph, 'loss').toSorted()).toEqual([...parameters].toSorted());
     const { graph: step, gradients } = gradient(prepare(graph).graph, 'loss', parameters);
-    const values = evaluate(step, expected.feeds);
+    const values = evaluate(step, feeds);
     expect(relativeError(values.get('logits')!, tensors.get('logits')!)).toBeLessThan(1e-5);
     expect(relativeError(values.get('loss')!, tensors.get('loss')!)).toBeLessThan(1e-5);
-    const together = norm(parameters.map((parameter) => norm(toNumbers(tensors.get(`grad/${parameter}`)!))));
+    const together = gradientNorm(model);
     for (const parameter of parameters) {
       const found = values.get(gradients.get(parameter)!)!;
       expect(found.shape).toEqual(tensors.get(`grad/${parameter}`)!.shape);
@@ -84,8 +30,7 @@ describe.skipIf(!existsSync(ZOO))('the zoo: what PyTorch computes', () => {
   });
 
   it.each(STEPPED)('%s: the losses of five steps of SGD, and running statistics', async (name) => {
-    const { graph, expected } = await load(name);
-    const { tensors, parameters } = expected;
+    const { graph, tensors, parameters, feeds } = await loadZooModel(name);
     const { graph: prepared, bufferUpdates } = prepare(graph);
     const { graph: step, gradients } = gradient(prepared, 'loss', parameters);
     const state = new Map(graph.initializers);
@@ -93,7 +38,7 @@ describe.skipIf(!existsSync(ZOO))('the zoo: what PyTorch computes', () => {
     const losses: number[] = [];
     for (let i = 0; i < 5; i++) {
       const initializers = new Map([...step.initializers].map(([key, value]) => [key, state.get(key) ?? value]));
-      const values = evaluate({ ...step, initializers }, expected.feeds);
+      const values = evaluate({ ...step, initializers }, feeds);
       losses.push(toNumbers(values.get('loss')!)[0]!);
       // SGD with Nesterov momentum 0.9, learning rate 0.01, weight decay 5e-4, as PyTorch defines it.
       for (const parameter of parameters) {

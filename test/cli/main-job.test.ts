@@ -86,6 +86,26 @@ describe('gleaner train', () => {
     }
   });
 
+  it('cross-validates where there are few images and no test, and runs frozen layers once an image', async () => {
+    const backbone = join(folder, 'backbone2.onnx');
+    await writeFile(backbone, writeModel({ graph: buildModel('digits', { classes: 5, seed: 1, width: 8 }).graph }));
+    const run = join(folder, 'cross-validated');
+    const finished = await runGleaner([
+      ...['train', join(data, 'train'), '--json', '--threads', '1', '--out', run, '--variants', 'float16'],
+      ...['--backbone', backbone, '--mean', '127.5', '--std', '127.5', '--folds', '3', '--epochs', '2'],
+      ...['--freeze', 'stage1.*', '--flip', 'off', '--crop-scale', '1'],
+    ]);
+    expect(finished.code, finished.stderr).toBe(0);
+    const result = lastJson(finished);
+    expect(result).toMatchObject({ n: 18, scoredOn: 'cross-validation' });
+    expect(result['accuracy']).toBeGreaterThan(0.8);
+    expect(finished.stdout).toMatch(/frozen: they run once an image/);
+    const events = await readFile(join(run, 'events.jsonl'), 'utf8');
+    expect(events).not.toContain('test-opened');
+    expect(events).toContain('"type":"blend"');
+    expect(await readFile(join(run, 'report.html'), 'utf8')).toContain('accuracy on the training images');
+  });
+
   it('ends with the same bytes when it was killed and resumed', async () => {
     const flags = ['--epochs', '6', '--batch-size', '4'];
     const whole = join(folder, 'whole');

@@ -140,10 +140,24 @@ describe('protocolOf', () => {
     expect([plain.score.length, plain.train.length, plain.scoreSource]).toEqual([8, 32, 'holdout']);
     expect(plain.val).toEqual(val);
     const groups = [[plain.score[0]!.id, 'u/1']];
-    const found = protocolOf(datasetOf([...train, ...unlabeled]), groups, { seed: 5 });
+    const found = protocolOf(datasetOf([...train, ...unlabeled]), groups, { seed: 5, crossValidate: false });
     const scored = found.score.some(({ id }) => id === groups[0]![0]);
     expect(ids(found.unlabeled)).toEqual(scored ? ['u/0'] : ['u/0', 'u/1']);
     expect(scored).toBe(true);
+  });
+
+  it('cross-validates all of train where a fifth would tell little', () => {
+    const few = datasetOf([...train, ...unlabeled]);
+    expect(protocolOf(few, [], { seed: 5 })).toMatchObject({
+      train,
+      score: train,
+      scoreSource: 'cross-validation',
+      unlabeled,
+    });
+    const many = samplesOf([130, 130]);
+    expect(protocolOf(datasetOf(many), [], { seed: 5 }).scoreSource).toBe('holdout');
+    // Of one image a class, nothing is known without it.
+    expect(() => protocolOf(datasetOf(samplesOf([1, 1])), [], { seed: 5 })).toThrow(/too few/);
   });
 
   it('says clearly what can not be trained or scored', () => {
@@ -161,7 +175,7 @@ describe('protocolOf', () => {
   });
 
   it('warns of what makes a score weak', () => {
-    const { warnings } = protocolOf(datasetOf(samplesOf([40, 1])), [], { seed: 0 });
+    const { warnings } = protocolOf(datasetOf(samplesOf([40, 1])), [], { seed: 0, crossValidate: false });
     expect(warnings.join('\n')).toMatch(/only one labelled image of class 1/);
     expect(warnings.join('\n')).toMatch(/class 1 to hold any out/);
     expect(warnings.join('\n')).toMatch(/8 images only/);

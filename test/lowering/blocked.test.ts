@@ -3,8 +3,8 @@ import { tensor, type Tensor } from '../../src/core/tensor.ts';
 import { lower } from '../../src/lowering/lower.ts';
 import type { LoweringCandidate } from '../../src/lowering/lowering.ts';
 import { GraphBuilder } from '../../src/onnx/builder.ts';
-import { GRADIENT_DOMAIN, type Graph } from '../../src/onnx/graph.ts';
-import { CASES, RESIZES, resizeCase, type Case } from './cases.ts';
+import type { Graph } from '../../src/onnx/graph.ts';
+import { addCase, CASES, RESIZES, resizeCase, type Case } from './cases.ts';
 import { blockSize, run } from './engine.ts';
 import { expectClose } from './expect-close.ts';
 import { resizeAdjoint } from './resize-adjoint.ts';
@@ -23,16 +23,7 @@ function blockedCaseGraph(row: Case): Graph {
     const ones = b.constant(tensor('float32', [channels, 1, 1, 1], new Float32Array(channels).fill(1)));
     return b.op('Conv', [name, ones], { kernel_shape: [1, 1], group: channels });
   });
-  const outputs = b.ops(
-    row.opType,
-    inputs,
-    { ...row.attributes },
-    {
-      domain: GRADIENT_DOMAIN,
-      outputs: row.expected.map((_, i) => `output${i}`),
-    },
-  );
-  for (const output of outputs) b.output(output);
+  addCase(b, row, inputs);
   return b.build();
 }
 

@@ -1,6 +1,7 @@
 import { randomStream } from '../../src/core/random.ts';
 import { fromNumbers, type Tensor } from '../../src/core/tensor.ts';
-import { float, floats, type Attribute } from '../../src/onnx/graph.ts';
+import type { GraphBuilder } from '../../src/onnx/builder.ts';
+import { float, floats, GRADIENT_DOMAIN, type Attribute } from '../../src/onnx/graph.ts';
 import * as direct from './direct.ts';
 import type { Values, Window } from './direct.ts';
 
@@ -403,3 +404,10 @@ export const CASES: readonly Case[] = [
   ...channelCases(),
   ...gatherCases(),
 ];
+
+/** Adds a case's op on `inputs`, its outputs as `output0`, `output1`, ... */
+export function addCase(b: GraphBuilder, row: Case, inputs: readonly string[]): void {
+  const outputs = row.expected.map((_, i) => `output${i}`);
+  const made = b.ops(row.opType, inputs, { ...row.attributes }, { domain: GRADIENT_DOMAIN, outputs });
+  for (const output of made) b.output(output);
+}

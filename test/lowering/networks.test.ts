@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { gradient } from '../../src/autodiff/gradient.ts';
 import type { Tensor } from '../../src/core/tensor.ts';
-import { lower, type Target } from '../../src/lowering/lower.ts';
+import { lower } from '../../src/lowering/lower.ts';
+import type { Target } from '../../src/lowering/target.ts';
 import { blockSize, run } from './engine.ts';
 import { NETWORKS, Network } from './networks.ts';
 

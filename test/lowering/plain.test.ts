@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import type { Tensor } from '../../src/core/tensor.ts';
 import { GraphBuilder } from '../../src/onnx/builder.ts';
-import { GRADIENT_DOMAIN, type Graph } from '../../src/onnx/graph.ts';
+import type { Graph } from '../../src/onnx/graph.ts';
 import { gradientRules } from '../../src/onnx/shapes/gradient.ts';
 import { lower } from '../../src/lowering/lower.ts';
 import type { LoweringCandidate } from '../../src/lowering/lowering.ts';
 import { plainLowerings } from '../../src/lowering/plain/table.ts';
-import { CASES, RESIZES, resizeCase, type Case } from './cases.ts';
+import { addCase, CASES, RESIZES, resizeCase, type Case } from './cases.ts';
 import { run } from './engine.ts';
 import { expectClose } from './expect-close.ts';
 import { resizeAdjoint } from './resize-adjoint.ts';
@@ -47,15 +47,6 @@ export function caseGraph(row: Case, constantIndices = false): Graph {
       ? b.initializer(`input${i}`, input)
       : b.input(`input${i}`, input.dtype, input.shape),
   );
-  const outputs = b.ops(
-    row.opType,
-    inputs,
-    { ...row.attributes },
-    {
-      domain: GRADIENT_DOMAIN,
-      outputs: row.expected.map((_, i) => `output${i}`),
-    },
-  );
-  for (const output of outputs) b.output(output);
+  addCase(b, row, inputs);
   return b.build();
 }

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readSafetensorsFile } from '../../src/core/safetensors.ts';
 import { fromNumbers, toNumbers, type Tensor } from '../../src/core/tensor.ts';
-import type { Target } from '../../src/lowering/lower.ts';
+import type { Target } from '../../src/lowering/target.ts';
 import { loadModel } from '../../src/onnx/read.ts';
 import { blockSize } from '../../src/runtime/block-size.ts';
 import { Engine } from '../../src/runtime/engine.ts';
