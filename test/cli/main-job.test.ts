@@ -90,10 +90,17 @@ describe('gleaner train', () => {
     const backbone = join(folder, 'backbone2.onnx');
     await writeFile(backbone, writeModel({ graph: buildModel('digits', { classes: 5, seed: 1, width: 8 }).graph }));
     const run = join(folder, 'cross-validated');
+    const flags =
+      `--json --threads 1 --variants float16 --mean 127.5 --std 127.5 --folds 3 --epochs 2 ` +
+      `--freeze stage1.* --flip off --crop-scale 1`;
     const finished = await runGleaner([
-      ...['train', join(data, 'train'), '--json', '--threads', '1', '--out', run, '--variants', 'float16'],
-      ...['--backbone', backbone, '--mean', '127.5', '--std', '127.5', '--folds', '3', '--epochs', '2'],
-      ...['--freeze', 'stage1.*', '--flip', 'off', '--crop-scale', '1'],
+      'train',
+      join(data, 'train'),
+      '--out',
+      run,
+      '--backbone',
+      backbone,
+      ...flags.split(' '),
     ]);
     expect(finished.code, finished.stderr).toBe(0);
     const result = lastJson(finished);
