@@ -46,6 +46,38 @@ const depthwise: BlockedLowering = {
   },
 };
 
+/**
+ * Pointwise, where the pixels of an image are whole blocks: the larger of dY and X is read where it lies, for
+ * [N, Op/B, HW, B] is also the weight [Op, HW] of a pointwise convolution over HW channels, one group an image.
+ * Only the smaller one is rearranged, to such an image of HW channels and as many pixels as it has channels.
+ */
+const pointwiseOverPixels: BlockedLowering = {
+  name: 'nchwc.Conv over pixels, one group an image',
+  applies: (site) => isPointwiseDense(site) && product(site.shapes[0]!.slice(2)) % site.block === 0,
+  suits: (site) => !hasSmallMaps(site),
+  wants: () => ({ layouts: ['channels', 'channels'], clean: true }),
+  emit(e, [dy, x], site) {
+    const [n, outputs, ...sides] = storedShape(site, 0) as [number, number, ...number[]];
+    const inputs = storedShape(site, 1)[1]!;
+    const [pixels, { block }] = [product(sides), site];
+    const isDyLarger = outputs >= inputs;
+    const ofX = subsampled(e, x!, site);
+    const [larger, rows] = isDyLarger ? [dy!, outputs] : [ofX, inputs];
+    const [smaller, columns] = isDyLarger ? [ofX, inputs] : [dy!, outputs];
+    const pixelRows = e.nchwc('ReorderOutput', [smaller], { channels: columns, channels_last: 1 });
+    const image = e.nchwc('ReorderInput', [e.reshape(pixelRows, [n, pixels, 1, columns])]);
+    const perImage = e.nchwc(
+      'Conv',
+      [e.reshape(image, [1, n * pixels, 1, columns]), e.reshape(larger, [n * rows, pixels, 1, 1])],
+      { kernel_shape: [1, 1], group: n },
+    );
+    // [rows / B, columns, B]: with dY as the larger, the dense form as it is.
+    const sum = e.sum(e.reshape(perImage, [n, rows * columns]), [0]);
+    const packed = isDyLarger ? sum : e.rearrange(sum, [rows / block, columns / block, block, block], [1, 0, 3, 2]);
+    return [blockedForm(e.reshape(packed, [outputs, inputs, 1, 1]), 'dense')];
+  },
+};
+
 /** One product an image, [Op, HW] times [HW, Cp], for pointwise convolutions. */
 const pointwisePerImage: BlockedLowering = {
   name: 'one product an image',
@@ -272,6 +304,7 @@ function shiftPads(site: BlockedSite): { left: number; right: number; top: numbe
 export const blockedWeightGradients = {
   ConvGradWeight: [
     depthwise,
+    pointwiseOverPixels,
     pointwisePerImage,
     pointwiseAtOnce,
     shifted('one product an image, X and dY shifted', false),
