@@ -1,5 +1,6 @@
 // Whole training steps (forward, backward, SGD with momentum) beside PyTorch eager, on the same cores.
 // node bench/training-steps.mjs [--networks mobilenetv2,vit-tiny] [--threads 2] [--rounds 5] [--steps 3] [--tune]
+//   [--peer-batches 4,8,16,32,64]
 // Each side first finds its best batch size (and memory format); then both are timed in turns, and the
 // medians over the rounds and their ratio are printed. The peer is run by the Python of
 // GLEANER_BENCH_PYTHON (with torch, torchvision and timm); without it our figures stand alone.
@@ -41,8 +42,6 @@ const NETWORKS = {
   },
   'vit-tiny': { model: 'vit_tiny_patch16_224', side: 224, batchNorm: 'as-is', batches: [4, 8, 16], target: 0.7 },
 };
-const PEER_BATCHES = [4, 8, 16, 32, 64];
-
 const { values } = parseArgs({
   options: {
     networks: { type: 'string', default: Object.keys(NETWORKS).join() },
@@ -50,6 +49,7 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '5' },
     steps: { type: 'string', default: '3' },
     tune: { type: 'boolean', default: false },
+    'peer-batches': { type: 'string', default: '4,8,16,32,64' },
   },
 });
 const [threads, rounds, steps] = [values.threads, values.rounds, values.steps].map(Number);
@@ -139,7 +139,8 @@ async function rate(step, { side }, batch) {
 
 /** Every batch size and memory format, timed once. */
 function peerConfigurations(name) {
-  return PEER_BATCHES.flatMap((batch) => ['contiguous', 'channels_last'].map((format) => runPeer(name, batch, format)));
+  const batches = values['peer-batches'].split(',').map(Number);
+  return batches.flatMap((batch) => ['contiguous', 'channels_last'].map((format) => runPeer(name, batch, format)));
 }
 
 function runPeer(name, batch, format) {

@@ -21,6 +21,8 @@ export interface LinearHead {
 export interface ProbeOptions {
   /** Inverse strengths to choose from (scikit-learn's C: mean loss times n times C, plus |W|² / 2). */
   readonly strengths?: readonly number[];
+  /** The head is fitted at the chosen strength divided by this; default 1. */
+  readonly soften?: number;
   /** The fold of each row, from 0; without it, nothing is cross-validated and a middling strength is taken. */
   readonly foldOf?: readonly number[] | undefined;
   readonly signal?: AbortSignal;
@@ -81,7 +83,7 @@ export async function fitLinearProbe(
     }
     const best = choose(scores);
     const strength = best?.strength ?? strengths[Math.floor(strengths.length / 2)]!;
-    const solution = await fit(new Uint8Array(n).fill(1), strength, start);
+    const solution = await fit(new Uint8Array(n).fill(1), strength / (options.soften ?? 1), start);
     return {
       ...unstandardised(solution, mean, deviation, classes),
       strength,

@@ -15,6 +15,13 @@ import { probeStage, type ProbeOutcome } from './probe-stage.ts';
 import { trainNetwork } from './train-network.ts';
 
 /**
+ * How much more strongly than by itself the head is regularised that fine-tuning starts from. A head fitted to
+ * the end leaves no loss on few images, and so nothing for the body to learn from: on 100 photos of clothes
+ * (MobileNetV2) fine-tuning from a factor of 1, 10 and 100 gains 0, 1.5 and 3 points over the head alone.
+ */
+const SOFTER_START = 100;
+
+/**
  * Opens the backbone, or builds the network, that the options ask for.
  * @throws InputError, ModelError as `openBackbone` and `buildModel`
  */
@@ -74,8 +81,12 @@ export async function openNetwork(
     graph: featuresOnPixels(graph, backbone.embedding, preprocessing),
     key: [backbone.sha256, backbone.embedding.value, backbone.embedding.pooling, preprocessing],
   };
-  const probe = async (workshop: Workshop, samples: TrainingData['train'], folder: string): Promise<ProbeOutcome> =>
-    probeStage(workshop, options, data, samples, folder, extractor);
+  const probe = (
+    workshop: Workshop,
+    samples: TrainingData['train'],
+    folder: string,
+    soften?: number,
+  ): Promise<ProbeOutcome> => probeStage(workshop, options, data, samples, folder, extractor, soften);
   return {
     preprocessing,
     source: {
@@ -89,7 +100,7 @@ export async function openNetwork(
     async train(workshop, stages) {
       if (method === 'finetune')
         return trainNetwork(workshop, stages, options, 'finetune', data, async (samples, folder) =>
-          headed(await probe(workshop, samples, folder)),
+          headed(await probe(workshop, samples, folder, SOFTER_START)),
         );
       return stages.run('probe', async (folder): Promise<Trained> => {
         const outcome = await probe(workshop, data.train, folder);

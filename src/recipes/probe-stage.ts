@@ -26,7 +26,10 @@ export interface FeatureExtractor {
   readonly key: readonly unknown[];
 }
 
-/** Features and the linear head on them; taken from the stage's folder where it was done before. */
+/**
+ * Features and the linear head on them; taken from the stage's folder where it was done before.
+ * @param soften see `ProbeOptions`
+ */
 export async function probeStage(
   workshop: Workshop,
   options: ResolvedTrainOptions,
@@ -34,6 +37,7 @@ export async function probeStage(
   samples: TrainingData['train'],
   folder: string,
   extractor: FeatureExtractor,
+  soften = 1,
 ): Promise<ProbeOutcome> {
   const file = join(folder, 'head.safetensors');
   if (existsSync(file)) {
@@ -55,6 +59,7 @@ export async function probeStage(
     samples.map(({ label }) => label),
     classes,
     {
+      soften,
       ...(folds.length > 0 && { foldOf: samples.map((sample) => foldOf.get(sample)!) }),
       ...(signal && { signal }),
     },

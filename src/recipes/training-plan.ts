@@ -27,6 +27,8 @@ export interface TrainingPlan {
 const SCRATCH_IMAGES = 10_000;
 /** The same for a pretrained network. */
 const FINETUNE_IMAGES = 2_000;
+/** Of a rate from scratch. */
+const FINETUNE_SHARE = 0.1;
 
 /**
  * Decides what the options leave open, by the number of labelled images. Fine-tuning: a small learning rate for
@@ -41,9 +43,7 @@ export function planTraining(
   const scratch = method === 'scratch';
   const batchSize = options.batchSize ?? Math.min(scratch ? (count < 1000 ? 20 : 64) : 16, count);
   const name = options.optimizer ?? (scratch ? 'sgd' : 'adamw');
-  // Few images say little about the body: its rate grows with their number.
-  const share = scratch ? 1 : clamp(0.04 * Math.sqrt(count / 100), 0.04, 0.1);
-  const lr = options.lr ?? DEFAULT_RATE[name] * share;
+  const lr = options.lr ?? DEFAULT_RATE[name] * (scratch ? 1 : FINETUNE_SHARE);
   const epochs =
     options.epochs ??
     clamp(Math.round((scratch ? SCRATCH_IMAGES : FINETUNE_IMAGES) / count), scratch ? 30 : 8, scratch ? 100 : 40);

@@ -50,6 +50,12 @@ describe('fitLinearProbe', () => {
     expect(right / n).toBeCloseTo(chosen.accuracy, 12);
   });
 
+  it('fits a softer head at a part of the strength', async () => {
+    const soft = await fitLinearProbe(engine, features, golden.labels, 3, { strengths: [1], soften: 100 });
+    const same = await fitLinearProbe(engine, features, golden.labels, 3, { strengths: [0.01] });
+    expect(soft.weight).toEqual(same.weight);
+  });
+
   it('goes without cross-validation where there are no folds', async () => {
     const one = tensor('float32', [3, width], (features.data as Float32Array).slice(0, 3 * width));
     const result = await fitLinearProbe(engine, one, [0, 1, 2], 3);
