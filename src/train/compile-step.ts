@@ -1,6 +1,7 @@
 import { GraphBuilder } from '../onnx/builder.ts';
 import { withFullRankScalars } from '../lowering/passes/full-rank-scalars.ts';
 import type { Graph } from '../onnx/graph.ts';
+import { splitFrozen } from './frozen-split.ts';
 import { optimizer, type OptimizerOptions } from '../optim/optimizer.ts';
 import type { Parameter } from '../optim/transform.ts';
 import { addUpdate, type Update } from '../optim/update.ts';
@@ -20,6 +21,8 @@ export interface StepOptions extends GradientOptions {
 
 /** A step as graphs, ready to be written and run. All tensors of state are in packed shapes. */
 export interface CompiledStep extends Omit<GradientGraph, 'graph' | 'gradients'> {
+  /** Runs before each pass where a part of the network is frozen: from pixels to what the pass takes as images. */
+  readonly prefix: Graph | undefined;
   /** One pass: loss, logits, new running statistics, and the new parameters and state (one pass a step) or summed gradients. */
   readonly pass: Graph;
   /** The optimizer's step on summed gradients, where a step has several passes. */
@@ -32,7 +35,8 @@ export interface CompiledStep extends Omit<GradientGraph, 'graph' | 'gradients'>
 }
 
 /**
- * Makes the graphs of a training step: forward and backward, then the optimizer. With one pass a step all is one
+ * Makes the graphs of a training step: forward and backward, then the optimizer. What is frozen at the beginning of
+ * a network on pixels is a graph of its own, for inference. With one pass a step all is one
  * graph, with several the gradients are summed and the optimizer is a graph of its own.
  * @throws RangeError, ModelError as `gradientGraph`; RangeError for an optimizer that can't be.
  */
@@ -40,10 +44,13 @@ export function compileStep(options: StepOptions): CompiledStep {
   const { parameters, microBatches = 1, averageDecay } = options;
   if (!Number.isSafeInteger(microBatches) || microBatches < 1)
     throw new RangeError(`microBatches must be a positive integer, got ${microBatches}.`);
-  const { graph, gradients, ...rest } = gradientGraph(
-    options,
+  const split = splitFrozen(options);
+  const made = gradientGraph(
+    split?.step ?? options,
     parameters.map(({ name }) => name),
   );
+  const { graph, gradients, ...inner } = made;
+  const rest = { ...inner, prefix: split?.prefix, images: split?.images ?? inner.images };
   const packed = parameters.map((parameter) => ({
     ...parameter,
     shape: [...rest.layouts.get(parameter.name)!.packedShape],

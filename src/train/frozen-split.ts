@@ -12,6 +12,8 @@ import { isDropout, withActiveDropout } from './gradient-graph.ts';
 export interface FrozenSplit {
   /** `pixels` uint8 [microBatch, h, w, 3] to `value` float32 [microBatch, ...shape]. */
   readonly prefix: Graph;
+  /** One image's share of `pixels`. */
+  readonly images: { readonly dtype: 'uint8'; readonly shape: readonly number[] };
   /** One image's share of `value`. */
   readonly shape: readonly number[];
   /** The same step on `value` instead of pixels. */
@@ -22,11 +24,11 @@ export interface FrozenSplit {
 
 /**
  * Cuts a step on pixels behind its frozen prefix, at the last value through which all of it passes.
- * @returns undefined where nothing is frozen or there is no such value.
+ * @returns undefined where nothing is frozen or there is no such value, and where batch statistics are as the graph says.
  */
 export function splitFrozen(step: StepOptions): FrozenSplit | undefined {
   const { graph, input, logits, images, microBatch, parameters } = step;
-  if (images.kind !== 'pixels') return undefined;
+  if (images.kind !== 'pixels' || step.batchNorm === 'as-is') return undefined;
   const b = new GraphBuilder(`${graph.name}_frozen`);
   const pixels = b.input('pixels', 'uint8', [microBatch, ...images.preprocessing.inputSize, 3]);
   const x = addNormalise(b, pixels, images.preprocessing);
@@ -45,6 +47,7 @@ export function splitFrozen(step: StepOptions): FrozenSplit | undefined {
   const [, ...shape] = fixed.types.get(value)!.shape as number[];
   return {
     prefix: b.build(),
+    images: { dtype: 'uint8', shape: [...images.preprocessing.inputSize, 3] },
     shape,
     step: { ...step, graph: extract(fixed, [logits], [value]), input: value, images: { kind: 'values', shape } },
     nodes: frozen.nodes.length,

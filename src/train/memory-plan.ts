@@ -78,7 +78,7 @@ function nextSmaller(current: number, total: number): number {
 
 /** What a step takes at its height, estimated from the graphs: the state twice, gradient sums, a pass' own tensors. */
 export function stepBytes(compiled: CompiledStep): number {
-  const { pass, update, names, initial, layouts, sums } = compiled;
+  const { prefix, pass, update, names, initial, layouts, sums } = compiled;
   let state = 0;
   for (const name of initial.parameters.keys()) state += 4 * sizeOf(layouts.get(name)!.packedShape);
   for (const value of initial.buffers.values()) state += 4 * sizeOf(value.shape);
@@ -86,7 +86,7 @@ export function stepBytes(compiled: CompiledStep): number {
   let summed = 0;
   for (const name of sums.keys()) summed += 4 * sizeOf(layouts.get(name)!.packedShape);
   const constants = [...pass.initializers.values()].reduce((sum, value) => sum + bytesOf(value), 0);
-  const height = Math.max(peakBytes(pass), update === undefined ? 0 : peakBytes(update));
+  const height = Math.max(...[prefix, pass, update].map((graph) => (graph === undefined ? 0 : peakBytes(graph))));
   return Math.round(ENGINE_BYTES + 2 * state + 2 * summed + constants + ARENA_FACTOR * height);
 }
 

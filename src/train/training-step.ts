@@ -1,6 +1,7 @@
 import { AbortedError, FormatError, RunError } from '../core/errors.ts';
-import { float32Scalar, sizeOf, tensor, zeros, type Tensor, type TensorData } from '../core/tensor.ts';
+import { float32Scalar, tensor, zeros, type Tensor } from '../core/tensor.ts';
 import type { DropoutMask } from '../autodiff/prepare.ts';
+import type { Graph } from '../onnx/graph.ts';
 import { writeModel } from '../onnx/write.ts';
 import { slotName } from '../optim/transform.ts';
 import { AVERAGE_SLOT } from '../optim/update.ts';
@@ -9,6 +10,7 @@ import type { TrainingState } from './checkpoint.ts';
 import type { CompiledStep } from './compile-step.ts';
 import { STEP } from './gradient-graph.ts';
 import { lossDivisor } from './step-loss.ts';
+import { expectTensor, joined, scalar, slice } from './step-tensors.ts';
 
 /** One step's worth of images: micro-batch times passes of them. */
 export interface StepBatch {
@@ -44,6 +46,15 @@ export class NotFiniteError extends RunError {
   override name = 'NotFiniteError';
 }
 
+type Run = RunOptions & { readonly session: Session };
+
+interface Sessions {
+  readonly prefix: Session | undefined;
+  readonly pass: Session;
+  /** Where a step has several passes. */
+  readonly update: Session | undefined;
+}
+
 let instances = 0;
 
 /**
@@ -54,18 +65,16 @@ let instances = 0;
 export class TrainingStep {
   readonly compiled: CompiledStep;
   readonly #engine: Engine;
-  readonly #pass: Session;
-  readonly #update: Session | undefined;
+  readonly #sessions: Sessions;
   readonly #prefix = `train${instances++}`;
   readonly #held = new Set<string>();
   /** Which of the two versions is current. */
   #version = 0;
 
-  private constructor(engine: Engine, compiled: CompiledStep, pass: Session, update: Session | undefined) {
+  private constructor(engine: Engine, compiled: CompiledStep, sessions: Sessions) {
     this.#engine = engine;
     this.compiled = compiled;
-    this.#pass = pass;
-    this.#update = update;
+    this.#sessions = sessions;
   }
 
   /**
@@ -76,11 +85,13 @@ export class TrainingStep {
    */
   static async open(engine: Engine, compiled: CompiledStep, state?: TrainingState): Promise<TrainingStep> {
     const options = { deterministic: true, transfer: true };
-    const pass = await engine.load(writeModel({ graph: compiled.pass }), { name: compiled.pass.name, ...options });
-    const update =
-      compiled.update &&
-      (await engine.load(writeModel({ graph: compiled.update }), { name: compiled.update.name, ...options }));
-    const step = new TrainingStep(engine, compiled, pass, update);
+    const load = (graph: Graph): Promise<Session> =>
+      engine.load(writeModel({ graph }), { name: graph.name, ...options });
+    const step = new TrainingStep(engine, compiled, {
+      prefix: compiled.prefix && (await load(compiled.prefix)),
+      pass: await load(compiled.pass),
+      update: compiled.update && (await load(compiled.update)),
+    });
     try {
       await step.setState(state);
     } catch (error) {
@@ -110,14 +121,18 @@ export class TrainingStep {
     const scale =
       1 / lossDivisor(lossOptions, batch.labels, compiled.classes, sampleWeights ? batch.sampleWeights : undefined);
     const optimizerFeeds = this.#optimizerFeeds(input);
-    const runs: (RunOptions & { session: Session })[] = [];
-    for (let pass = 0; pass < microBatches; pass++) runs.push(this.#passRun(input, pass, scale, optimizerFeeds));
-    if (this.#update !== undefined) runs.push(this.#updateRun(this.#update, optimizerFeeds));
+    const { prefix, update } = this.#sessions;
+    const runs: Run[] = [];
+    for (let pass = 0; pass < microBatches; pass++) {
+      if (prefix !== undefined) runs.push(this.#prefixRun(prefix, input, pass));
+      runs.push(this.#passRun(input, pass, scale, optimizerFeeds));
+    }
+    if (update !== undefined) runs.push(this.#updateRun(update, optimizerFeeds));
     // One message for the whole step: it is taken as a whole or not at all.
     const results = await this.#engine.runAll(runs);
     for (const run of runs) for (const name of Object.values(run.keep ?? {})) this.#held.add(name);
 
-    const passes = results.slice(0, microBatches);
+    const passes = results.filter((_, i) => runs[i]!.session === this.#sessions.pass);
     const loss = passes.reduce((sum, result) => sum + scalar(result[STEP.loss]!), 0);
     const gradientNorm = scalar(results.at(-1)![compiled.names.gradientNorm]!);
     if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm))
@@ -182,28 +197,31 @@ export class TrainingStep {
 
   /** Frees the sessions and the state. */
   async release(): Promise<void> {
-    await this.#pass.release();
-    await this.#update?.release();
+    await this.#sessions.prefix?.release();
+    await this.#sessions.pass.release();
+    await this.#sessions.update?.release();
     await this.#engine.free([...this.#held]);
     this.#held.clear();
   }
 
-  #passRun(
-    input: StepInput,
-    pass: number,
-    scale: number,
-    optimizerFeeds: Readonly<Record<string, Tensor>>,
-  ): RunOptions & { session: Session } {
+  #prefixRun(session: Session, { batch }: StepInput, pass: number): Run {
+    const { prefix } = this.compiled;
+    return {
+      session,
+      feeds: { [prefix!.inputs[0]!.name]: this.#rows(batch.images, pass) },
+      keep: { [prefix!.outputs[0]!.name]: this.#frozen },
+    };
+  }
+
+  #passRun(input: StepInput, pass: number, scale: number, optimizerFeeds: Readonly<Record<string, Tensor>>): Run {
     const { compiled } = this;
-    const { microBatch, sampleWeights } = compiled.options;
-    const { images, labels } = input.batch;
-    const rows = (value: Tensor): Tensor => slice(value, pass * microBatch, microBatch);
+    const { images, labels, sampleWeights } = input.batch;
     const feeds: Record<string, Tensor> = {
-      [STEP.images]: rows(images),
-      [STEP.labels]: rows(labels),
+      [STEP.labels]: this.#rows(labels, pass),
       [STEP.lossScale]: float32Scalar(scale),
     };
-    if (sampleWeights) feeds[STEP.sampleWeights] = rows(input.batch.sampleWeights!);
+    if (compiled.prefix === undefined) feeds[STEP.images] = this.#rows(images, pass);
+    if (compiled.options.sampleWeights) feeds[STEP.sampleWeights] = this.#rows(sampleWeights!, pass);
     for (const mask of compiled.masks) {
       if (input.drawMask === undefined)
         throw new TypeError(`The network has dropout; its mask "${mask.input}" must be drawn.`);
@@ -211,6 +229,7 @@ export class TrainingStep {
     }
     const resident: Record<string, string> = {};
     const keep: Record<string, string> = {};
+    if (compiled.prefix !== undefined) resident[STEP.images] = this.#frozen;
     for (const name of compiled.initial.parameters.keys()) resident[name] = this.#current(name);
     for (const [name, output] of compiled.buffers) {
       // Each pass goes on from the statistics that the one before it left.
@@ -222,14 +241,14 @@ export class TrainingStep {
       keep[output] = this.#sum(name);
     }
     const fetch: string[] = [STEP.loss, STEP.logits];
-    if (this.#update === undefined) {
+    if (this.#sessions.update === undefined) {
       Object.assign(feeds, optimizerFeeds);
       this.#addOptimizer(resident, keep, fetch);
     }
-    return { session: this.#pass, feeds, resident, keep, fetch };
+    return { session: this.#sessions.pass, feeds, resident, keep, fetch };
   }
 
-  #updateRun(session: Session, feeds: Readonly<Record<string, Tensor>>): RunOptions & { session: Session } {
+  #updateRun(session: Session, feeds: Readonly<Record<string, Tensor>>): Run {
     const { compiled } = this;
     const resident: Record<string, string> = {};
     const keep: Record<string, string> = {};
@@ -272,6 +291,17 @@ export class TrainingStep {
     if (compiled.options.sampleWeights) expectTensor('sample weights', sampleWeights, 'float32', [batchSize]);
   }
 
+  /** A pass' share of a step's batch. */
+  #rows(value: Tensor, pass: number): Tensor {
+    const { microBatch } = this.compiled.options;
+    return slice(value, pass * microBatch, microBatch);
+  }
+
+  /** Where the frozen part of the network leaves what a pass takes. */
+  get #frozen(): string {
+    return `${this.#prefix}/frozen`;
+  }
+
   #ownShape(name: string): readonly number[] {
     const { initial } = this.compiled;
     return (initial.parameters.get(name) ?? initial.buffers.get(name))!.shape;
@@ -297,32 +327,4 @@ export class TrainingStep {
 /** `fc.weight` of `momentum/fc.weight`. */
 function ownerOf(slot: string): string {
   return slot.slice(slot.indexOf('/') + 1);
-}
-
-function expectTensor(what: string, value: Tensor | undefined, dtype: string, shape: readonly number[]): void {
-  if (value?.dtype === dtype && String(value.shape) === String(shape)) return;
-  const came = value === undefined ? 'none' : `${value.dtype} [${value.shape}]`;
-  throw new RangeError(`A step takes ${what} of ${dtype} [${shape}], got ${came}.`);
-}
-
-function scalar(value: Tensor): number {
-  return (value.data as Float32Array)[0]!;
-}
-
-/** Rows `start` to `start + count`, a view. */
-function slice(value: Tensor, start: number, count: number): Tensor {
-  const row = sizeOf(value.shape.slice(1));
-  const data = (value.data as Float32Array).subarray(start * row, (start + count) * row) as TensorData;
-  return tensor(value.dtype, [count, ...value.shape.slice(1)], data);
-}
-
-function joined(parts: readonly Tensor[]): Float32Array {
-  if (parts.length === 1) return parts[0]!.data as Float32Array;
-  const result = new Float32Array(parts.reduce((sum, part) => sum + part.data.length, 0));
-  let offset = 0;
-  for (const part of parts) {
-    result.set(part.data as Float32Array, offset);
-    offset += part.data.length;
-  }
-  return result;
 }
