@@ -61,16 +61,16 @@ export function addUpdate(b: GraphBuilder, options: UpdateOptions): Update {
 
   const next = new Map<string, string>();
   for (const { name } of parameters)
-    next.set(name, b.output(context.add(context.value(name), updates.get(name)!), `${name}_updated`));
+    next.set(name, b.output(context.add(context.value(name), updates.get(name)!)));
   const state = new Map<string, string>();
-  for (const [slot, value] of context.remembered) state.set(slot, b.output(value, `${slot}_updated`));
+  for (const [slot, value] of context.remembered) state.set(slot, b.output(value));
   if (average !== undefined) {
     const rate = scalarInputs.get('average_rate')!;
     for (const [name, value] of [...next, ...buffers]) {
       declare(AVERAGE_SLOT, name, b.shape(value));
       const old = slotName(AVERAGE_SLOT, name);
       const moved = context.add(old, context.mul(context.sub(value, old), rate));
-      state.set(old, b.output(moved, `${old}_updated`));
+      state.set(old, b.output(moved));
     }
   }
   return {

@@ -84,7 +84,8 @@ export class TrainingStep {
    * @throws FormatError where a tensor of the state has another shape than the graph's.
    */
   static async open(engine: Engine, compiled: CompiledStep, state?: TrainingState): Promise<TrainingStep> {
-    const options = { deterministic: true, transfer: true };
+    // A DequantizeLinear is a product here; the engine would make one for each of its readers.
+    const options = { deterministic: true, transfer: true, extra: { 'session.disable_quant_qdq': '1' } };
     const load = (graph: Graph): Promise<Session> =>
       engine.load(writeModel({ graph }), { name: graph.name, ...options });
     const step = new TrainingStep(engine, compiled, {

@@ -229,6 +229,10 @@ const SHAPES = [
   [2, 3, 7],
 ] as const;
 
+/** For ways that are taken from some size on; with one row. */
+const LARGE = [1, 8, 512, 512] as const;
+const LARGE_ROW = 1;
+
 function activationCases(): Case[] {
   const rows: [string, Record<string, Attribute>, (dy: number, x: number) => number, ((x: number) => number)?][] = [
     ['ReluGrad', {}, (dy, y) => (y > 0 ? dy : 0), (x) => Math.max(0, x)],
@@ -248,8 +252,8 @@ function activationCases(): Case[] {
     ],
     ['HardSwishGrad', {}, (dy, x) => dy * (x <= -3 ? 0 : x >= 3 ? 1 : x / 3 + 0.5), (x) => 2 * x],
   ];
-  return rows.flatMap(([opType, attributes, f, prepare]) =>
-    SHAPES.map((shape): Case => {
+  return rows.flatMap(([opType, attributes, f, prepare], row) =>
+    (row === LARGE_ROW ? [...SHAPES, LARGE] : SHAPES).map((shape): Case => {
       const dy = random(shape);
       const raw = coarse(shape);
       const x = prepare ? fromNumbers('float32', shape, Array.from(raw.data as Float32Array, prepare)) : raw;

@@ -1,3 +1,4 @@
+import { blockedActivations } from './activations.ts';
 import type { BlockedTable } from './blocked-lowering.ts';
 import { blockedChannelSums } from './channel-sums.ts';
 import { blockedConvolutions } from './convolution.ts';
@@ -7,6 +8,7 @@ import { blockedWeightGradients } from './weight-gradient.ts';
 
 /** Ops that are computed in blocks, by op type; what is not here is element-wise, or done in the plain layout. */
 export const blockedLowerings = {
+  ...blockedActivations,
   ...blockedChannelSums,
   ...blockedConvolutions,
   ...blockedNormalizations,

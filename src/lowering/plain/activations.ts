@@ -1,5 +1,5 @@
 import { dataTypeCode } from '../../onnx/data-types.ts';
-import { attribute, float } from '../../onnx/graph.ts';
+import { attribute, float, type Node } from '../../onnx/graph.ts';
 import type { Emitter } from '../emitter.ts';
 import { always, type Lowering } from '../lowering.ts';
 
@@ -53,13 +53,15 @@ const clipStep: Lowering = {
   },
 };
 
+/** Whether a clip is closed at both ends. */
+export function isBetween(node: Node): boolean {
+  return attribute(node, 'min', 'float') > -MAX_FLOAT && attribute(node, 'max', 'float') < MAX_FLOAT;
+}
+
 // The same with truth values, a quarter the size of numbers: fewer bytes pass through memory, in more passes.
 const clipComparisons: Lowering = {
   name: 'comparisons',
-  applies: (site) => {
-    const [min, max] = [attribute(site.node, 'min', 'float'), attribute(site.node, 'max', 'float')];
-    return min > -MAX_FLOAT && max < MAX_FLOAT;
-  },
+  applies: ({ node }) => isBetween(node),
   emit: (e, [dy, x], site) => {
     const [min, max] = [attribute(site.node, 'min', 'float'), attribute(site.node, 'max', 'float')];
     const inside = e.op('And', [e.op('Greater', [x!, e.scalar(min)]), e.op('Less', [x!, e.scalar(max)])]);
