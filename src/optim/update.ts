@@ -60,8 +60,7 @@ export function addUpdate(b: GraphBuilder, options: UpdateOptions): Update {
   const updates = transform.apply(context, gradients);
 
   const next = new Map<string, string>();
-  for (const { name } of parameters)
-    next.set(name, b.output(context.add(context.value(name), updates.get(name)!)));
+  for (const { name } of parameters) next.set(name, b.output(context.add(context.value(name), updates.get(name)!)));
   const state = new Map<string, string>();
   for (const [slot, value] of context.remembered) state.set(slot, b.output(value));
   if (average !== undefined) {
