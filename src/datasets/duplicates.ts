@@ -24,20 +24,28 @@ export interface Duplicates {
   readonly quarantined: readonly Quarantined[];
 }
 
+export interface DuplicateOptions extends ThumbnailOptions {
+  /** Whether it is of interest that two samples are near duplicates; default always. */
+  readonly matters?: (a: Sample, b: Sample) => boolean;
+}
+
 /**
  * Finds exact and near duplicates. Descriptors propose, aligned pixels confirm. Memory stays near 2 KB an
  * image; time grows nearly in proportion to their number.
  * @throws AbortedError by `signal`.
  */
-export async function findDuplicates(samples: readonly Sample[], options: ThumbnailOptions = {}): Promise<Duplicates> {
+export async function findDuplicates(samples: readonly Sample[], options: DuplicateOptions = {}): Promise<Duplicates> {
+  const { matters = () => true } = options;
   const same = byContent(samples);
   const unique = [...same.values()].map((group) => group[0]!);
   const thumbnails = await thumbnailsOf(unique, options);
   const confirm = pairConfirmer(unique, thumbnails.grey, options.maxPixels);
+  const isWanted = (a: Sample, b: Sample): boolean =>
+    same.get(a.contentKey)!.some((x) => same.get(b.contentKey)!.some((y) => matters(x, y)));
   const near = new Map<string, { a: number; b: number; mirrored: boolean }>();
   for await (const proposal of proposeCopies(thumbnails.grey, thumbnails.usable, options.signal)) {
     const [a, b] = [Math.min(proposal.source, proposal.copy), Math.max(proposal.source, proposal.copy)];
-    if (near.has(`${a} ${b}`)) continue;
+    if (near.has(`${a} ${b}`) || !isWanted(unique[a]!, unique[b]!)) continue;
     const found = await confirm(proposal);
     if (found !== undefined) near.set(`${a} ${b}`, { a, b, mirrored: found.mirrored });
   }

@@ -62,7 +62,9 @@ export async function prepareData(options: ResolvedTrainOptions, control: TrainC
   if (unlabeled > 0) onProgress?.({ type: 'note', message: 'Unlabelled images are not used by this method yet.' });
   // What is not used needs no comparison: of the images of a large folder, most are unlabelled.
   const used = { ...read, samples: read.samples.filter(({ split }) => split !== 'unlabeled') };
-  const duplicates = await findDuplicates(used.samples, { maxPixels, ...cancel });
+  // Copies within a part that is only scored on change nothing.
+  const matters = (a: Sample, b: Sample): boolean => a.split === 'train' || a.split !== b.split;
+  const duplicates = await findDuplicates(used.samples, { maxPixels, matters, ...cancel });
   const { dataset, leaks } = resolveDuplicates(used, duplicates, { dropLeaks: options.dropLeaks });
   const { groups } = duplicates;
   if (groups.length > 0)

@@ -32,8 +32,11 @@ export type TrainResult = RunResult;
 export async function train(options: TrainOptions, control: TrainControl = {}): Promise<TrainResult> {
   const resolved = resolveTrainOptions(options);
   checkTogether(resolved);
+  // Reading begins while the engine starts.
+  const reading = prepareData(resolved, control);
+  reading.catch(() => {});
   return withEngine(resolved, control, async (engine) => {
-    const data = await prepareData(resolved, control);
+    const data = await reading;
     const opened = await openNetwork(resolved, methodOf(resolved), data, control);
     // Nothing is written before data and network are known to be good.
     const run = await RunFolder.create(resolved.out ?? newRunFolder(), {

@@ -148,6 +148,28 @@ describe('findDuplicates', () => {
     ]);
   });
 
+  it('looks only for pairs that matter, of whatever file with that content', async () => {
+    const root = temporaryFolder();
+    const image = await png(7, 96);
+    const copy = await COPIES['mirrored']!(image);
+    // The first of the equal files lies in test, as does its near copy; the second lies in train.
+    await writeImages(root, {
+      'test/a/1.png': image,
+      'test/a/2.png': copy,
+      'train/a/3.png': 3,
+      'train/b/4.png': 4,
+      'test/b/5.png': 5,
+    });
+    const within = (await readDataset(root)).samples;
+    const matters = (a: { split: string }, b: { split: string }): boolean => a.split === 'train' || a.split !== b.split;
+    expect((await findDuplicates(within)).pairs).toHaveLength(1);
+    expect((await findDuplicates(within, { matters })).pairs).toHaveLength(0);
+    await writeImages(root, { 'train/a/6.png': image });
+    const across = (await readDataset(root)).samples;
+    const kinds = (await findDuplicates(across, { matters })).pairs.map(({ kind }) => kind);
+    expect(kinds.toSorted()).toEqual(['exact', 'near']);
+  });
+
   it('stops on request', async () => {
     const root = temporaryFolder();
     await writeImages(root, { 'a/1.png': 1, 'b/2.png': 2 });
