@@ -3,6 +3,9 @@ import { compareText, type Quarantined, type Sample } from './dataset.ts';
 import { proposeCopies } from './propose-copies.ts';
 import { thumbnailsOf, type ThumbnailOptions } from './thumbnails.ts';
 
+/** Pairs that are being confirmed. */
+const ASKED_AT_A_TIME = 6;
+
 /** Two files that show the same picture. */
 export interface DuplicatePair {
   /** Ids of samples, in their order. */
@@ -43,12 +46,23 @@ export async function findDuplicates(samples: readonly Sample[], options: Duplic
   const isWanted = (a: Sample, b: Sample): boolean =>
     same.get(a.contentKey)!.some((x) => same.get(b.contentKey)!.some((y) => matters(x, y)));
   const near = new Map<string, { a: number; b: number; mirrored: boolean }>();
+  // Images are decoded while more pairs are looked for; answers count in the order of the questions.
+  const asked: { readonly a: number; readonly b: number; readonly answer: ReturnType<typeof confirm> }[] = [];
+  const takeAnswer = async (): Promise<void> => {
+    const { a, b, answer } = asked.shift()!;
+    const found = await answer;
+    if (found !== undefined && !near.has(`${a} ${b}`)) near.set(`${a} ${b}`, { a, b, mirrored: found.mirrored });
+  };
   for await (const proposal of proposeCopies(thumbnails.grey, thumbnails.usable, options.signal)) {
     const [a, b] = [Math.min(proposal.source, proposal.copy), Math.max(proposal.source, proposal.copy)];
     if (near.has(`${a} ${b}`) || !isWanted(unique[a]!, unique[b]!)) continue;
-    const found = await confirm(proposal);
-    if (found !== undefined) near.set(`${a} ${b}`, { a, b, mirrored: found.mirrored });
+    const answer = confirm(proposal);
+    // Without a listener, a rejection that waits for its turn would end the process.
+    answer.catch(() => {});
+    asked.push({ a, b, answer });
+    if (asked.length > ASKED_AT_A_TIME) await takeAnswer();
   }
+  while (asked.length > 0) await takeAnswer();
   const pairs: DuplicatePair[] = [];
   for (const [first, ...rest] of same.values())
     for (const other of rest) pairs.push({ files: [first!.id, other.id], kind: 'exact', mirrored: false });
