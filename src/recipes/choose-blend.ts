@@ -4,9 +4,6 @@ import { withWeights } from '../train/weights.ts';
 import type { HeldOutPredictions } from './held-out-predictions.ts';
 import type { Network } from './network.ts';
 
-/** Shares of trained weights to choose from: 0 is the network that training started with. */
-export const BLEND_SHARES: readonly number[] = [0, 0.25, 0.5, 0.75, 1];
-
 /** A network and what it was before training. */
 export interface TrainedPair {
   readonly start: Network;

@@ -8,7 +8,7 @@ import { deployableModel, type DeployableParts } from '../export/deployable.ts';
 import { proveParity } from '../export/parity.ts';
 import { decodeImage } from '../images/decode.ts';
 import type { RunFolder } from '../train/run-folder.ts';
-import type { Workshop } from './fit.ts';
+import type { Workshop } from './workshop.ts';
 import { predictionsOf, type HeldOutPredictions } from './held-out-predictions.ts';
 import { exportVariants } from './export-variants.ts';
 import type { FinishRequest } from './finish-request.ts';

@@ -2,17 +2,11 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../core/atomic-file.ts';
-import type { OnProgress } from '../core/progress.ts';
-import type { EvaluationCrops } from '../batches/evaluation-crops.ts';
-import type { ImagePool } from '../batches/image-pool.ts';
 import { TrainingBatches, type TrainingItem } from '../batches/training-batches.ts';
 import type { LabelledSample } from './prepare-data.ts';
 import { schedule } from '../optim/schedules.ts';
-import type { Engine } from '../runtime/engine.ts';
 import { memoryReport } from '../runtime/memory.ts';
 import type { BatchSource } from '../train/batch-source.ts';
-import type { EngineChoices } from '../train/engine-choices.ts';
-import type { NewEvent } from '../train/events.ts';
 import { trainLoop, type LoopResult, type Phase, type Validation } from '../train/loop.ts';
 import { findLearningRate } from '../train/lr-finder.ts';
 import { planPasses } from '../train/memory-plan.ts';
@@ -25,18 +19,8 @@ import { onPixels, type Network } from './network.ts';
 import { outputsOf } from './outputs.ts';
 import type { ResolvedTrainOptions } from './train-options.ts';
 import type { TrainingPlan } from './training-plan.ts';
+import type { Workshop } from './workshop.ts';
 import { inPasses, trainingSteps } from './training-steps.ts';
-
-/** What every stage of a run shares. */
-export interface Workshop {
-  readonly engine: Engine;
-  readonly choices: EngineChoices;
-  readonly pool: ImagePool;
-  readonly crops: EvaluationCrops;
-  readonly record: (event: NewEvent) => void;
-  readonly onProgress?: OnProgress | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
 
 export interface FitRequest {
   readonly network: Network;

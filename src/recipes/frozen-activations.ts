@@ -4,7 +4,7 @@ import { ValueBatches } from '../batches/value-batches.ts';
 import { memoryReport } from '../runtime/memory.ts';
 import { splitFrozen } from '../train/frozen-split.ts';
 import type { Phase } from '../train/loop.ts';
-import type { Workshop } from './fit.ts';
+import type { Workshop } from './workshop.ts';
 import { outputsOf } from './outputs.ts';
 
 /** Share of the machine's memory that activations may fill. Not of what is free: a resumed run must decide the same. */

@@ -1,5 +1,5 @@
 import type { Predictions } from '../evaluate/predictions.ts';
-import type { Workshop } from './fit.ts';
+import type { Workshop } from './workshop.ts';
 import { onPixels, type Network } from './network.ts';
 import { outputsOf } from './outputs.ts';
 import type { TrainingData } from './prepare-data.ts';

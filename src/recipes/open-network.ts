@@ -2,7 +2,7 @@ import { openBackbone } from '../backbones/open.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { buildModel, defaultInputSize } from '../models/registry.ts';
 import { parsePreprocessing, describePreprocessing } from '../models/preprocessing.ts';
-import type { Workshop } from './fit.ts';
+import type { Workshop } from './workshop.ts';
 import { featuresOnPixels, withNewHead, type Network } from './network.ts';
 import { predictionsOf } from './held-out-predictions.ts';
 import type { TrainingData } from './prepare-data.ts';

@@ -1,4 +1,4 @@
-import type { Workshop } from './fit.ts';
+import type { Workshop } from './workshop.ts';
 import type { Network } from './network.ts';
 import type { HeldOutPredictions } from './held-out-predictions.ts';
 import type { Stages } from './stages.ts';

@@ -4,7 +4,7 @@ import { readSafetensorsFile, writeSafetensorsFile } from '../core/safetensors.t
 import { tensor, type Tensor } from '../core/tensor.ts';
 import type { Graph } from '../onnx/graph.ts';
 import { FeatureCache } from './feature-cache.ts';
-import type { Workshop } from './fit.ts';
+import type { Workshop } from './workshop.ts';
 import { fitLinearProbe } from './linear-probe.ts';
 import { outputsOf } from './outputs.ts';
 import { foldsOf, type TrainingData } from './prepare-data.ts';

@@ -16,7 +16,7 @@ import { processor } from '../runtime/processor.ts';
 import { readEvents } from '../train/events.ts';
 import type { RunFolder } from '../train/run-folder.ts';
 import type { FinishRequest } from './finish-request.ts';
-import type { Workshop } from './fit.ts';
+import type { Workshop } from './workshop.ts';
 
 export interface ReportRequest extends FinishRequest {
   readonly evaluation: Evaluation;

@@ -9,7 +9,7 @@ import { defaultInputSize } from '../models/registry.ts';
 import { Engine } from '../runtime/engine.ts';
 import { RunFolder } from '../train/run-folder.ts';
 import { finishRun, type RunResult } from './finish-run.ts';
-import type { Workshop } from './fit.ts';
+import type { Workshop } from './workshop.ts';
 import { newRunFolder } from './new-run-folder.ts';
 import { prepareData } from './prepare-data.ts';
 import type { TrainControl } from './train-control.ts';

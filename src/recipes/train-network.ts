@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import { fit, type Workshop } from './fit.ts';
+import { fit } from './fit.ts';
+import type { Workshop } from './workshop.ts';
 import type { Network } from './network.ts';
 import { blended, likeliestShare, type TrainedPair } from './choose-blend.ts';
 import { predictionsOf, type HeldOutPredictions } from './held-out-predictions.ts';

@@ -1,5 +1,4 @@
 import type { OptimizerOptions } from '../optim/optimizer.ts';
-import { BLEND_SHARES } from './choose-blend.ts';
 import type { ResolvedTrainOptions } from './train-options.ts';
 
 /** Everything about the training of one network that a person may leave open, decided. */
@@ -27,6 +26,8 @@ export interface TrainingPlan {
 const SCRATCH_IMAGES = 10_000;
 /** The same for a pretrained network. */
 const FINETUNE_IMAGES = 2_000;
+/** Shares of trained weights to choose from: 0 is the network that training started with. */
+const BLEND_SHARES: readonly number[] = [0, 0.25, 0.5, 0.75, 1];
 /** Of a rate from scratch. */
 const FINETUNE_SHARE = 0.1;
 

@@ -2,7 +2,7 @@ import { trainableParameters } from '../autodiff/parameters.ts';
 import type { Target } from '../lowering/target.ts';
 import { selectTrainable } from '../models/freeze.ts';
 import { parameterGroups } from '../models/parameter-groups.ts';
-import type { StepOptions } from '../train/compile-step.ts';
+import type { StepOptions } from '../train/step-options.ts';
 import type { Phase } from '../train/loop.ts';
 import { planParameters, unfreezePhases } from '../train/parameter-plan.ts';
 import type { Network } from './network.ts';

@@ -1,23 +1,11 @@
 import { GraphBuilder } from '../onnx/builder.ts';
 import { withFullRankScalars } from '../lowering/passes/full-rank-scalars.ts';
 import type { Graph } from '../onnx/graph.ts';
+import type { StepOptions } from './step-options.ts';
 import { splitFrozen } from './frozen-split.ts';
-import { optimizer, type OptimizerOptions } from '../optim/optimizer.ts';
-import type { Parameter } from '../optim/transform.ts';
+import { optimizer } from '../optim/optimizer.ts';
 import { addUpdate, type Update } from '../optim/update.ts';
-import { gradientGraph, STEP, type GradientGraph, type GradientOptions } from './gradient-graph.ts';
-
-export type StepParameter = Omit<Parameter, 'shape'>;
-
-export interface StepOptions extends GradientOptions {
-  /** The initializers to train. */
-  readonly parameters: readonly StepParameter[];
-  /** Passes a step, whose gradients are summed. Default 1. */
-  readonly microBatches?: number;
-  readonly optimizer: OptimizerOptions;
-  /** Decay of averaged weights; default: none are kept. */
-  readonly averageDecay?: number;
-}
+import { gradientGraph, STEP, type GradientGraph } from './gradient-graph.ts';
 
 /** A step as graphs, ready to be written and run. All tensors of state are in packed shapes. */
 export interface CompiledStep extends Omit<GradientGraph, 'graph' | 'gradients'> {

@@ -5,7 +5,7 @@ import { GraphBuilder } from '../onnx/builder.ts';
 import { append, extract } from '../onnx/compose.ts';
 import { capturedNames, producers, type Graph, type Node } from '../onnx/graph.ts';
 import { specialize } from '../onnx/specialize.ts';
-import type { StepOptions } from './compile-step.ts';
+import type { StepOptions } from './step-options.ts';
 import { isDropout, withActiveDropout } from './gradient-graph.ts';
 
 /** A step in two: what training does not change, and the rest. */
@@ -24,11 +24,14 @@ export interface FrozenSplit {
 
 /**
  * Cuts a step on pixels behind its frozen prefix, at the last value through which all of it passes.
- * @returns undefined where nothing is frozen or there is no such value, and where batch statistics are as the graph says.
+ * @returns undefined where nothing of weight is frozen or there is no such value, and where batch statistics are as the graph says.
  */
 export function splitFrozen(step: StepOptions): FrozenSplit | undefined {
   const { graph, input, logits, images, microBatch, parameters } = step;
   if (images.kind !== 'pixels' || step.batchNorm === 'as-is') return undefined;
+  const trained = parameters.map(({ name }) => name);
+  // What takes no time is not worth a graph of its own.
+  if (!frozenPrefix(graph, trained).nodes.some(({ opType }) => HEAVY.has(opType))) return undefined;
   const b = new GraphBuilder(`${graph.name}_frozen`);
   const pixels = b.input('pixels', 'uint8', [microBatch, ...images.preprocessing.inputSize, 3]);
   const x = addNormalise(b, pixels, images.preprocessing);
@@ -37,7 +40,7 @@ export function splitFrozen(step: StepOptions): FrozenSplit | undefined {
   const fixed = specialize(extract(active, [logits]), { inputs: { [input]: b.shape(x) } });
   // What a dropout gives changes as if it were trained: its switch stands for a parameter.
   const switches = fixed.nodes.filter(isDropout).flatMap((node) => node.inputs.slice(2));
-  const { boundary, nodes } = frozenPrefix(fixed, [...parameters.map(({ name }) => name), ...switches]);
+  const { boundary, nodes } = frozenPrefix(fixed, [...trained, ...switches]);
   const value = lastCommonValue(fixed, boundary, nodes, input);
   if (value === undefined) return undefined;
 
@@ -53,6 +56,8 @@ export function splitFrozen(step: StepOptions): FrozenSplit | undefined {
     nodes: frozen.nodes.length,
   };
 }
+
+const HEAVY: ReadonlySet<string> = new Set(['Conv', 'ConvTranspose', 'Gemm', 'MatMul', 'Einsum']);
 
 /** The last value of a batch, made by `nodes`, that every way from the input to `boundary` passes. */
 function lastCommonValue(

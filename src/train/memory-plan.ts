@@ -1,7 +1,8 @@
 import { InputError } from '../core/errors.ts';
 import { bytesPerElement, sizeOf } from '../core/tensor.ts';
 import { consumers, type Graph, type Shape, type TensorType } from '../onnx/graph.ts';
-import { compileStep, type CompiledStep, type StepOptions } from './compile-step.ts';
+import { compileStep, type CompiledStep } from './compile-step.ts';
+import type { StepOptions } from './step-options.ts';
 
 /** The engine's own: kernels, threads, buffers for packing, and what its arena loses between tensors. */
 const ENGINE_BYTES = 200 * 2 ** 20;

@@ -1,5 +1,5 @@
 import type { ParameterGroup } from '../models/parameter-groups.ts';
-import type { StepParameter } from './compile-step.ts';
+import type { StepParameter } from './step-options.ts';
 
 export interface PlanOptions {
   /** Peak learning rate of the body. */

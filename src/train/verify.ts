@@ -6,7 +6,8 @@ import type { Target } from '../lowering/target.ts';
 import type { Graph } from '../onnx/graph.ts';
 import { writeModel } from '../onnx/write.ts';
 import type { Engine } from '../runtime/engine.ts';
-import { compileStep, type StepOptions } from './compile-step.ts';
+import { compileStep } from './compile-step.ts';
+import type { StepOptions } from './step-options.ts';
 import { gradientGraph, STEP } from './gradient-graph.ts';
 import { TrainingStep } from './training-step.ts';
 

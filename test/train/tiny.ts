@@ -2,7 +2,7 @@ import { randomStream } from '../../src/core/random.ts';
 import { int64, tensor } from '../../src/core/tensor.ts';
 import type { BuiltModel } from '../../src/models/layers.ts';
 import { buildModel } from '../../src/models/registry.ts';
-import type { StepOptions } from '../../src/train/compile-step.ts';
+import type { StepOptions } from '../../src/train/step-options.ts';
 import type { BatchSource, TrainingBatch } from '../../src/train/batch-source.ts';
 
 /** A network of six small convolutions with batch norm, and what it trains on: noise that leans by class. */

@@ -4,7 +4,8 @@ import { float32, int64, tensor, toNumbers, type Tensor } from '../../src/core/t
 import type { Preprocessing } from '../../src/models/preprocessing.ts';
 import { blockSize } from '../../src/runtime/block-size.ts';
 import { Engine } from '../../src/runtime/engine.ts';
-import { compileStep, type StepOptions } from '../../src/train/compile-step.ts';
+import { compileStep } from '../../src/train/compile-step.ts';
+import type { StepOptions } from '../../src/train/step-options.ts';
 import type { TrainingState } from '../../src/train/checkpoint.ts';
 import { NotFiniteError, TrainingStep, type StepBatch } from '../../src/train/training-step.ts';
 import { weightsOf } from '../../src/train/weights.ts';
