@@ -32,21 +32,27 @@ export type TrainResult = RunResult;
 export async function train(options: TrainOptions, control: TrainControl = {}): Promise<TrainResult> {
   const resolved = resolveTrainOptions(options);
   checkTogether(resolved);
-  // Reading begins while the engine starts.
-  const reading = prepareData(resolved, control);
+  // Reading begins while the engine starts, and ends where that fails.
+  const stop = new AbortController();
+  const signal = AbortSignal.any([stop.signal, ...(control.signal ? [control.signal] : [])]);
+  const reading = prepareData(resolved, { ...control, signal });
   reading.catch(() => {});
-  return withEngine(resolved, control, async (engine) => {
-    const data = await reading;
-    const opened = await openNetwork(resolved, methodOf(resolved), data, control);
-    // Nothing is written before data and network are known to be good.
-    const run = await RunFolder.create(resolved.out ?? newRunFolder(), {
-      dataFingerprint: data.dataset.fingerprint,
-      gleaner: packageVersion(),
-      method: methodOf(resolved),
-      options: withAbsolutePaths(resolved),
+  try {
+    return await withEngine(resolved, control, async (engine) => {
+      const data = await reading;
+      const opened = await openNetwork(resolved, methodOf(resolved), data, control);
+      // Nothing is written before data and network are known to be good.
+      const run = await RunFolder.create(resolved.out ?? newRunFolder(), {
+        dataFingerprint: data.dataset.fingerprint,
+        gleaner: packageVersion(),
+        method: methodOf(resolved),
+        options: withAbsolutePaths(resolved),
+      });
+      return work(run, engine, opened, { options: resolved, data, control, acceptEngine: false });
     });
-    return work(run, engine, opened, { options: resolved, data, control, acceptEngine: false });
-  });
+  } finally {
+    stop.abort();
+  }
 }
 
 export interface ResumeControl extends TrainControl {
