@@ -1,4 +1,3 @@
-import { InputError } from '../core/errors.ts';
 import { writeFileAtomic } from '../core/atomic-file.ts';
 import { packageVersion } from '../core/package-version.ts';
 import { abstainThreshold } from '../evaluate/abstain.ts';
@@ -44,11 +43,8 @@ export async function finishRun(run: RunFolder, workshop: Workshop, request: Fin
         'There are too few labelled images to calibrate probabilities: the temperature stays 1, and there is no abstain threshold.',
     });
 
-  const predictions = data.crossValidated ? calibration : await scorePredictions(run, workshop, request);
-  if (predictions === undefined)
-    throw new InputError(
-      `${data.dataset.root} has too few labelled images of each class to be cross-validated: two of one class are the least. Add images, or a test folder.`,
-    );
+  // The protocol cross-validates only what can be dealt into folds.
+  const predictions = data.crossValidated ? calibration! : await scorePredictions(run, workshop, request);
   const evaluation = evaluatePredictions(predictions, { temperature });
 
   const parts: DeployableParts = {

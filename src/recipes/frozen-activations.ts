@@ -37,7 +37,7 @@ export function onFrozenActivations(
       async openSource() {
         onProgress?.({
           type: 'note',
-          message: `From epoch ${phase.fromEpoch}, the first ${split.nodes} of ${phase.step.graph.nodes.length} nodes are frozen: they run once an image, and what they give is kept (${Math.ceil(bytes / 1e6)} MB).`,
+          message: `From epoch ${phase.fromEpoch}, the first ${split.nodes} nodes are frozen: they run once an image, and what they give is kept (${Math.ceil(bytes / 1e6)} MB).`,
         });
         const fixedBatch = phase.step.microBatch;
         const stage = `${request.stage}: frozen layers`;

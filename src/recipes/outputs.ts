@@ -59,6 +59,7 @@ export async function outputsOf(
 
 /** With images of zeros behind the others. */
 function filledUp(pixels: Tensor, count: number): Tensor {
+  if (pixels.shape[0] === count) return pixels;
   const shape = [count, ...pixels.shape.slice(1)];
   const data = new Uint8Array(sizeOf(shape));
   data.set(pixels.data as Uint8Array);

@@ -324,8 +324,9 @@ class Loop {
     await this.#step?.release();
     this.#step = undefined;
     this.#lastGood = undefined;
+    // What the phase before had cached must be gone before this one fills the memory.
     this.#source = this.#options.source;
-    this.#source = (await phase.openSource?.()) ?? this.#source;
+    if (phase.openSource !== undefined) this.#source = await phase.openSource();
     this.#step = await TrainingStep.open(this.#options.engine, compileStep(phase.step), state);
     this.#phase = phase;
   }

@@ -1,7 +1,6 @@
 import { dataTypeCode } from '../../onnx/data-types.ts';
-import { attribute } from '../../onnx/graph.ts';
 import { product } from '../emitter.ts';
-import { isBetween } from '../plain/activations.ts';
+import { inside, isBetween } from '../plain/activations.ts';
 import { blockedForm, channels, whereBlocked, type BlockedLowering } from './blocked-lowering.ts';
 
 /** Numbers below which a tensor stays in the cache, where the ways with more passes are faster. */
@@ -20,9 +19,7 @@ const clipOfBytes: BlockedLowering = {
     site.shapes[0]![1]! % site.block === 0,
   wants: (site) => ({ layouts: [channels(site).name, channels(site).name] }),
   emit(e, [dy, x], { node }) {
-    const above = e.op('Greater', [x!, e.scalar(attribute(node, 'min', 'float'))]);
-    const below = e.op('Less', [x!, e.scalar(attribute(node, 'max', 'float'))]);
-    const mask = e.op('Cast', [e.op('And', [above, below])], { to: dataTypeCode('uint8') });
+    const mask = e.op('Cast', [inside(e, x!, node)], { to: dataTypeCode('uint8') });
     return [blockedForm(e.op('DequantizeLinear', [mask, dy!], { axis: 0, block_size: 1 }))];
   },
 };

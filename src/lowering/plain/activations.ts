@@ -58,15 +58,17 @@ export function isBetween(node: Node): boolean {
   return attribute(node, 'min', 'float') > -MAX_FLOAT && attribute(node, 'max', 'float') < MAX_FLOAT;
 }
 
+/** Whether x lies inside a clip: bool. */
+export function inside(e: Emitter, x: string, clip: Node): string {
+  const [min, max] = [attribute(clip, 'min', 'float'), attribute(clip, 'max', 'float')];
+  return e.op('And', [e.op('Greater', [x, e.scalar(min)]), e.op('Less', [x, e.scalar(max)])]);
+}
+
 // The same with truth values, a quarter the size of numbers: fewer bytes pass through memory, in more passes.
 const clipComparisons: Lowering = {
   name: 'comparisons',
   applies: ({ node }) => isBetween(node),
-  emit: (e, [dy, x], site) => {
-    const [min, max] = [attribute(site.node, 'min', 'float'), attribute(site.node, 'max', 'float')];
-    const inside = e.op('And', [e.op('Greater', [x!, e.scalar(min)]), e.op('Less', [x!, e.scalar(max)])]);
-    return [e.mul(dy!, e.op('Cast', [inside], { to: dataTypeCode('float32') }))];
-  },
+  emit: (e, [dy, x], { node }) => [e.mul(dy!, e.op('Cast', [inside(e, x!, node)], { to: dataTypeCode('float32') }))],
 };
 
 // d leaky(x) = (alpha + (1 - alpha) [x > 0]) dy
