@@ -9,6 +9,7 @@ export function scaleByTrustRatio(): Transform {
   return {
     slots: [],
     scalars: {},
+    perTensor: true,
     apply: (c, updates) =>
       c.each(updates, (update, parameter) => {
         if (!parameter.decay) return update;

@@ -5,13 +5,16 @@ import type { GraphBuilder } from '../onnx/builder.ts';
  * Optimizers as transformations of updates, joined by `chain` (the shape of optax): gradients go in, what is
  * added to the parameters comes out. Each is a graph fragment; what it remembers between steps is a tensor a
  * parameter, what changes from step to step is a scalar input. All are elementwise but for norms over
- * whole tensors, so they hold in any layout, and padding of zeros stays zero.
+ * whole tensors, so they hold in any layout, and padding of zeros stays zero. What is called a parameter here may be
+ * several in one row.
  */
 export interface Transform {
   /** What is remembered, one tensor of the parameter's shape each, zero at the start. */
   readonly slots: readonly string[];
   /** Scalar inputs, computed for each step; steps count from 1. */
   readonly scalars: Readonly<Record<string, (step: number) => number>>;
+  /** Whether it looks at a parameter as a whole: then several may not be joined to one. Default false. */
+  readonly perTensor?: boolean;
   /** Emits the update of every parameter; the input is the gradients or what the transform before made of them. */
   apply(context: UpdateContext, updates: Updates): Updates;
 }
@@ -155,6 +158,7 @@ export function chain(...transforms: readonly Transform[]): Transform {
   return {
     slots,
     scalars: Object.fromEntries(scalars),
+    perTensor: transforms.some((transform) => transform.perTensor),
     apply: (context, updates) => transforms.reduce((current, transform) => transform.apply(context, current), updates),
   };
 }

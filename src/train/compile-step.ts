@@ -3,12 +3,13 @@ import { withFullRankScalars } from '../lowering/passes/full-rank-scalars.ts';
 import type { Graph } from '../onnx/graph.ts';
 import type { StepOptions } from './step-options.ts';
 import { splitFrozen } from './frozen-split.ts';
+import { flatBuffers, joinMembers, withBufferInputs, type Buffer } from './flat-buffers.ts';
 import { optimizer } from '../optim/optimizer.ts';
 import { addUpdate, type Update } from '../optim/update.ts';
 import { gradientGraph, STEP, type GradientGraph } from './gradient-graph.ts';
 
 /** A step as graphs, ready to be written and run. All tensors of state are in packed shapes. */
-export interface CompiledStep extends Omit<GradientGraph, 'graph' | 'gradients'> {
+export interface CompiledStep extends Omit<GradientGraph, 'graph' | 'gradients' | 'buffers'> {
   /** Runs before each pass where a part of the network is frozen: from pixels to what the pass takes as images. */
   readonly prefix: Graph | undefined;
   /** One pass: loss, logits, new running statistics, and the new parameters and state (one pass a step) or summed gradients. */
@@ -17,7 +18,11 @@ export interface CompiledStep extends Omit<GradientGraph, 'graph' | 'gradients'>
   readonly update: Graph | undefined;
   /** Inputs and outputs of the optimizer, in `update` or else in `pass`. */
   readonly names: Update;
-  /** Parameter -> the input of `pass` with the sum of its gradients so far, and the output with the next. Empty with one pass a step. */
+  /** Parameters as the graphs take them. */
+  readonly parameters: readonly Buffer[];
+  /** Running statistics as the graphs take them, and the output of `pass` with their new values. */
+  readonly statistics: readonly (Buffer & { readonly output: string })[];
+  /** Buffer of parameters -> the input of `pass` with the sum of its gradients so far, and the output with the next. Empty with one pass a step. */
   readonly sums: ReadonlyMap<string, { readonly input: string; readonly output: string }>;
   readonly options: StepOptions;
 }
@@ -37,46 +42,62 @@ export function compileStep(options: StepOptions): CompiledStep {
     split?.step ?? options,
     parameters.map(({ name }) => name),
   );
-  const { graph, gradients, ...inner } = made;
-  const rest = { ...inner, prefix: split?.prefix, images: split?.images ?? inner.images };
-  const packed = parameters.map((parameter) => ({
-    ...parameter,
-    shape: [...rest.layouts.get(parameter.name)!.packedShape],
-  }));
+  const { graph, gradients, buffers, ...inner } = made;
+  const rest = { ...inner, prefix: split?.prefix, images: split?.images ?? inner.images, options };
+  const transform = optimizer(options.optimizer);
+  const shapeOf = (name: string): readonly number[] => rest.layouts.get(name)!.packedShape;
+  const flat = flatBuffers(
+    parameters.map(({ name, group, decay }) => ({
+      name,
+      shape: shapeOf(name),
+      key: transform.perTensor ? name : `${group}/${decay}`,
+    })),
+    'parameters',
+  );
+  const named = new Map(parameters.map((parameter) => [parameter.name, parameter]));
+  const packed = flat.map(({ name, shape, members }) => ({ ...named.get(members[0]!.name)!, name, shape }));
+  const moving = flatBuffers(
+    [...buffers.keys()].map((name) => ({ name, shape: rest.initial.buffers.get(name)!.shape, key: '' })),
+    'statistics',
+  );
+
+  const pass = GraphBuilder.from(withBufferInputs(graph, [...flat, ...moving]), {
+    name: `${graph.name}_step`,
+    outputs: false,
+  });
+  for (const name of [STEP.loss, STEP.logits]) pass.output(name);
+  const flatGradients = new Map(flat.map((buffer) => [buffer.name, joinMembers(pass, buffer, gradients)]));
+  const statistics = moving.map((buffer) => ({ ...buffer, output: pass.output(joinMembers(pass, buffer, buffers)) }));
+  const outputs = new Map(statistics.map(({ name, output }) => [name, output]));
   const update = {
-    transform: optimizer(options.optimizer),
+    transform,
     parameters: packed,
     values: new Map(packed.map(({ name }) => [name, name])),
     ...(averageDecay !== undefined && { averageDecay }),
   };
-  const kept = new Set<string>([STEP.loss, STEP.logits, ...rest.buffers.values()]);
-  const pass = GraphBuilder.from(
-    { ...graph, outputs: graph.outputs.filter((output) => kept.has(output.name)) },
-    { name: `${graph.name}_step` },
-  );
+  const compiled = { ...rest, parameters: flat, statistics };
   if (microBatches === 1) {
-    const names = addUpdate(pass, { ...update, gradients, buffers: rest.buffers });
-    return { ...rest, pass: withFullRankScalars(pass.build()), update: undefined, names, sums: new Map(), options };
+    const names = addUpdate(pass, { ...update, gradients: flatGradients, buffers: outputs });
+    return { ...compiled, pass: withFullRankScalars(pass.build()), update: undefined, names, sums: new Map() };
   }
 
   const sums = new Map<string, { input: string; output: string }>();
   for (const { name, shape } of packed) {
     const input = pass.input(`sum/${name}`, 'float32', shape);
-    const output = pass.op('Add', [input, gradients.get(name)!], {}, { outputs: [`sum/${name}_next`] });
+    const output = pass.op('Add', [input, flatGradients.get(name)!], {}, { outputs: [`sum/${name}_next`] });
     sums.set(name, { input, output: pass.output(output) });
   }
   const b = new GraphBuilder(`${graph.name}_update`);
   for (const { name, shape } of packed) b.input(name, 'float32', shape);
   const summed = new Map(packed.map(({ name, shape }) => [name, b.input(`sum/${name}`, 'float32', shape)]));
-  const averaged = averageDecay === undefined ? [] : [...rest.buffers.keys()];
-  const buffers = new Map(averaged.map((name) => [name, b.input(name, 'float32', pass.shape(name))]));
-  const names = addUpdate(b, { ...update, gradients: summed, buffers });
+  const averaged = averageDecay === undefined ? [] : statistics;
+  const means = new Map(averaged.map(({ name, shape }) => [name, b.input(name, 'float32', shape)]));
+  const names = addUpdate(b, { ...update, gradients: summed, buffers: means });
   return {
-    ...rest,
+    ...compiled,
     pass: withFullRankScalars(pass.build()),
     update: withFullRankScalars(b.build()),
     names,
     sums,
-    options,
   };
 }

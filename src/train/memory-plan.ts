@@ -56,7 +56,7 @@ export function planPasses(
           `${plan.microBatches} passes of ${microBatch} a step, their gradients summed (about ${megabytes(bytes)}).`,
       };
     }
-    if (compiled.buffers.size > 0 && !allowSmallerStatistics)
+    if (compiled.statistics.length > 0 && !allowSmallerStatistics)
       throw new InputError(
         `A pass of ${microBatch} images needs about ${megabytes(bytes)}, ${megabytes(availableBytes)} are free. Smaller passes would ` +
           'normalise by the statistics of fewer images: choose a smaller --batch-size, or --batch-norm frozen.',
@@ -79,13 +79,11 @@ function nextSmaller(current: number, total: number): number {
 
 /** What a step takes at its height, estimated from the graphs: the state twice, gradient sums, a pass' own tensors. */
 export function stepBytes(compiled: CompiledStep): number {
-  const { prefix, pass, update, names, initial, layouts, sums } = compiled;
-  let state = 0;
-  for (const name of initial.parameters.keys()) state += 4 * sizeOf(layouts.get(name)!.packedShape);
-  for (const value of initial.buffers.values()) state += 4 * sizeOf(value.shape);
+  const { prefix, pass, update, names, parameters, statistics, sums } = compiled;
+  const weights = 4 * parameters.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+  let state = weights + 4 * statistics.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
   for (const { name, type } of (update ?? pass).inputs) if (names.state.has(name)) state += bytesOf(type);
-  let summed = 0;
-  for (const name of sums.keys()) summed += 4 * sizeOf(layouts.get(name)!.packedShape);
+  const summed = sums.size === 0 ? 0 : weights;
   const constants = [...pass.initializers.values()].reduce((sum, value) => sum + bytesOf(value), 0);
   const height = Math.max(...[prefix, pass, update].map((graph) => (graph === undefined ? 0 : peakBytes(graph))));
   return Math.round(ENGINE_BYTES + 2 * state + 2 * summed + constants + ARENA_FACTOR * height);

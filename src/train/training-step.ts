@@ -8,6 +8,7 @@ import { AVERAGE_SLOT } from '../optim/update.ts';
 import type { Engine, RunOptions, Session } from '../runtime/engine.ts';
 import type { TrainingState } from './checkpoint.ts';
 import type { CompiledStep } from './compile-step.ts';
+import { packMembers, unpackMembers, type Buffer } from './flat-buffers.ts';
 import { STEP } from './gradient-graph.ts';
 import { lossDivisor } from './step-loss.ts';
 import { expectTensor, joined, scalar, slice } from './step-tensors.ts';
@@ -146,52 +147,65 @@ export class TrainingStep {
 
   /** Copies of everything, in the parameters' own shapes. */
   async state(): Promise<TrainingState> {
-    const { initial, names } = this.compiled;
+    const { parameters, statistics, names } = this.compiled;
+    const buffers = [...parameters, ...statistics];
+    const slots = [...names.state.keys()];
     const read = await this.#engine.get(
-      [...initial.parameters.keys(), ...initial.buffers.keys(), ...names.state.keys()].map((name) =>
-        this.#current(name),
-      ),
+      [...buffers.map(({ name }) => name), ...slots].map((name) => this.#current(name)),
     );
-    const get = (name: string, parameter: string): Tensor => {
-      const layout = this.compiled.layouts.get(parameter);
-      const value = read[this.#current(name)]!;
-      return layout === undefined ? value : layout.unpack(value);
-    };
+    const members = (buffer: Buffer, name: string): [string, Tensor][] =>
+      [...unpackMembers(buffer, read[this.#current(name)]!)].map(([member, value]) => [
+        member,
+        this.compiled.layouts.get(member)?.unpack(value) ?? value,
+      ]);
     return {
-      parameters: new Map([...initial.parameters.keys()].map((name) => [name, get(name, name)])),
-      buffers: new Map([...initial.buffers.keys()].map((name) => [name, get(name, name)])),
-      optimizer: new Map([...names.state.keys()].map((name) => [name, get(name, ownerOf(name))])),
+      parameters: new Map(parameters.flatMap((buffer) => members(buffer, buffer.name))),
+      buffers: new Map(statistics.flatMap((buffer) => members(buffer, buffer.name))),
+      optimizer: new Map(
+        slots.flatMap((input) => {
+          const [slot, owner] = slotAndOwner(input);
+          const buffer = buffers.find(({ name }) => name === owner)!;
+          return members(buffer, input).map(([member, value]) => [slotName(slot, member), value] as const);
+        }),
+      ),
     };
   }
 
   /** Replaces everything; see `open`. */
   async setState(state?: TrainingState): Promise<void> {
-    const { initial, names } = this.compiled;
+    const { initial, names, parameters, statistics } = this.compiled;
     const values: Record<string, Tensor> = {};
-    const place = (name: string, parameter: string, value: Tensor): void => {
-      const own = this.#ownShape(parameter);
-      if (String(value.shape) !== String(own) || value.dtype !== 'float32')
-        throw new FormatError(
-          `"${name}" is ${value.dtype} [${value.shape}] in the state, the network has float32 [${own}].`,
-        );
-      values[this.#current(name)] = this.compiled.layouts.get(parameter)?.pack(value) ?? value;
+    const place = (input: string, buffer: Buffer, find: (member: string) => [name: string, value: Tensor]): void => {
+      const packed = buffer.members.map(({ name: member }) => {
+        const [name, value] = find(member);
+        const own = this.#ownShape(member);
+        if (String(value.shape) !== String(own) || value.dtype !== 'float32')
+          throw new FormatError(
+            `"${name}" is ${value.dtype} [${value.shape}] in the state, the network has float32 [${own}].`,
+          );
+        return [member, this.compiled.layouts.get(member)?.pack(value) ?? value] as const;
+      });
+      values[this.#current(input)] = packMembers(buffer, new Map(packed));
     };
     const start = new Map([...initial.parameters, ...initial.buffers]);
     for (const [name, value] of state?.parameters ?? []) if (initial.parameters.has(name)) start.set(name, value);
     for (const [name, value] of state?.buffers ?? []) if (initial.buffers.has(name)) start.set(name, value);
-    for (const [name, value] of start) place(name, name, value);
-    for (const name of names.state.keys()) {
-      const parameter = ownerOf(name);
-      const fresh =
-        name === slotName(AVERAGE_SLOT, parameter)
-          ? start.get(parameter)!
-          : zeros('float32', this.#ownShape(parameter));
-      place(name, parameter, state?.optimizer.get(name) ?? fresh);
+    const buffers = [...parameters, ...statistics];
+    for (const buffer of buffers) place(buffer.name, buffer, (member) => [member, start.get(member)!]);
+    for (const input of names.state.keys()) {
+      const [slot, owner] = slotAndOwner(input);
+      place(
+        input,
+        buffers.find(({ name }) => name === owner)!,
+        (member) => {
+          const name = slotName(slot, member);
+          const fresh = slot === AVERAGE_SLOT ? start.get(member)! : zeros('float32', this.#ownShape(member));
+          return [name, state?.optimizer.get(name) ?? fresh];
+        },
+      );
     }
-    for (const name of this.compiled.sums.keys()) {
-      const shape = this.compiled.layouts.get(name)!.packedShape;
-      values[this.#zeros(shape)] ??= zeros('float32', shape);
-    }
+    for (const { name, shape } of parameters)
+      if (this.compiled.sums.has(name)) values[this.#zeros(shape)] ??= zeros('float32', shape);
     await this.#engine.put(values);
     for (const name of Object.keys(values)) this.#held.add(name);
   }
@@ -231,14 +245,15 @@ export class TrainingStep {
     const resident: Record<string, string> = {};
     const keep: Record<string, string> = {};
     if (compiled.prefix !== undefined) resident[STEP.images] = this.#frozen;
-    for (const name of compiled.initial.parameters.keys()) resident[name] = this.#current(name);
-    for (const [name, output] of compiled.buffers) {
+    for (const { name } of compiled.parameters) resident[name] = this.#current(name);
+    for (const { name, output } of compiled.statistics) {
       // Each pass goes on from the statistics that the one before it left.
       resident[name] = pass === 0 ? this.#current(name) : this.#next(name);
       keep[output] = this.#next(name);
     }
+    const shapes = new Map(compiled.parameters.map(({ name, shape }) => [name, shape]));
     for (const [name, { input: sum, output }] of compiled.sums) {
-      resident[sum] = pass === 0 ? this.#zeros(compiled.layouts.get(name)!.packedShape) : this.#sum(name);
+      resident[sum] = pass === 0 ? this.#zeros(shapes.get(name)!) : this.#sum(name);
       keep[output] = this.#sum(name);
     }
     const fetch: string[] = [STEP.loss, STEP.logits];
@@ -254,10 +269,10 @@ export class TrainingStep {
     const resident: Record<string, string> = {};
     const keep: Record<string, string> = {};
     const fetch: string[] = [];
-    for (const name of compiled.initial.parameters.keys()) resident[name] = this.#current(name);
+    for (const { name } of compiled.parameters) resident[name] = this.#current(name);
     for (const [name, { input }] of compiled.sums) resident[input] = this.#sum(name);
     if (compiled.options.averageDecay !== undefined)
-      for (const name of compiled.buffers.keys()) resident[name] = this.#next(name);
+      for (const { name } of compiled.statistics) resident[name] = this.#next(name);
     this.#addOptimizer(resident, keep, fetch);
     return { session, feeds, resident, keep, fetch };
   }
@@ -325,7 +340,8 @@ export class TrainingStep {
   }
 }
 
-/** `fc.weight` of `momentum/fc.weight`. */
-function ownerOf(slot: string): string {
-  return slot.slice(slot.indexOf('/') + 1);
+/** `momentum` and `fc.weight` of `momentum/fc.weight`. */
+function slotAndOwner(input: string): [string, string] {
+  const at = input.indexOf('/');
+  return [input.slice(0, at), input.slice(at + 1)];
 }

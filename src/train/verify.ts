@@ -182,7 +182,7 @@ async function takeSteps(
       return { losses, error: errors.length === 0 ? null : Math.max(...errors) };
     };
     const { losses, error } = await run();
-    const hasBatchStatistics = step.compiled.buffers.size > 0;
+    const hasBatchStatistics = step.compiled.statistics.length > 0;
     if (error === null || error <= VERIFY_LIMITS.buffers)
       return { losses, bufferError: error, hasBatchStatistics, notes: [] };
     // PyTorch's exporter runs a model once while it writes it, which in training mode moves the statistics: the
