@@ -78,6 +78,7 @@ export function trainCommand(): Command {
         .addOption(choice('--class-weights <name>', 'weights in the loss', ['none', 'balanced']))
         .option('--clip-norm <x>', "bound on the gradient's global norm", number(0))
         .option('--accumulate <n>', 'micro-batches a step', integer(1))
+        .option('--recompute <k>', "keep every k-th block's values, compute the rest again: saves memory", integer(1))
         .option('--blend <share>', 'of the trained weights, mixed with those it started from', number(0, 1))
         .option('--ema <decay>', 'averaged weights; 0 turns them off', number(0, 0.99999))
         .addOption(choice('--batch-norm <mode>', 'statistics frozen or of the batch', ['auto', 'frozen', 'batch']))

@@ -11,8 +11,7 @@ export function clipByGlobalNorm(maxNorm: number): Transform {
     slots: [],
     scalars: {},
     apply: (c, updates) => {
-      const norm = c.sqrt(c.sumOfSquares([...updates.values()]));
-      const ratio = c.div(c.constant(maxNorm), c.add(norm, 1e-6));
+      const ratio = c.div(c.constant(maxNorm), c.add(c.gradientNorm(), 1e-6));
       const factor = c.builder.op('Min', [ratio, c.constant(1)]);
       return c.each(updates, (update) => c.mul(update, factor));
     },

@@ -13,8 +13,8 @@ export function scaleByTrustRatio(): Transform {
     apply: (c, updates) =>
       c.each(updates, (update, parameter) => {
         if (!parameter.decay) return update;
-        const weightNorm = c.sqrt(c.sumOfSquares([c.value(parameter.name)]));
-        const updateNorm = c.sqrt(c.sumOfSquares([update]));
+        const weightNorm = c.sqrt(c.sumOfSquares(c.value(parameter.name)));
+        const updateNorm = c.sqrt(c.sumOfSquares(update));
         const isZero = (norm: string): string => c.builder.op('Equal', [norm, c.constant(0)]);
         const either = c.builder.op('Or', [isZero(weightNorm), isZero(updateNorm)]);
         // On scalars a Where costs nothing.

@@ -40,7 +40,9 @@ export class UpdateContext {
   readonly #slots: ReadonlyMap<string, string>;
   readonly #scalars: ReadonlyMap<string, string>;
   readonly #rates: ReadonlyMap<string, string>;
+  readonly #pieces: readonly string[];
   readonly #next = new Map<string, string>();
+  #norm: string | undefined;
 
   constructor(
     builder: GraphBuilder,
@@ -50,6 +52,8 @@ export class UpdateContext {
       readonly slots: ReadonlyMap<string, string>;
       readonly scalars: ReadonlyMap<string, string>;
       readonly rates: ReadonlyMap<string, string>;
+      /** Values whose squares add up to those of all gradients. */
+      readonly pieces: readonly string[];
     },
   ) {
     this.builder = builder;
@@ -58,6 +62,7 @@ export class UpdateContext {
     this.#slots = inputs.slots;
     this.#scalars = inputs.scalars;
     this.#rates = inputs.rates;
+    this.#pieces = inputs.pieces;
   }
 
   /** The parameter's value before the step. */
@@ -119,10 +124,18 @@ export class UpdateContext {
     return this.add(this.mul(old, decay), this.mul(value, 1 - decay));
   }
 
-  /** The sum of squares of tensors, a scalar. */
-  sumOfSquares(values: readonly string[]): string {
-    const sums = values.map((value) => this.builder.op('ReduceSumSquare', [value], { keepdims: 0 }));
-    return sums.length === 1 ? sums[0]! : this.builder.op('Sum', sums);
+  /** The sum of squares of a tensor, a scalar. */
+  sumOfSquares(value: string): string {
+    return this.builder.op('ReduceSumSquare', [value], { keepdims: 0 });
+  }
+
+  /** The norm of all gradients together, as they came in: a scalar. */
+  gradientNorm(): string {
+    // Sums one by one: the engine then makes and leaves one gradient after the other.
+    this.#norm ??= this.sqrt(
+      this.#pieces.map((piece) => this.sumOfSquares(piece)).reduce((sum, square) => this.add(sum, square)),
+    );
+    return this.#norm;
   }
 
   /** Applies `update` to each parameter's update. */

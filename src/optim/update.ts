@@ -12,6 +12,11 @@ export interface UpdateOptions {
   readonly values: ReadonlyMap<string, string>;
   /** Parameter -> the value that holds its gradient. */
   readonly gradients: ReadonlyMap<string, string>;
+  /**
+   * Values whose squares add up to those of all gradients, to be made in this order. The engine computes first what
+   * the norm is made of: memory is free soonest where they come in backward's order. Default: the gradients.
+   */
+  readonly pieces?: readonly string[];
   /** Running statistic -> its value after the step; they are averaged with the weights. */
   readonly buffers?: ReadonlyMap<string, string>;
   /** Decay of averaged weights; default: none are kept. */
@@ -54,9 +59,8 @@ export function addUpdate(b: GraphBuilder, options: UpdateOptions): Update {
   const groups = new Set(parameters.map(({ group }) => group));
   const rates = new Map([...groups].map((group) => [group, b.input(`learning_rate/${group}`, 'float32', [])]));
 
-  const context = new UpdateContext(b, parameters, { values, slots, scalars: scalarInputs, rates });
-  const norm = context.sqrt(context.sumOfSquares([...context.each(gradients, (value) => value).values()]));
-  const gradientNorm = b.output(norm, b.uniqueName('gradient_norm'));
+  const pieces = options.pieces ?? [...gradients.values()];
+  const context = new UpdateContext(b, parameters, { values, slots, scalars: scalarInputs, rates, pieces });
   const updates = transform.apply(context, gradients);
 
   const next = new Map<string, string>();
@@ -72,6 +76,8 @@ export function addUpdate(b: GraphBuilder, options: UpdateOptions): Update {
       state.set(old, b.output(moved));
     }
   }
+  // The last of the nodes that nothing reads is the first that the engine looks at.
+  const gradientNorm = b.output(context.gradientNorm(), b.uniqueName('gradient_norm'));
   return {
     parameters: next,
     state,

@@ -60,6 +60,8 @@ export const trainOptionsSchema = z.strictObject({
   clipNorm: z.number().positive().optional(),
   /** Micro-batches whose gradients are summed before a step. */
   accumulate: z.int().min(1).default(1),
+  /** Keep only the end of every k-th block for backward and compute the rest again: less memory, more time. */
+  recompute: z.int().min(1).optional(),
   /** Decay of the averaged weights; 0 turns them off. */
   ema: z.number().min(0).max(0.99999).optional(),
   /** Share of the trained weights in a blend with those it started from. Default: on a backbone, the likeliest on held-out images; else 1. */

@@ -53,6 +53,7 @@ export function trainingSteps(
     },
     microBatch,
     microBatches: options.accumulate,
+    ...(options.recompute !== undefined && { recompute: options.recompute }),
     batchNorm: plan.batchNorm,
     optimizer: plan.optimizer,
     ...(plan.ema > 0 && { averageDecay: plan.ema }),

@@ -13,6 +13,11 @@ export interface LoadOptions {
   readonly threads?: number;
   /** Default `all`. */
   readonly optimization?: Optimization;
+  /**
+   * Whether the engine, once it has seen a run, lays all values of the next ones out in one block: that block comes
+   * on top of what the first run took. Default true.
+   */
+  readonly memoryPattern?: boolean;
   /** Prefix of a JSON profile that is written when the session is released (`<prefix>_<time>.json`). */
   readonly profile?: string;
   /** What the engine logs to standard error, 0 (everything) to 4 (default: nothing; its errors are thrown here). */
@@ -61,6 +66,7 @@ export interface SessionOptions {
   readonly graphOptimizationLevel: Optimization;
   readonly logSeverityLevel: 0 | 1 | 2 | 3 | 4;
   readonly extra: Readonly<Record<string, string>>;
+  readonly enableMemPattern: boolean;
   readonly enableProfiling?: boolean;
   readonly profileFilePrefix?: string;
 }
@@ -90,6 +96,7 @@ export function sessionOptions(device: string, threads: number, options: LoadOpt
     interOpNumThreads: 1,
     graphOptimizationLevel: optimization,
     logSeverityLevel: options.logSeverity ?? 4,
+    enableMemPattern: options.memoryPattern ?? true,
     extra,
     ...(options.profile !== undefined && { enableProfiling: true, profileFilePrefix: options.profile }),
   };

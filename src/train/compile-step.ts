@@ -3,7 +3,14 @@ import { withFullRankScalars } from '../lowering/passes/full-rank-scalars.ts';
 import type { Graph } from '../onnx/graph.ts';
 import type { StepOptions } from './step-options.ts';
 import { splitFrozen } from './frozen-split.ts';
-import { flatBuffers, joinMembers, withBufferInputs, type Buffer } from './flat-buffers.ts';
+import {
+  flatBuffers,
+  gradientPieces,
+  joinMembers,
+  withBufferInputs,
+  type Buffer,
+  type GradientPiece,
+} from './flat-buffers.ts';
 import { optimizer } from '../optim/optimizer.ts';
 import { addUpdate, type Update } from '../optim/update.ts';
 import { gradientGraph, STEP, type GradientGraph } from './gradient-graph.ts';
@@ -22,8 +29,13 @@ export interface CompiledStep extends Omit<GradientGraph, 'graph' | 'gradients' 
   readonly parameters: readonly Buffer[];
   /** Running statistics as the graphs take them, and the output of `pass` with their new values. */
   readonly statistics: readonly (Buffer & { readonly output: string })[];
-  /** Buffer of parameters -> the input of `pass` with the sum of its gradients so far, and the output with the next. Empty with one pass a step. */
-  readonly sums: ReadonlyMap<string, { readonly input: string; readonly output: string }>;
+  /** Inputs of `pass` with the sums of gradients so far, and the outputs with the next. Empty with one pass a step. */
+  readonly sums: readonly {
+    readonly name: string;
+    readonly shape: readonly number[];
+    readonly input: string;
+    readonly output: string;
+  }[];
   readonly options: StepOptions;
 }
 
@@ -38,11 +50,10 @@ export function compileStep(options: StepOptions): CompiledStep {
   if (!Number.isSafeInteger(microBatches) || microBatches < 1)
     throw new RangeError(`microBatches must be a positive integer, got ${microBatches}.`);
   const split = splitFrozen(options);
-  const made = gradientGraph(
+  const { graph, gradients, buffers, ...inner } = gradientGraph(
     split?.step ?? options,
     parameters.map(({ name }) => name),
   );
-  const { graph, gradients, buffers, ...inner } = made;
   const rest = { ...inner, prefix: split?.prefix, images: split?.images ?? inner.images, options };
   const transform = optimizer(options.optimizer);
   const shapeOf = (name: string): readonly number[] => rest.layouts.get(name)!.packedShape;
@@ -66,7 +77,11 @@ export function compileStep(options: StepOptions): CompiledStep {
     outputs: false,
   });
   for (const name of [STEP.loss, STEP.logits]) pass.output(name);
-  const flatGradients = new Map(flat.map((buffer) => [buffer.name, joinMembers(pass, buffer, gradients)]));
+  const pieces = gradientPieces(
+    flat,
+    parameters.map(({ name }) => name),
+  );
+  const made = new Map(pieces.map((piece) => [piece.name, joinMembers(pass, piece, gradients)]));
   const statistics = moving.map((buffer) => ({ ...buffer, output: pass.output(joinMembers(pass, buffer, buffers)) }));
   const outputs = new Map(statistics.map(({ name, output }) => [name, output]));
   const update = {
@@ -77,22 +92,21 @@ export function compileStep(options: StepOptions): CompiledStep {
   };
   const compiled = { ...rest, parameters: flat, statistics };
   if (microBatches === 1) {
-    const names = addUpdate(pass, { ...update, gradients: flatGradients, buffers: outputs });
-    return { ...compiled, pass: withFullRankScalars(pass.build()), update: undefined, names, sums: new Map() };
+    const names = addUpdate(pass, { ...update, ...wholeGradients(pass, flat, pieces, made), buffers: outputs });
+    return { ...compiled, pass: withFullRankScalars(pass.build()), update: undefined, names, sums: [] };
   }
 
-  const sums = new Map<string, { input: string; output: string }>();
-  for (const { name, shape } of packed) {
+  const sums = pieces.map(({ name, shape }) => {
     const input = pass.input(`sum/${name}`, 'float32', shape);
-    const output = pass.op('Add', [input, flatGradients.get(name)!], {}, { outputs: [`sum/${name}_next`] });
-    sums.set(name, { input, output: pass.output(output) });
-  }
+    const output = pass.op('Add', [input, made.get(name)!], {}, { outputs: [`sum/${name}_next`] });
+    return { name, shape, input, output: pass.output(output) };
+  });
   const b = new GraphBuilder(`${graph.name}_update`);
   for (const { name, shape } of packed) b.input(name, 'float32', shape);
-  const summed = new Map(packed.map(({ name, shape }) => [name, b.input(`sum/${name}`, 'float32', shape)]));
+  const summed = new Map(sums.map(({ name, shape, input }) => [name, b.input(input, 'float32', shape)]));
   const averaged = averageDecay === undefined ? [] : statistics;
   const means = new Map(averaged.map(({ name, shape }) => [name, b.input(name, 'float32', shape)]));
-  const names = addUpdate(b, { ...update, gradients: summed, buffers: means });
+  const names = addUpdate(b, { ...update, ...wholeGradients(b, flat, pieces, summed), buffers: means });
   return {
     ...compiled,
     pass: withFullRankScalars(pass.build()),
@@ -100,4 +114,18 @@ export function compileStep(options: StepOptions): CompiledStep {
     names,
     sums,
   };
+}
+
+/** What the optimizer takes, from the pieces' values. */
+function wholeGradients(
+  b: GraphBuilder,
+  buffers: readonly Buffer[],
+  pieces: readonly GradientPiece[],
+  values: ReadonlyMap<string, string>,
+): { gradients: Map<string, string>; pieces: string[] } {
+  const gradients = buffers.map(({ name }): [string, string] => {
+    const parts = pieces.filter((piece) => piece.of === name).map((piece) => values.get(piece.name)!);
+    return [name, parts.length === 1 ? parts[0]! : b.op('Concat', parts, { axis: 0 })];
+  });
+  return { gradients: new Map(gradients), pieces: pieces.toReversed().map(({ name }) => values.get(name)!) };
 }

@@ -10,6 +10,8 @@ import type { Graph } from '../onnx/graph.ts';
 
 /** Elements above which a tensor is left alone. */
 const SMALL = 2 ** 14;
+/** Parameters in a row, about a block of layers, whose gradients are joined at once: the first of them wait for the last. */
+const WINDOW = 9;
 
 export interface Member {
   readonly name: string;
@@ -24,6 +26,12 @@ export interface Buffer {
   readonly name: string;
   readonly shape: readonly number[];
   readonly members: readonly Member[];
+}
+
+/** A part of a buffer's gradient: members that follow each other. */
+export interface GradientPiece extends Buffer {
+  /** The buffer it is part of. */
+  readonly of: string;
 }
 
 export interface Placed {
@@ -83,11 +91,36 @@ export function withBufferInputs(graph: Graph, buffers: readonly Buffer[]): Grap
 }
 
 /** Values of the members, by name, as one value of the buffer's shape. */
-export function joinMembers(b: GraphBuilder, { members }: Buffer, values: ReadonlyMap<string, string>): string {
-  const parts = members.map(({ name }) => values.get(name)!);
-  if (parts.length === 1) return parts[0]!;
-  const rows = parts.map((part, i) => (members[i]!.shape.length === 1 ? part : b.op('Reshape', [part, b.int([-1])])));
-  return b.op('Concat', rows, { axis: 0 });
+export function joinMembers(b: GraphBuilder, { name, members }: Buffer, values: ReadonlyMap<string, string>): string {
+  if (name === members[0]!.name) return values.get(members[0]!.name)!;
+  const rows = members.map((member) => b.op('Reshape', [values.get(member.name)!, b.int([-1])]));
+  return rows.length === 1 ? rows[0]! : b.op('Concat', rows, { axis: 0 });
+}
+
+/**
+ * The parts in which the gradients of buffers are made, in the order of the network: backward comes to the last one
+ * first, and what it needed for a part is free once that is done.
+ * @param order all members of the buffers, in the order of the network
+ * @returns parts of each buffer, which are buffers themselves
+ */
+export function gradientPieces(buffers: readonly Buffer[], order: readonly string[]): GradientPiece[] {
+  const place = new Map(order.map((name, i) => [name, i]));
+  const pieces = buffers.flatMap((buffer): GradientPiece[] => {
+    if (buffer.members.length === 1) return [{ ...buffer, of: buffer.name }];
+    const windows = new Map<number, Member[]>();
+    for (const member of buffer.members) {
+      const window = Math.floor(place.get(member.name)! / WINDOW);
+      windows.set(window, [...(windows.get(window) ?? []), member]);
+    }
+    return [...windows].map(([window, members]) => ({
+      name: `${buffer.name}/${window}`,
+      of: buffer.name,
+      shape: [members.reduce((sum, { shape }) => sum + sizeOf(shape), 0)],
+      members: members.map((member) => ({ ...member, offset: member.offset - members[0]!.offset })),
+    }));
+  });
+  const lastPlace = ({ members }: Buffer): number => place.get(members.at(-1)!.name)!;
+  return pieces.toSorted((a, b) => lastPlace(a) - lastPlace(b));
 }
 
 /** A buffer's content from its members'. */

@@ -9,6 +9,7 @@ import { GraphBuilder } from '../onnx/builder.ts';
 import { append } from '../onnx/compose.ts';
 import { producers, pruned, type Graph, type Node, type ValueInfo } from '../onnx/graph.ts';
 import { specialize } from '../onnx/specialize.ts';
+import { withRecomputation } from './recompute.ts';
 import { addStepLoss, type LabelKind, type LossOptions } from './step-loss.ts';
 
 /** What a batch of images is: cropped pixels, uint8 [N, h, w, 3], or the network's own input, float32 [N, ...shape]. */
@@ -37,6 +38,8 @@ export interface GradientOptions {
   /** `mask` draws masks whatever `training_mode` says, `as-is` where it is true. Default `mask`. */
   readonly dropout?: DropoutMode;
   readonly target: Target;
+  /** Keeps only the end of every k-th block for backward, which computes the rest again. Default: all is kept. */
+  readonly recompute?: number;
 }
 
 /** Names of the inputs and outputs that every pass has. */
@@ -91,8 +94,14 @@ export function gradientGraph(options: GradientOptions, parameters: readonly str
     parameters,
     gradients: differentiated.gradients,
   });
+  const { recompute } = options;
+  const { images, loss, lossScale } = STEP;
   return {
-    ...lowered,
+    layouts: lowered.layouts,
+    graph:
+      recompute === undefined
+        ? lowered.graph
+        : withRecomputation(lowered.graph, { every: recompute, images, loss, lossScale }),
     gradients: differentiated.gradients,
     buffers,
     initial: { parameters: pick(graph, parameters), buffers: pick(graph, [...buffers.keys()]) },

@@ -1,16 +1,23 @@
 import { InputError } from '../core/errors.ts';
 import { bytesPerElement, sizeOf } from '../core/tensor.ts';
-import { consumers, type Graph, type Shape, type TensorType } from '../onnx/graph.ts';
+import type { Graph, Node, Shape, TensorType } from '../onnx/graph.ts';
 import { compileStep, type CompiledStep } from './compile-step.ts';
 import type { StepOptions } from './step-options.ts';
 
-/** The engine's own: kernels, threads, buffers for packing, and what its arena loses between tensors. */
-const ENGINE_BYTES = 200 * 2 ** 20;
+/** The program with its engine, kernels, threads, and the buffers in which products are packed. */
+const BASE_BYTES = 200 * 2 ** 20;
 /**
- * The engine runs nodes in an order of its own and its arena grows by doubling. Measured on MobileNetV2 with
- * passes of 8 and 32 images, plain and blocked: 2.0 to 2.3.
+ * The state is there in two versions, the new one also in the engine until it is copied out, and old ones until they are
+ * collected. Measured on ResNet-50, whose state is most of what it takes: 5.7.
  */
-const ARENA_FACTOR = 2.25;
+const STATE_FACTOR = 6;
+/**
+ * What the engine's arena takes for values that need one byte at their height. Measured on MobileNetV2, ResNet-18 and
+ * 50, ConvNeXt-atto and ViT-tiny with 4 to 64 images a pass (the memory that bench/memory prints, less base and state):
+ * 0.98 to 1.25, with recomputation, which allocates more in turns, 1.1 to 2.
+ */
+const ARENA_FACTOR = 1.25;
+const RECOMPUTING_ARENA_FACTOR = 2;
 /** Share of what is free that may be planned with: other programs go on, too. */
 const USABLE = 0.8;
 
@@ -59,7 +66,7 @@ export function planPasses(
     if (compiled.statistics.length > 0 && !allowSmallerStatistics)
       throw new InputError(
         `A pass of ${microBatch} images needs about ${megabytes(bytes)}, ${megabytes(availableBytes)} are free. Smaller passes would ` +
-          'normalise by the statistics of fewer images: choose a smaller --batch-size, or --batch-norm frozen.',
+          'normalise by the statistics of fewer images: choose --recompute 1, a smaller --batch-size, or --batch-norm frozen.',
       );
     if (microBatch === 1)
       throw new InputError(
@@ -77,42 +84,76 @@ function nextSmaller(current: number, total: number): number {
   return 0;
 }
 
-/** What a step takes at its height, estimated from the graphs: the state twice, gradient sums, a pass' own tensors. */
+/** What a step takes at its height, estimated from the graphs: the state, gradient sums, and values that live at once. */
 export function stepBytes(compiled: CompiledStep): number {
-  const { prefix, pass, update, names, parameters, statistics, sums } = compiled;
+  const { prefix, pass, update, names, parameters, statistics, sums, options } = compiled;
   const weights = 4 * parameters.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
   let state = weights + 4 * statistics.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
   for (const { name, type } of (update ?? pass).inputs) if (names.state.has(name)) state += bytesOf(type);
-  const summed = sums.size === 0 ? 0 : weights;
+  const summed = sums.length === 0 ? 0 : weights;
   const constants = [...pass.initializers.values()].reduce((sum, value) => sum + bytesOf(value), 0);
   const height = Math.max(...[prefix, pass, update].map((graph) => (graph === undefined ? 0 : peakBytes(graph))));
-  return Math.round(ENGINE_BYTES + 2 * state + 2 * summed + constants + ARENA_FACTOR * height);
+  const factor = options.recompute === undefined ? ARENA_FACTOR : RECOMPUTING_ARENA_FACTOR;
+  return Math.round(BASE_BYTES + STATE_FACTOR * state + 2 * summed + constants + factor * height);
 }
+
+/** Ops whose output is their first input under another shape. */
+const VIEWS = new Set(['Reshape', 'Flatten', 'Squeeze', 'Unsqueeze', 'Identity']);
 
 /**
  * The most bytes that the values of a graph take at once, beside its inputs and initializers, where each is
- * freed after its last reader and nodes run in their order.
+ * freed after its last reader and nodes run in the engine's order.
  */
 export function peakBytes(graph: Graph): number {
-  const readersLeft = new Map([...consumers(graph)].map(([name, nodes]) => [name, nodes.length]));
-  const outputs = new Set(graph.outputs.map(({ name }) => name));
+  const nodes = executionOrder(graph);
+  // A view is its origin: that is free once nothing reads either.
+  const origin = new Map<string, string>();
+  const originOf = (name: string): string => origin.get(name) ?? name;
+  for (const { opType, inputs, outputs } of nodes) if (VIEWS.has(opType)) origin.set(outputs[0]!, originOf(inputs[0]!));
+  const readersLeft = new Map<string, number>();
+  const inputsOf = (node: Node): Set<string> => new Set(node.inputs.filter((name) => name !== '').map(originOf));
+  for (const node of nodes) for (const name of inputsOf(node)) readersLeft.set(name, (readersLeft.get(name) ?? 0) + 1);
+  const kept = new Set(graph.outputs.map(({ name }) => originOf(name)));
   const given = new Set([...graph.inputs.map(({ name }) => name), ...graph.initializers.keys()]);
-  const bytes = (name: string): number => bytesOf(graph.types.get(name));
   let live = 0;
   let peak = 0;
-  for (const node of graph.nodes) {
-    const made = node.outputs.filter((name) => name !== '');
-    for (const name of made) live += bytes(name);
+  for (const node of nodes) {
+    const made = node.outputs.filter((name) => name !== '' && originOf(name) === name);
+    for (const name of made) live += bytesOf(graph.types.get(name));
     peak = Math.max(peak, live);
-    for (const name of new Set(node.inputs)) {
-      if (name === '' || given.has(name)) continue;
+    for (const name of inputsOf(node)) {
       const left = readersLeft.get(name)! - 1;
       readersLeft.set(name, left);
-      if (left === 0 && !outputs.has(name)) live -= bytes(name);
+      if (left === 0 && !kept.has(name) && !given.has(name)) live -= bytesOf(graph.types.get(name));
     }
-    for (const name of made) if (!readersLeft.has(name) && !outputs.has(name)) live -= bytes(name);
+    for (const name of made) if (!readersLeft.has(name) && !kept.has(name)) live -= bytesOf(graph.types.get(name));
   }
   return peak;
+}
+
+/**
+ * The order in which ONNX Runtime runs nodes: depth first from those that nothing reads, the last of them first, and
+ * of what a node reads again the last first (`GraphViewer`, default order).
+ */
+export function executionOrder(graph: Graph): Node[] {
+  const makers = new Map<string, number>();
+  for (const [i, node] of graph.nodes.entries())
+    for (const output of node.outputs) if (output !== '') makers.set(output, i);
+  const needs = graph.nodes.map((node) =>
+    [...new Set(node.inputs.flatMap((name) => makers.get(name) ?? []))].toSorted((a, b) => a - b),
+  );
+  const isRead = new Set(needs.flat());
+  const stack = [...graph.nodes.keys()].filter((i) => !isRead.has(i)).map((i) => ({ i, isLeft: false }));
+  const order: Node[] = [];
+  const visited = new Set<number>();
+  for (let top = stack.pop(); top !== undefined; top = stack.pop()) {
+    if (top.isLeft) order.push(graph.nodes[top.i]!);
+    if (top.isLeft || visited.has(top.i)) continue;
+    visited.add(top.i);
+    stack.push({ i: top.i, isLeft: true });
+    for (const i of needs[top.i]!) if (!visited.has(i)) stack.push({ i, isLeft: false });
+  }
+  return order;
 }
 
 function bytesOf(type: (Pick<TensorType, 'dtype'> & { readonly shape: Shape | undefined }) | undefined): number {

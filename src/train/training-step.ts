@@ -86,7 +86,14 @@ export class TrainingStep {
    */
   static async open(engine: Engine, compiled: CompiledStep, state?: TrainingState): Promise<TrainingStep> {
     // A DequantizeLinear is a product here; the engine would make one for each of its readers.
-    const options = { deterministic: true, transfer: true, extra: { 'session.disable_quant_qdq': '1' } };
+    const extra = {
+      'session.disable_quant_qdq': '1',
+      // It fails on a Reshape to a shape that is computed, which recomputation has.
+      ...(compiled.options.recompute !== undefined && {
+        'optimization.disable_specified_optimizers': 'ReshapeFusion',
+      }),
+    };
+    const options = { deterministic: true, transfer: true, memoryPattern: false, extra };
     const load = (graph: Graph): Promise<Session> =>
       engine.load(writeModel({ graph }), { name: graph.name, ...options });
     const step = new TrainingStep(engine, compiled, {
@@ -204,8 +211,7 @@ export class TrainingStep {
         },
       );
     }
-    for (const { name, shape } of parameters)
-      if (this.compiled.sums.has(name)) values[this.#zeros(shape)] ??= zeros('float32', shape);
+    for (const { shape } of this.compiled.sums) values[this.#zeros(shape)] ??= zeros('float32', shape);
     await this.#engine.put(values);
     for (const name of Object.keys(values)) this.#held.add(name);
   }
@@ -251,9 +257,8 @@ export class TrainingStep {
       resident[name] = pass === 0 ? this.#current(name) : this.#next(name);
       keep[output] = this.#next(name);
     }
-    const shapes = new Map(compiled.parameters.map(({ name, shape }) => [name, shape]));
-    for (const [name, { input: sum, output }] of compiled.sums) {
-      resident[sum] = pass === 0 ? this.#zeros(shapes.get(name)!) : this.#sum(name);
+    for (const { name, shape, input: sum, output } of compiled.sums) {
+      resident[sum] = pass === 0 ? this.#zeros(shape) : this.#sum(name);
       keep[output] = this.#sum(name);
     }
     const fetch: string[] = [STEP.loss, STEP.logits];
@@ -270,7 +275,7 @@ export class TrainingStep {
     const keep: Record<string, string> = {};
     const fetch: string[] = [];
     for (const { name } of compiled.parameters) resident[name] = this.#current(name);
-    for (const [name, { input }] of compiled.sums) resident[input] = this.#sum(name);
+    for (const { name, input } of compiled.sums) resident[input] = this.#sum(name);
     if (compiled.options.averageDecay !== undefined)
       for (const { name } of compiled.statistics) resident[name] = this.#next(name);
     this.#addOptimizer(resident, keep, fetch);

@@ -6,6 +6,7 @@ import { SESSION_CONFIG_KEYS, sessionOptions } from '../../src/runtime/session-o
 
 test('options become what the engine takes', () => {
   expect(sessionOptions('cpu', 3, {})).toEqual({
+    enableMemPattern: true,
     executionProviders: ['cpu'],
     intraOpNumThreads: 3,
     interOpNumThreads: 1,
