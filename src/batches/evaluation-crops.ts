@@ -1,4 +1,5 @@
 import { AbortedError } from '../core/errors.ts';
+import { timedSync } from '../core/profile.ts';
 import { tensor, type Tensor } from '../core/tensor.ts';
 import type { Quarantined, Sample } from '../datasets/dataset.ts';
 import type { CropCache } from './crop-cache.ts';
@@ -70,6 +71,7 @@ export class EvaluationCrops {
       sources.map(({ contentKey }) => this.#cache.get(contentKey)),
     );
     const missing = [...results.keys()].filter((i) => results[i] === undefined);
+    this.#pool.track?.count('cropped before', sources.length - missing.length);
     if (missing.length > 0) {
       const made = await this.#pool.evaluationCrops(
         missing.map((i) => sources[i]!.file),
@@ -104,8 +106,11 @@ export class EvaluationCrops {
     if (positions.length === 0) return undefined;
     const { cropBytes } = this.#cache;
     const pixels = new Uint8Array(positions.length * cropBytes);
-    for (const [at, position] of positions.entries())
-      pixels.set(results[position - from] as Uint8Array, at * cropBytes);
+    const assemble = (): void => {
+      for (const [at, position] of positions.entries())
+        pixels.set(results[position - from] as Uint8Array, at * cropBytes);
+    };
+    timedSync(this.#pool.track, 'assemble', assemble, positions.length);
     const [h, w] = this.#pool.preprocessing.inputSize;
     return { crops: tensor('uint8', [positions.length, h, w, 3], pixels), positions };
   }

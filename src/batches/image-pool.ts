@@ -1,3 +1,4 @@
+import type { Track, TrackRecord } from '../core/profile.ts';
 import { cropGraph, type Preprocessing } from '../models/preprocessing.ts';
 import { DEFAULT_MAX_PIXELS } from '../images/decode.ts';
 import { writeModel } from '../onnx/write.ts';
@@ -15,6 +16,8 @@ export interface ImagePoolOptions {
   readonly maxPixels?: number;
   /** Bytes of decoded training images kept in memory; default a quarter of what is free, at most 2 GiB. */
   readonly decodedBytes?: number;
+  /** Of what is done with crops on this side; with it, the threads measure where their time goes, too. */
+  readonly track?: Track | undefined;
 }
 
 /** One crop, or why there is none. */
@@ -26,11 +29,18 @@ export type Crop = { readonly pixels: Uint8Array } | { readonly error: string };
  */
 export class ImagePool implements AsyncDisposable {
   readonly preprocessing: Preprocessing;
+  /** Of what is done with crops on this side of the threads, where that is measured. */
+  readonly track: Track | undefined;
   readonly #workers: readonly WorkerClient<ImageWorkerApi>[];
   readonly #cropBytes: number;
 
-  private constructor(workers: readonly WorkerClient<ImageWorkerApi>[], preprocessing: Preprocessing) {
+  private constructor(
+    workers: readonly WorkerClient<ImageWorkerApi>[],
+    preprocessing: Preprocessing,
+    track: Track | undefined,
+  ) {
     this.#workers = workers;
+    this.track = track;
     this.preprocessing = preprocessing;
     this.#cropBytes = preprocessing.inputSize[0] * preprocessing.inputSize[1] * 3;
   }
@@ -45,7 +55,7 @@ export class ImagePool implements AsyncDisposable {
       { length: threads },
       (_, i) => new WorkerClient<ImageWorkerApi>(file, `image decoder ${i + 1}`),
     );
-    const pool = new ImagePool(workers, preprocessing);
+    const pool = new ImagePool(workers, preprocessing, options.track);
     const start = {
       cropModel: writeModel({ graph: cropGraph(preprocessing) }),
       size: preprocessing.inputSize,
@@ -53,7 +63,11 @@ export class ImagePool implements AsyncDisposable {
       decodedBytes: decodedBytes / threads,
     };
     try {
-      await Promise.all(workers.map((worker) => worker.call('start', [start])));
+      await Promise.all(
+        workers.map((worker, i) =>
+          worker.call('start', [{ ...start, ...(options.track && { profileAs: `image decoder ${i + 1}` }) }]),
+        ),
+      );
     } catch (error) {
       await pool.dispose();
       throw error;
@@ -89,6 +103,12 @@ export class ImagePool implements AsyncDisposable {
       ({ file }) => hashOf(file),
       (worker, part) => worker.call('trainingCrops', [part, policy], { signal }),
     );
+  }
+
+  /** Where the time of each thread went so far, if the pool was started with a track. */
+  async profile(): Promise<TrackRecord[]> {
+    const records = await Promise.all(this.#workers.map((worker) => worker.call('profile', [])));
+    return records.filter((record) => record !== undefined);
   }
 
   async dispose(): Promise<void> {

@@ -1,4 +1,5 @@
 import { workerData } from 'node:worker_threads';
+import { timed, timedSync, Track, type TrackRecord } from '../core/profile.ts';
 import { tensor } from '../core/tensor.ts';
 import { decodeImage, type DecodedImage } from '../images/decode.ts';
 import { decodeShrunk } from '../images/decode-shrunk.ts';
@@ -18,6 +19,8 @@ export interface ImageWorkerOptions {
   readonly maxPixels: number;
   /** Bytes of decoded images that are kept for the next epoch. */
   readonly decodedBytes: number;
+  /** Measures where time goes, on a track of this name. */
+  readonly profileAs?: string;
 }
 
 /** Crops one after the other in `pixels`; an entry of `errors` says why the crop at its place is missing. */
@@ -37,9 +40,11 @@ function handlers(): {
   start: (options: ImageWorkerOptions) => void;
   evaluationCrops: (files: readonly string[]) => Promise<Crops>;
   trainingCrops: (crops: readonly TrainingCrop[], policy: WithCrop) => Promise<Crops>;
+  profile: () => TrackRecord | undefined;
   close: () => Promise<void>;
 } {
   let options: ImageWorkerOptions;
+  let track: Track | undefined;
   let engine: { host: EngineHost; session: SessionId } | undefined;
   const decoded = new Map<string, DecodedImage>();
   let decodedBytes = 0;
@@ -54,8 +59,11 @@ function handlers(): {
   /** Kept until the budget is spent: in an order that is new each epoch, throwing out what was used last gains nothing. */
   const decodeForTraining = async (file: string): Promise<DecodedImage> => {
     const known = decoded.get(file);
-    if (known !== undefined) return known;
-    const image = await decodeShrunk(file, 2 * Math.max(...options.size), { maxPixels: options.maxPixels });
+    if (known !== undefined) {
+      track?.count('decoded before', 1);
+      return known;
+    }
+    const image = await decodeShrunk(file, 2 * Math.max(...options.size), { maxPixels: options.maxPixels, track });
     if (decodedBytes + image.data.byteLength <= options.decodedBytes) {
       decoded.set(file, image);
       decodedBytes += image.data.byteLength;
@@ -84,21 +92,25 @@ function handlers(): {
   return {
     start(given) {
       options = given;
+      if (given.profileAs !== undefined) track = new Track(given.profileAs);
     },
     evaluationCrops: (files) =>
       cropEach(files, async (file, into, offset) => {
-        const { width, height, data } = await decodeImage(file, { maxPixels: options.maxPixels });
-        engine ??= await openEngine();
+        const { width, height, data } = await decodeImage(file, { maxPixels: options.maxPixels, track });
+        engine ??= await timed(track, 'load the crop graph', openEngine);
+        const { host, session } = engine;
         const feeds = { image: tensor('uint8', [1, height, width, 3], data) };
-        const run = { session: engine.session, feeds, resident: {}, keep: {}, fetch: ['crop'] };
-        const [result] = await engine.host.run([run], () => false);
+        const run = { session, feeds, resident: {}, keep: {}, fetch: ['crop'] };
+        const [result] = await timed(track, 'crop graph', () => host.run([run], () => false), 1);
         into.set(result!['crop']!.data as Uint8Array, offset);
       }),
     trainingCrops: (crops, policy) =>
       cropEach(crops, async ({ file, key }, into, offset) => {
         const { width, height, data } = await decodeForTraining(file);
-        drawCrop(data, width, height, policy, key, options.size, into, offset);
+        const crop = (): void => drawCrop(data, width, height, policy, key, options.size, into, offset);
+        timedSync(track, 'crop, resize, flip', crop, 1);
       }),
+    profile: () => track?.record(),
     async close() {
       await engine?.host.close();
     },

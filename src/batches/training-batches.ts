@@ -1,4 +1,5 @@
 import { AbortedError, InputError } from '../core/errors.ts';
+import { timedSync } from '../core/profile.ts';
 import { tensor, type Tensor } from '../core/tensor.ts';
 import type { Quarantined } from '../datasets/dataset.ts';
 import type { EvaluationCrops, ImageSource } from './evaluation-crops.ts';
@@ -111,7 +112,10 @@ export class TrainingBatches {
     const [h, w] = this.#pool.preprocessing.inputSize;
     const cropBytes = h * w * 3;
     const pixels = new Uint8Array(batchSize * cropBytes);
-    for (const [i, crop] of crops.entries()) if ('pixels' in crop) pixels.set(crop.pixels, i * cropBytes);
+    const assemble = (): void => {
+      for (const [i, crop] of crops.entries()) if ('pixels' in crop) pixels.set(crop.pixels, i * cropBytes);
+    };
+    timedSync(this.#pool.track, 'assemble', assemble, batchSize);
     return {
       images: tensor('uint8', [batchSize, h, w, 3], pixels),
       labels: labelsOf(chosen.map(({ item }) => item.target)),
@@ -145,7 +149,7 @@ export class TrainingBatches {
       if (!(result instanceof Uint8Array)) return result;
       if (!policy.flip || !isFlipped(drawings[i]!.key)) return { pixels: result };
       const pixels = result.slice();
-      mirror(pixels, this.#pool.preprocessing.inputSize[1]);
+      timedSync(this.#pool.track, 'mirror', () => mirror(pixels, this.#pool.preprocessing.inputSize[1]), 1);
       return { pixels };
     });
   }

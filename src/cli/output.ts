@@ -65,6 +65,8 @@ export class Output {
         return this.#step(event);
       case 'epoch':
         return this.#epoch(event);
+      case 'profile':
+        return this.#profile(event);
     }
   };
 
@@ -109,6 +111,32 @@ export class Output {
       `${event.stage} epoch ${event.epoch}/${event.epochs}: loss ${event.loss.toFixed(4)}${accuracy}, ` +
         `${event.imagesPerSecond.toFixed(0)} images/s, ${duration(event.secondsLeft)} left`,
     );
+  }
+
+  /** Asked for, so shown even with `--quiet`; beside JSON lines on standard error. */
+  #profile({ file, seconds, training, rows }: Extract<Progress, { type: 'profile' }>): void {
+    this.#endBar();
+    const lines = [
+      '',
+      table(
+        ['thread', 'what', 'calls', 'images', 'seconds', 'ms an image', 'share'],
+        rows.map((row) => [
+          row.thread,
+          row.what,
+          row.calls,
+          row.images === 0 ? '-' : row.images,
+          row.seconds.toFixed(2),
+          row.images === 0 || row.seconds === 0 ? '-' : ((1000 * row.seconds) / row.images).toFixed(2),
+          percent(row.share),
+        ]),
+      ),
+      '',
+      `Engine busy ${percent(training.engineBusy)} of the ${training.seconds.toFixed(1)} s of training, idle ` +
+        `${percent(1 - training.engineBusy)}: ${percent(training.engineWaiting)} waiting for images, ` +
+        `${percent(training.engineOtherwiseIdle)} between steps. All: ${seconds.toFixed(1)} s.`,
+      ...(file === undefined ? [] : [`Trace:   ${file} (open it in chrome://tracing or ui.perfetto.dev)`]),
+    ];
+    (this.json ? process.stderr : process.stdout).write(`${lines.join('\n')}\n`);
   }
 
   #endBar(): void {

@@ -107,7 +107,8 @@ export function trainCommand(): Command {
         )
         // The machine
         .option('--engine <file>', "use an engine.json's choices again")
-        .option('--tune', 'measure the lowerings of new shapes before training'),
+        .option('--tune', 'measure the lowerings of new shapes before training')
+        .option('--profile', 'show where time goes, and write a trace (profile.json) into the folder of the run'),
     async (args, flags, { output, signal }) => {
       const { config, resume, acceptEngine, acceptDataChange, json: _json, quiet: _quiet, ...given } = flags;
       const control = { signal, onProgress: output.progress };
@@ -125,6 +126,7 @@ export function trainCommand(): Command {
               ...control,
               acceptEngine: acceptEngine ?? false,
               acceptDataChange: acceptDataChange ?? false,
+              ...(given.profile !== undefined && { profile: given.profile }),
             });
       output.text('');
       output.text(

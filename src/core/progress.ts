@@ -1,3 +1,5 @@
+import type { ProfileRow } from './profile.ts';
+
 /** What long-running work tells while it goes on; the command line draws it, `--json` prints it. */
 export type Progress =
   /** A line for a person: what was understood, chosen or found. */
@@ -32,6 +34,25 @@ export type Progress =
       /** On validation images, 0..1, where there are any that may be used. */
       readonly accuracy?: number;
       readonly secondsLeft: number;
+    }
+  /** Where time went, once all is done or stopped. */
+  | {
+      readonly type: 'profile';
+      /** A trace in Chrome's format; absent where it could not be written. */
+      readonly file?: string;
+      /** Of the whole job. */
+      readonly seconds: number;
+      /** What the engine's thread did while networks were trained: epochs with their validation and checkpoints. */
+      readonly training: {
+        readonly seconds: number;
+        /** Share of that time in which the engine computed, 0..1. */
+        readonly engineBusy: number;
+        /** In which it had nothing to do, because images were not ready. */
+        readonly engineWaiting: number;
+        /** In which it had nothing to do for another reason: checkpoints, events, messages between threads. */
+        readonly engineOtherwiseIdle: number;
+      };
+      readonly rows: readonly ProfileRow[];
     };
 
 export type OnProgress = (event: Progress) => void;

@@ -1,11 +1,4 @@
-import {
-  DEFAULT_MAX_PIXELS,
-  decodeWith,
-  readHeader,
-  readImageFile,
-  type DecodedImage,
-  type DecodeOptions,
-} from './decode.ts';
+import { decodeSource, type DecodedImage, type DecodeOptions } from './decode.ts';
 
 /**
  * As `decodeImage`, but an image whose shorter side is longer than `shorterSide` is shrunk to it while it
@@ -18,10 +11,6 @@ export async function decodeShrunk(
   shorterSide: number,
   options: DecodeOptions = {},
 ): Promise<DecodedImage> {
-  const { maxPixels = DEFAULT_MAX_PIXELS } = options;
-  const bytes = typeof source === 'string' ? await readImageFile(source, maxPixels) : source;
-  const header = await readHeader(bytes, typeof source === 'string' ? source : '', maxPixels);
   const box = { width: shorterSide, height: shorterSide, fit: 'outside', withoutEnlargement: true } as const;
-  const { data, info } = await decodeWith(bytes, header, maxPixels, (image) => image.resize(box));
-  return { width: info.width, height: info.height, data, format: header.format, warnings: header.warnings };
+  return decodeSource(source, options, (image) => image.resize(box));
 }

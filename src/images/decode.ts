@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import sharp, { type FailOnOptions, type OutputInfo, type Region, type Sharp, type SharpOptions } from 'sharp';
+import { timed, type Track } from '../core/profile.ts';
 import { extensionWarning, FORMAT_NAMES, SNIFF_BYTES, sniffFormat, type ImageFormat } from './format.ts';
 import { storedSize, type StoredSize } from './header.ts';
 import { ImageError } from './image-error.ts';
@@ -34,6 +35,8 @@ const UNREADABLE: Readonly<Record<string, string>> = {
 export interface DecodeOptions {
   /** Default 100 million (width times height, as stored). */
   readonly maxPixels?: number;
+  /** Measures reading and decoding. */
+  readonly track?: Track | undefined;
 }
 
 /** An upright image in 8-bit sRGB. */
@@ -75,11 +78,24 @@ export interface ImageHeader extends StoredSize {
  * const { width, height, data } = await decodeImage('photo.jpg');
  */
 export async function decodeImage(source: string | Uint8Array, options: DecodeOptions = {}): Promise<DecodedImage> {
-  const { maxPixels = DEFAULT_MAX_PIXELS } = options;
-  const bytes = typeof source === 'string' ? await readImageFile(source, maxPixels) : source;
-  const header = await readHeader(bytes, typeof source === 'string' ? source : '', maxPixels);
-  const { data, info } = await decodeWith(bytes, header, maxPixels, (image) => image);
-  return { width: info.width, height: info.height, data, format: header.format, warnings: header.warnings };
+  return decodeSource(source, options, (image) => image);
+}
+
+/** Reads a source and decodes it with `decodeWith`. For the kernels of this folder only. */
+export async function decodeSource(
+  source: string | Uint8Array,
+  options: DecodeOptions,
+  step: (image: Sharp) => Sharp,
+): Promise<DecodedImage> {
+  const { maxPixels = DEFAULT_MAX_PIXELS, track } = options;
+  const isPath = typeof source === 'string';
+  const bytes = isPath ? await timed(track, 'read', () => readImageFile(source, maxPixels), 1) : source;
+  const decode = async (): Promise<DecodedImage> => {
+    const header = await readHeader(bytes, isPath ? source : '', maxPixels);
+    const { data, info } = await decodeWith(bytes, header, maxPixels, step);
+    return { width: info.width, height: info.height, data, format: header.format, warnings: header.warnings };
+  };
+  return timed(track, 'decode', decode, 1);
 }
 
 /**

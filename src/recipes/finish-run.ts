@@ -1,10 +1,11 @@
 import { writeFileAtomic } from '../core/atomic-file.ts';
+import { timed, timedSync } from '../core/profile.ts';
 import { packageVersion } from '../core/package-version.ts';
 import { abstainThreshold } from '../evaluate/abstain.ts';
 import { fitTemperature } from '../evaluate/temperature.ts';
 import { evaluatePredictions } from '../evaluate/evaluation.ts';
 import { deployableModel, type DeployableParts } from '../export/deployable.ts';
-import { proveParity } from '../export/parity.ts';
+import { proveParity, type ParityReport } from '../export/parity.ts';
 import { decodeImage } from '../images/decode.ts';
 import type { RunFolder } from '../train/run-folder.ts';
 import type { Workshop } from './workshop.ts';
@@ -56,27 +57,22 @@ export async function finishRun(run: RunFolder, workshop: Workshop, request: Fin
     ...(abstain && { abstainThreshold: abstain.threshold }),
     provenance: { gleaner: packageVersion(), method, seed: options.seed, data: data.dataset.fingerprint },
   };
-  const file = deployableModel(parts);
+  const { track } = workshop;
+  const file = timedSync(track, 'make the file', () => deployableModel(parts));
   const images = await Promise.all(
     data.score
       .slice(0, PARITY_IMAGES)
       .map(({ file: image }) => decodeImage(image, { maxPixels: options.maxPixels * 1e6 })),
   );
-  const parity = await proveParity(
-    workshop.engine,
-    file.bytes,
-    parts,
-    images,
-    workshop.signal ? { signal: workshop.signal } : {},
-  );
+  const cancel = workshop.signal ? { signal: workshop.signal } : {};
+  const proof = (): Promise<ParityReport> => proveParity(workshop.engine, file.bytes, parts, images, cancel);
+  const parity = await timed(track, 'prove parity', proof);
   await writeFileAtomic(run.file('model.onnx'), file.bytes);
   await writeFileAtomic(run.file('model.json'), file.json);
 
   const { engine, crops, signal } = workshop;
-  const { made, measured } = await exportVariants(
-    { engine, crops, parts, data, seed: options.seed, signal },
-    options.variants,
-  );
+  const exporting = { engine, crops, parts, data, seed: options.seed, signal };
+  const { made, measured } = await timed(track, 'export variants', () => exportVariants(exporting, options.variants));
   for (const { variant, file: form } of made) {
     if (variant === 'float32') continue;
     await writeFileAtomic(run.file(`model.${variant}.onnx`), form.bytes);
@@ -92,7 +88,8 @@ export async function finishRun(run: RunFolder, workshop: Workshop, request: Fin
     calibratedOn: calibration?.foundOn ?? null,
   };
   await writeFileAtomic(run.file('metrics.json'), `${JSON.stringify(metrics, undefined, 2)}\n`);
-  await writeRunReport(run, workshop, { ...request, evaluation, abstain, seconds, measured });
+  const report = { ...request, evaluation, abstain, seconds, measured };
+  await timed(track, 'report', () => writeRunReport(run, workshop, report));
   return {
     run: run.path,
     model: run.file('model.onnx'),

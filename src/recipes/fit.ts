@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../core/atomic-file.ts';
+import { timed } from '../core/profile.ts';
 import { TrainingBatches, type TrainingItem } from '../batches/training-batches.ts';
 import type { LabelledSample } from './prepare-data.ts';
 import { schedule } from '../optim/schedules.ts';
@@ -39,7 +40,7 @@ export interface FitRequest {
 /** Trains a network on labelled images and returns it with its new weights. */
 export async function fit(workshop: Workshop, request: FitRequest): Promise<{ network: Network; result: LoopResult }> {
   const { network, plan, options, train, validation, stage, classes } = request;
-  const { engine, choices, pool, crops, signal, onProgress } = workshop;
+  const { engine, choices, pool, crops, signal, onProgress, track } = workshop;
   await mkdir(request.checkpoints, { recursive: true });
   const asked = trainingSteps(network, plan, options, train, classes.length, choices.target);
   const { batchSize, rates } = asked;
@@ -78,7 +79,11 @@ export async function fit(workshop: Workshop, request: FitRequest): Promise<{ ne
       ? undefined
       : async (weights: Parameters<typeof withWeights>[1]): Promise<Validation> => {
           const graph = onPixels(withWeights(network.graph, weights), network.logits, network.preprocessing);
-          const logits = await outputsOf(engine, graph, crops, validation, { stage: `${stage}: validation`, signal });
+          const logits = await outputsOf(engine, graph, crops, validation, {
+            stage: `${stage}: validation`,
+            signal,
+            track,
+          });
           const { accuracy, nll } = evaluatePredictions({
             classes,
             logits: logits.data as Float32Array,
@@ -108,13 +113,14 @@ export async function fit(workshop: Workshop, request: FitRequest): Promise<{ ne
     ...(validate && options.patience !== undefined && { patience: options.patience }),
     ...(onProgress && { onProgress }),
     ...(signal && { signal }),
+    track,
   });
   return { network: { ...network, graph: withWeights(network.graph, result.weights) }, result };
 }
 
 /** Rates of the groups in the same proportions, at the height that a range test proposes; kept for a resumed run. */
 async function foundRates(
-  { engine, record, onProgress, signal }: Workshop,
+  { engine, record, onProgress, signal, track }: Workshop,
   { checkpoints, stage }: FitRequest,
   phase: Phase,
   images: BatchSource,
@@ -127,7 +133,9 @@ async function foundRates(
   const source = (await phase.openSource?.()) ?? images;
   const step = await TrainingStep.open(engine, compileStep(phase.step));
   try {
-    const { rate, curve } = await findLearningRate(step, source, { shares, ...(signal && { signal }) });
+    const { rate, curve } = await timed(track, 'find the learning rate', () =>
+      findLearningRate(step, source, { shares, ...(signal && { signal }) }),
+    );
     const found = Object.fromEntries(Object.entries(shares).map(([group, share]) => [group, share * rate]));
     await writeFileAtomic(file, JSON.stringify(found));
     record({ type: 'learning-rate-found', stage, rate, curve });

@@ -16,7 +16,7 @@ const MEMORY_SHARE = 1 / 8;
  * no augmentation changes.
  */
 export function onFrozenActivations(
-  { engine, crops, onProgress, signal }: Workshop,
+  { engine, crops, onProgress, signal, track }: Workshop,
   phases: readonly Phase[],
   request: {
     readonly items: readonly TrainingItem[];
@@ -46,6 +46,7 @@ export function onFrozenActivations(
           fixedBatch,
           onProgress,
           signal,
+          track,
         });
         return new ValueBatches({ ...request, values });
       },

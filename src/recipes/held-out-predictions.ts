@@ -9,14 +9,14 @@ export type HeldOutPredictions = Predictions & { readonly foundOn: string };
 
 /** Logits of labelled images, by evaluation's path. */
 export async function predictionsOf(
-  { engine, crops, onProgress, signal }: Workshop,
+  { engine, crops, onProgress, signal, track }: Workshop,
   network: Network,
   { classes }: Pick<TrainingData, 'classes'>,
   samples: TrainingData['train'],
   foundOn: string,
 ): Promise<HeldOutPredictions> {
   const graph = onPixels(network.graph, network.logits, network.preprocessing);
-  const logits = await outputsOf(engine, graph, crops, samples, { stage: 'predict', onProgress, signal });
+  const logits = await outputsOf(engine, graph, crops, samples, { stage: 'predict', onProgress, signal, track });
   return {
     classes,
     logits: logits.data as Float32Array,

@@ -1,9 +1,10 @@
 import { InputError } from '../core/errors.ts';
+import { timed, type Track } from '../core/profile.ts';
 import { countInSplit, type Dataset, type Sample } from '../datasets/dataset.ts';
 import { describeDataset } from '../datasets/describe.ts';
 import { findDuplicates, type Duplicates } from '../datasets/duplicates.ts';
 import { protocolOf } from '../datasets/protocol.ts';
-import { readDataset } from '../datasets/read.ts';
+import { readDataset, type ReadDatasetOptions } from '../datasets/read.ts';
 import { resolveDuplicates, type Leak } from '../datasets/resolve-duplicates.ts';
 import { folds, holdOut, mostInAClass } from '../datasets/split.ts';
 import type { TrainControl } from './train-control.ts';
@@ -42,13 +43,18 @@ const SCORED_ON = {
 
 /**
  * Reads the data, finds copies, and decides what is trained and scored on.
+ * @param track measures it
  * @throws InputError where there are fewer than two classes, or no image to train or score on.
  */
-export async function prepareData(options: ResolvedTrainOptions, control: TrainControl): Promise<TrainingData> {
+export async function prepareData(
+  options: ResolvedTrainOptions,
+  control: TrainControl,
+  track?: Track,
+): Promise<TrainingData> {
   const { signal, onProgress } = control;
   const maxPixels = options.maxPixels * 1e6;
   const cancel = signal === undefined ? {} : { signal };
-  const read = await readDataset(options.data, {
+  const reading: ReadDatasetOptions = {
     layout: options.dataLayout,
     followLinks: options.followLinks,
     maxPixels,
@@ -56,7 +62,8 @@ export async function prepareData(options: ResolvedTrainOptions, control: TrainC
     ...(options.labelsList !== undefined && { labelsList: options.labelsList }),
     ...(options.labelsPerClass !== undefined && { labelsPerClass: options.labelsPerClass }),
     ...cancel,
-  });
+  };
+  const read = await timed(track, 'read the data', () => readDataset(options.data, reading));
   onProgress?.({ type: 'note', message: describeDataset(read) });
   const unlabeled = countInSplit(read, 'unlabeled');
   if (unlabeled > 0) onProgress?.({ type: 'note', message: 'Unlabelled images are not used by this method yet.' });
@@ -64,7 +71,8 @@ export async function prepareData(options: ResolvedTrainOptions, control: TrainC
   const used = { ...read, samples: read.samples.filter(({ split }) => split !== 'unlabeled') };
   // Copies within a part that is only scored on change nothing.
   const matters = (a: Sample, b: Sample): boolean => a.split === 'train' || a.split !== b.split;
-  const duplicates = await findDuplicates(used.samples, { maxPixels, matters, ...cancel });
+  const looking = (): Promise<Duplicates> => findDuplicates(used.samples, { maxPixels, matters, ...cancel });
+  const duplicates = await timed(track, 'find copies', looking, used.samples.length);
   const { dataset, leaks } = resolveDuplicates(used, duplicates, { dropLeaks: options.dropLeaks });
   const { groups } = duplicates;
   if (groups.length > 0)

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { timed } from '../core/profile.ts';
 import { readSafetensorsFile, writeSafetensorsFile } from '../core/safetensors.ts';
 import { tensor, type Tensor } from '../core/tensor.ts';
 import type { Graph } from '../onnx/graph.ts';
@@ -48,22 +49,19 @@ export async function probeStage(
       outOfFold: tensors.get('out_of_fold')?.data as Float32Array | undefined,
     };
   }
-  const { engine, signal } = workshop;
+  const { engine, signal, track } = workshop;
   const features = await featuresOf(workshop, extractor, samples);
   const classes = data.classes.length;
   const folds = foldsOf(samples, data, options.folds ?? FOLDS, options.seed);
   const foldOf = new Map(folds.flatMap(({ held }, fold) => held.map((sample) => [sample, fold] as const)));
-  const result = await fitLinearProbe(
-    engine,
-    features,
-    samples.map(({ label }) => label),
-    classes,
-    {
+  const labels = samples.map(({ label }) => label);
+  const fitHead = (): ReturnType<typeof fitLinearProbe> =>
+    fitLinearProbe(engine, features, labels, classes, {
       soften,
       ...(folds.length > 0 && { foldOf: samples.map((sample) => foldOf.get(sample)!) }),
       ...(signal && { signal }),
-    },
-  );
+    });
+  const result = await timed(track, 'fit the head', fitHead, samples.length);
   workshop.record({ type: 'probe', strength: result.strength, crossValidation: result.crossValidation });
   const tensors: [string, Tensor][] = [
     ['weight', result.weight],
@@ -77,14 +75,14 @@ export async function probeStage(
 
 /** Features [n, D] of samples, from the cache where they were computed before. */
 async function featuresOf(
-  { engine, crops, onProgress, signal }: Workshop,
+  { engine, crops, onProgress, signal, track }: Workshop,
   { graph, key }: FeatureExtractor,
   samples: TrainingData['train'],
 ): Promise<Tensor> {
   const cache = await FeatureCache.open([...key, engine.version, engine.device, engine.threads]);
   const missing = samples.filter(({ contentKey }) => cache.get(contentKey) === undefined);
   if (missing.length > 0) {
-    const computed = await outputsOf(engine, graph, crops, missing, { stage: 'features', onProgress, signal });
+    const computed = await outputsOf(engine, graph, crops, missing, { stage: 'features', onProgress, signal, track });
     await cache.add(
       missing.map(({ contentKey }) => contentKey),
       computed,

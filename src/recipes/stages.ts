@@ -1,3 +1,4 @@
+import { timed, type Track } from '../core/profile.ts';
 import { RunFolder } from '../train/run-folder.ts';
 import type { TrainControl } from './train-control.ts';
 
@@ -5,9 +6,11 @@ import type { TrainControl } from './train-control.ts';
 export class Stages {
   readonly #run: RunFolder;
   readonly #control: TrainControl;
+  readonly #track: Track | undefined;
   #count = 0;
 
-  constructor(run: RunFolder, control: TrainControl) {
+  constructor(run: RunFolder, control: TrainControl, track?: Track) {
+    this.#track = track;
     this.#run = run;
     this.#control = control;
   }
@@ -17,7 +20,7 @@ export class Stages {
     const start = performance.now();
     this.#run.append({ type: 'stage', stage, state: 'start' });
     this.#control.onProgress?.({ type: 'stage', stage, state: 'start' });
-    const result = await work(folder);
+    const result = await timed(this.#track, 'stage', () => work(folder), 0, stage);
     const seconds = (performance.now() - start) / 1000;
     this.#run.append({ type: 'stage', stage, state: 'end', seconds });
     this.#control.onProgress?.({ type: 'stage', stage, state: 'end', seconds });

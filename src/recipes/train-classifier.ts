@@ -3,11 +3,13 @@ import { resolve } from 'node:path';
 import { CropCache } from '../batches/crop-cache.ts';
 import { EvaluationCrops } from '../batches/evaluation-crops.ts';
 import { ImagePool } from '../batches/image-pool.ts';
+import { timed, type Track } from '../core/profile.ts';
 import { packageVersion } from '../core/package-version.ts';
 import { AbortedError, InputError, RunError } from '../core/errors.ts';
 import { defaultInputSize } from '../models/registry.ts';
 import { Engine } from '../runtime/engine.ts';
 import { RunFolder } from '../train/run-folder.ts';
+import { JobProfile } from './job-profile.ts';
 import { finishRun, type RunResult } from './finish-run.ts';
 import type { Workshop } from './workshop.ts';
 import { newRunFolder } from './new-run-folder.ts';
@@ -35,12 +37,15 @@ export async function train(options: TrainOptions, control: TrainControl = {}): 
   // Reading begins while the engine starts, and ends where that fails.
   const stop = new AbortController();
   const signal = AbortSignal.any([stop.signal, ...(control.signal ? [control.signal] : [])]);
-  const reading = prepareData(resolved, { ...control, signal });
+  const profile = resolved.profile ? new JobProfile() : undefined;
+  const track = profile?.job;
+  const reading = prepareData(resolved, { ...control, signal }, profile?.data);
   reading.catch(() => {});
   try {
-    return await withEngine(resolved, control, async (engine) => {
-      const data = await reading;
-      const opened = await openNetwork(resolved, methodOf(resolved), data, control);
+    return await withEngine(resolved, control, track, async (engine) => {
+      const data = await timed(track, 'wait for the data', () => reading);
+      const open = (): Promise<OpenedNetwork> => openNetwork(resolved, methodOf(resolved), data, control);
+      const opened = await timed(track, 'open the network', open);
       // Nothing is written before data and network are known to be good.
       const run = await RunFolder.create(resolved.out ?? newRunFolder(), {
         dataFingerprint: data.dataset.fingerprint,
@@ -48,7 +53,7 @@ export async function train(options: TrainOptions, control: TrainControl = {}): 
         method: methodOf(resolved),
         options: withAbsolutePaths(resolved),
       });
-      return work(run, engine, opened, { options: resolved, data, control, acceptEngine: false });
+      return work(run, engine, opened, { options: resolved, data, control, acceptEngine: false }, profile);
     });
   } finally {
     stop.abort();
@@ -59,6 +64,8 @@ export interface ResumeControl extends TrainControl {
   /** Go on although the engine, or how it computes, differs. */
   readonly acceptEngine?: boolean;
   readonly acceptDataChange?: boolean;
+  /** As the option of `train`; a run that was started with it goes on with it. */
+  readonly profile?: boolean;
 }
 
 /**
@@ -69,11 +76,15 @@ export async function resumeTraining(folder: string, control: ResumeControl = {}
   const run = await RunFolder.resume(folder);
   try {
     const options = resolveTrainOptions(run.config['options'], `config.json of ${folder}`);
-    return await withEngine(options, control, async (engine) => {
-      const data = await prepareData(options, control);
+    const profile = (control.profile ?? options.profile) ? new JobProfile() : undefined;
+    const track = profile?.job;
+    return await withEngine(options, control, track, async (engine) => {
+      const data = await timed(track, 'wait for the data', () => prepareData(options, control, profile?.data));
       run.checkData(data.dataset.fingerprint, control.acceptDataChange ?? false);
-      const opened = await openNetwork(options, methodOf(options), data, control);
-      return work(run, engine, opened, { options, data, control, acceptEngine: control.acceptEngine ?? false });
+      const open = (): Promise<OpenedNetwork> => openNetwork(options, methodOf(options), data, control);
+      const opened = await timed(track, 'open the network', open);
+      const acceptEngine = control.acceptEngine ?? false;
+      return work(run, engine, opened, { options, data, control, acceptEngine }, profile);
     });
   } finally {
     // Where it did not end by itself.
@@ -84,24 +95,36 @@ export async function resumeTraining(folder: string, control: ResumeControl = {}
 async function withEngine<T>(
   options: ResolvedTrainOptions,
   control: TrainControl,
+  track: Track | undefined,
   use: (engine: Engine) => Promise<T>,
 ): Promise<T> {
-  await using engine = await Engine.start({
-    device: options.device,
-    ...(options.threads !== undefined && { threads: options.threads }),
-  });
+  const start = (): Promise<Engine> =>
+    Engine.start({
+      device: options.device,
+      ...(options.threads !== undefined && { threads: options.threads }),
+      profiled: track !== undefined,
+    });
+  await using engine = await timed(track, 'start the engine', start);
   if (engine.deviceNote !== undefined) control.onProgress?.({ type: 'note', message: engine.deviceNote });
   // Awaited here: the engine is disposed on the way out.
   return await use(engine);
 }
 
-async function work(run: RunFolder, engine: Engine, opened: OpenedNetwork, job: ChoicesRequest): Promise<TrainResult> {
+async function work(
+  run: RunFolder,
+  engine: Engine,
+  opened: OpenedNetwork,
+  job: ChoicesRequest,
+  profile: JobProfile | undefined,
+): Promise<TrainResult> {
   const { options, data, control } = job;
   const started = performance.now();
   let pool: ImagePool | undefined;
   try {
-    const choices = await engineChoices(run, engine, opened, job);
-    pool = await ImagePool.start(opened.preprocessing, { maxPixels: options.maxPixels * 1e6 });
+    const track = profile?.job;
+    const choices = await timed(track, 'engine choices', () => engineChoices(run, engine, opened, job));
+    const poolOptions = { maxPixels: options.maxPixels * 1e6, track: profile?.batches };
+    pool = await timed(track, 'start decoding threads', () => ImagePool.start(opened.preprocessing, poolOptions));
     const workshop: Workshop = {
       engine,
       choices,
@@ -110,8 +133,9 @@ async function work(run: RunFolder, engine: Engine, opened: OpenedNetwork, job: 
       record: (event) => run.append(event),
       onProgress: control.onProgress,
       signal: control.signal,
+      track,
     };
-    const trained = await opened.train(workshop, new Stages(run, control));
+    const trained = await opened.train(workshop, new Stages(run, control, track));
     const method = methodOf(options);
     const result = await finishRun(run, workshop, {
       ...trained,
@@ -121,9 +145,11 @@ async function work(run: RunFolder, engine: Engine, opened: OpenedNetwork, job: 
       source: opened.source,
       started,
     });
+    await profile?.finish(run, engine, pool, control.onProgress);
     await run.finish();
     return result;
   } catch (error) {
+    await profile?.finish(run, engine, pool, control.onProgress);
     await run.close();
     const next = `Continue with: gleaner train --resume ${run.path}`;
     if (error instanceof AbortedError) throw new AbortedError(`${error.message} ${next}`, { cause: error });

@@ -95,6 +95,8 @@ export const trainOptionsSchema = z.strictObject({
   engine: z.string().optional(),
   /** Measures the lowerings of shapes not met before, before training starts. */
   tune: z.boolean().default(false),
+  /** Measures where time goes: a trace in the run's folder, and sums as progress of type `profile`. */
+  profile: z.boolean().default(false),
 });
 
 /** Options as a caller writes them. */

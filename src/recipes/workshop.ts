@@ -1,5 +1,6 @@
 import type { EvaluationCrops } from '../batches/evaluation-crops.ts';
 import type { ImagePool } from '../batches/image-pool.ts';
+import type { Track } from '../core/profile.ts';
 import type { OnProgress } from '../core/progress.ts';
 import type { Engine } from '../runtime/engine.ts';
 import type { EngineChoices } from '../train/engine-choices.ts';
@@ -14,4 +15,6 @@ export interface Workshop {
   readonly record: (event: NewEvent) => void;
   readonly onProgress?: OnProgress | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Of the job itself, step by step, where time is measured. */
+  readonly track?: Track | undefined;
 }

@@ -1,4 +1,5 @@
 import { AbortedError, ModelError, RunError, suggestion } from '../core/errors.ts';
+import { timed, timedSync, type Track } from '../core/profile.ts';
 import type { DataType, Tensor, TensorData } from '../core/tensor.ts';
 import { chooseDevice, probeDevices, type DeviceChoice, type DeviceName, type DeviceReport } from './devices.ts';
 import { loadOnnxRuntime, type OnnxRuntime } from './onnxruntime.ts';
@@ -27,6 +28,8 @@ export interface RunRequest {
 
 interface Loaded {
   readonly info: SessionInfo;
+  /** What its runs are called where time is measured. */
+  readonly span: string;
   readonly session: OnnxRuntime.InferenceSession;
 }
 
@@ -38,6 +41,8 @@ export type Cancelled = () => boolean;
  * a time; the caller sees to that.
  */
 export class EngineHost {
+  /** Measures the calls, where it is set. */
+  track: Track | undefined;
   #ort: typeof OnnxRuntime;
   #device: DeviceName;
   #threads: number;
@@ -71,9 +76,11 @@ export class EngineHost {
     const native = sessionOptions(this.#device, this.#threads, options);
     let session: OnnxRuntime.InferenceSession;
     try {
-      session = await (typeof model === 'string'
-        ? this.#ort.InferenceSession.create(model, native)
-        : this.#ort.InferenceSession.create(model, native));
+      const create = (): Promise<OnnxRuntime.InferenceSession> =>
+        typeof model === 'string'
+          ? this.#ort.InferenceSession.create(model, native)
+          : this.#ort.InferenceSession.create(model, native);
+      session = await timed(this.track, 'create a session', create, 0, name);
     } catch (error) {
       throw new ModelError(`The engine can't load ${name}: ${(error as Error).message}`, { cause: error });
     }
@@ -84,7 +91,7 @@ export class EngineHost {
       inputs: session.inputMetadata.map((value) => valueInfo(value, name)),
       outputs: session.outputMetadata.map((value) => valueInfo(value, name)),
     };
-    this.#sessions.set(id, { info, session });
+    this.#sessions.set(id, { info, session, span: options.span ?? name });
     return info;
   }
 
@@ -97,12 +104,16 @@ export class EngineHost {
   }
 
   put(tensors: Readonly<Record<string, Tensor>>): void {
-    for (const [name, value] of Object.entries(tensors)) this.#residents.set(name, this.#toEngine(value, name));
+    timedSync(this.track, 'place tensors', () => {
+      for (const [name, value] of Object.entries(tensors)) this.#residents.set(name, this.#toEngine(value, name));
+    });
   }
 
   /** Copies; the tensors stay. */
   get(names: readonly string[]): Record<string, Tensor> {
-    return Object.fromEntries(names.map((name) => [name, copied(fromEngine(this.#resident(name)))]));
+    return timedSync(this.track, 'copy tensors out', () =>
+      Object.fromEntries(names.map((name) => [name, copied(fromEngine(this.#resident(name)))])),
+    );
   }
 
   free(names: readonly string[]): void {
@@ -117,13 +128,22 @@ export class EngineHost {
     const results: Record<string, Tensor>[] = [];
     for (const request of requests) {
       await stopIfCancelled(cancelled);
-      results.push(await this.#runOne(request));
+      const run = (): Promise<Record<string, Tensor>> => this.#runOne(request);
+      results.push(
+        this.track === undefined
+          ? await run()
+          : await timed(this.track, this.#loaded(request.session).span, run, rowsOf(request)),
+      );
     }
     return results;
   }
 
   /** Milliseconds of each of `runs` runs of the same request, after `warmUp` that do not count. */
   async time(request: RunRequest, warmUp: number, runs: number, cancelled: Cancelled): Promise<number[]> {
+    return timed(this.track, 'measure', () => this.#times(request, warmUp, runs, cancelled));
+  }
+
+  async #times(request: RunRequest, warmUp: number, runs: number, cancelled: Cancelled): Promise<number[]> {
     const { info, session } = this.#loaded(request.session);
     const feeds = this.#feeds(info, request);
     const times: number[] = [];
@@ -149,7 +169,7 @@ export class EngineHost {
 
   async #runOne(request: RunRequest): Promise<Record<string, Tensor>> {
     const { info, session } = this.#loaded(request.session);
-    const feeds = this.#feeds(info, request);
+    const feeds = timedSync(this.track, 'feed', () => this.#feeds(info, request));
     const kept = Object.keys(request.keep);
     checkOutputs(info.name, info.outputs, [...kept, ...request.fetch]);
     const wanted = [...new Set([...kept, ...request.fetch])];
@@ -224,6 +244,11 @@ export class EngineHost {
     ) => OnnxRuntime.Tensor;
     return new Constructor(value.dtype, value.data, value.shape);
   }
+}
+
+/** Images of a run: the rows of what is fed. */
+function rowsOf({ feeds }: RunRequest): number {
+  return Object.values(feeds).find(({ shape }) => shape.length > 0)?.shape[0] ?? 0;
 }
 
 /** Lets the thread take in messages first: a run blocks it, so a withdrawal may lie unread. */

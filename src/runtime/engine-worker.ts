@@ -1,4 +1,5 @@
 import { workerData } from 'node:worker_threads';
+import { Track } from '../core/profile.ts';
 import type { DeviceName } from './devices.ts';
 import { EngineHost } from './engine-host.ts';
 import { serve } from './worker-server.ts';
@@ -6,7 +7,9 @@ import type { WorkerState } from './worker-state.ts';
 
 /** The thread that the engine lives in: making a session and running it block the event loop. */
 
-type Args<Method extends keyof EngineHost> = Parameters<EngineHost[Method]>;
+type Args<Method extends keyof EngineHost> = EngineHost[Method] extends (...args: infer Given) => unknown
+  ? Given
+  : never;
 
 function handlers(cancelled: () => boolean) {
   let host: EngineHost | undefined;
@@ -15,9 +18,10 @@ function handlers(cancelled: () => boolean) {
     return host;
   };
   return {
-    async start(device: DeviceName | 'auto', threads: number) {
+    async start(device: DeviceName | 'auto', threads: number, profiled: boolean) {
       const { host: started, ...rest } = await EngineHost.start(device, threads);
       host = started;
+      if (profiled) host.track = new Track('engine');
       return rest;
     },
     devices: () => engine().devices(),
@@ -28,6 +32,10 @@ function handlers(cancelled: () => boolean) {
     free: (...args: Args<'free'>) => engine().free(...args),
     run: (requests: Args<'run'>[0]) => engine().run(requests, cancelled),
     time: (request: Args<'time'>[0], warmUp: number, runs: number) => engine().time(request, warmUp, runs, cancelled),
+    training(is: boolean) {
+      if (host?.track !== undefined) host.track.training = is;
+    },
+    profile: () => host?.track?.record(),
     close: () => host?.close(),
   };
 }

@@ -1,3 +1,4 @@
+import type { TrackRecord } from '../core/profile.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { availableCores } from './cores.ts';
 import { deviceName, type DeviceName, type DeviceReport } from './devices.ts';
@@ -17,6 +18,8 @@ export interface EngineOptions {
   readonly device?: string;
   /** Threads inside an op; default every core this process may use. */
   readonly threads?: number;
+  /** Measures where the time of its thread goes, see `profile`. */
+  readonly profiled?: boolean;
 }
 
 /** One run: every input is fed or resident; without `keep` and `fetch`, all outputs are fetched. */
@@ -81,7 +84,7 @@ export class Engine implements AsyncDisposable {
     const threads = checkThreads(options.threads ?? availableCores());
     const worker = new WorkerClient<EngineApi>(workerFile('./engine-worker.ts', import.meta.url), 'the engine');
     try {
-      const { choice, version } = await worker.call('start', [device, threads]);
+      const { choice, version } = await worker.call('start', [device, threads, options.profiled ?? false]);
       return new Engine(worker, choice.device, threads, version, choice.note);
     } catch (error) {
       await worker.close();
@@ -162,6 +165,16 @@ export class Engine implements AsyncDisposable {
       transfer: [...buffers],
       signal,
     });
+  }
+
+  /** From here on, whether what is measured is part of training a network. */
+  async training(is: boolean): Promise<void> {
+    await this.#worker.call('training', [is]);
+  }
+
+  /** Where the time of the engine's thread went so far, if it was started to be profiled. */
+  profile(): Promise<TrackRecord | undefined> {
+    return this.#worker.call('profile', []);
   }
 
   /** Waits for the run in hand, withdraws the rest, frees everything and ends the thread. */

@@ -7,6 +7,8 @@ export type Optimization = (typeof OPTIMIZATIONS)[number];
 export interface LoadOptions {
   /** For messages; default `model`, or the file's path. */
   readonly name?: string;
+  /** What its runs are called where time is measured; default the name. */
+  readonly span?: string;
   /** The same bytes from every run with the same number of threads, at some cost in speed. */
   readonly deterministic?: boolean;
   /** Threads inside an op; default the engine's. */

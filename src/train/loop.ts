@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { AbortedError, RunError } from '../core/errors.ts';
+import { timed, timedSync, waited, type Track } from '../core/profile.ts';
 import type { OnProgress } from '../core/progress.ts';
 import type { Schedule } from '../optim/schedules.ts';
 import type { Engine } from '../runtime/engine.ts';
@@ -10,7 +11,8 @@ import { compileStep } from './compile-step.ts';
 import type { StepOptions } from './step-options.ts';
 import { dropoutMask } from './dropout-mask.ts';
 import type { NewEvent } from './events.ts';
-import { NotFiniteError, TrainingStep, type StepInput } from './training-step.ts';
+import { EPOCH, WAITS } from './profile-summary.ts';
+import { NotFiniteError, TrainingStep, type StepInput, type StepResult } from './training-step.ts';
 import { weightsOf, type Weights } from './weights.ts';
 
 /** What trains from an epoch on: another phase means another step is built, the state goes on. */
@@ -54,6 +56,8 @@ export interface LoopOptions {
   readonly saveEverySeconds?: number;
   readonly onProgress?: OnProgress;
   readonly signal?: AbortSignal;
+  /** Measures where time goes. */
+  readonly track?: Track | undefined;
 }
 
 export interface LoopResult {
@@ -134,7 +138,7 @@ class Loop {
       this.#counters.epoch - this.#counters.best.epoch >= patience;
     while (this.#counters.epoch < epochs && !isSpent()) {
       await this.#enterPhase(this.#counters.epoch + 1);
-      await this.#epoch();
+      await this.#measuredEpoch();
     }
     if (this.#step !== undefined && !this.#isSaved) await this.#save();
     const { epoch, step, best } = this.#counters;
@@ -149,12 +153,26 @@ class Loop {
     await this.#step?.release();
   }
 
+  /** What happens in an epoch, in this thread and in the engine's, is measured as part of training. */
+  async #measuredEpoch(): Promise<void> {
+    const { engine, track } = this.#options;
+    if (track === undefined) return this.#epoch();
+    await engine.training(true);
+    track.training = true;
+    try {
+      await timed(track, EPOCH, () => this.#epoch(), 0, `${this.#options.stage} ${this.#counters.epoch + 1}`);
+    } finally {
+      track.training = false;
+      await engine.training(false);
+    }
+  }
+
   async #epoch(): Promise<void> {
     const { stage, epochs, onProgress } = this.#options;
     const source = this.#source;
     const epoch = this.#counters.epoch + 1;
     const [secondsBefore, stepsBefore] = [this.#stepSeconds, this.#stepsTaken];
-    for await (const batch of this.#batches(epoch)) {
+    for await (const batch of waited(this.#options.track, WAITS.batch, this.#batches(epoch))) {
       await this.#takeStep(epoch, batch);
       const { stepInEpoch, lossSum } = this.#counters;
       const seconds = this.#stepSeconds - secondsBefore;
@@ -176,7 +194,7 @@ class Loop {
       );
     const loss = this.#counters.lossSum / source.stepsPerEpoch;
     const { step } = this.#counters;
-    const validation = await this.#validate(epoch);
+    const validation = await timed(this.#options.track, 'validate', () => this.#validate(epoch));
     const stepsLeft = (epochs - epoch) * source.stepsPerEpoch;
     const facts = {
       stage,
@@ -189,12 +207,14 @@ class Loop {
       ...(validation && { accuracy: validation.accuracy }),
     };
     // The event first: a kill in between repeats it, where the other order would lose it.
-    this.#options.record({
+    const { record, track } = this.#options;
+    const event = {
       type: 'epoch',
       ...facts,
       ...(validation && { score: validation.score }),
       ...(validation?.loss !== undefined && { validationLoss: validation.loss }),
-    });
+    };
+    timedSync(track, 'record', () => record(event));
     if (performance.now() - this.#savedAt > this.#savingTook / SAVING_SHARE) await this.#save();
     onProgress?.({
       type: 'epoch',
@@ -228,7 +248,9 @@ class Loop {
     const start = performance.now();
     let loss: number;
     try {
-      ({ loss } = await this.#step!.run(input));
+      const take = (): Promise<StepResult> => this.#step!.run(input);
+      const name = this.#stepsTaken === 0 ? 'first step' : 'step';
+      ({ loss } = await timed(this.#options.track, name, take, this.#step!.batchSize));
     } catch (error) {
       if (error instanceof NotFiniteError) await this.#stopAtNotFinite(error, epoch, batch);
       throw error;
@@ -310,7 +332,9 @@ class Loop {
 
   async #save(): Promise<void> {
     const start = performance.now();
-    await writeCheckpoint(this.#last, { state: await this.#step!.state(), counters: this.#counters });
+    await timed(this.#options.track, 'checkpoint', async () =>
+      writeCheckpoint(this.#last, { state: await this.#step!.state(), counters: this.#counters }),
+    );
     this.#savedAt = performance.now();
     this.#savingTook = this.#savedAt - start;
     this.#isSaved = true;
@@ -327,7 +351,9 @@ class Loop {
     // What the phase before had cached must be gone before this one fills the memory.
     this.#source = this.#options.source;
     if (phase.openSource !== undefined) this.#source = await phase.openSource();
-    this.#step = await TrainingStep.open(this.#options.engine, compileStep(phase.step), state);
+    const { engine, track } = this.#options;
+    const compiled = timedSync(track, 'compile the step', () => compileStep(phase.step));
+    this.#step = await timed(track, 'load the step', () => TrainingStep.open(engine, compiled, state));
     this.#phase = phase;
   }
 

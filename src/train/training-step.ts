@@ -94,12 +94,12 @@ export class TrainingStep {
       }),
     };
     const options = { deterministic: true, transfer: true, memoryPattern: false, extra };
-    const load = (graph: Graph): Promise<Session> =>
-      engine.load(writeModel({ graph }), { name: graph.name, ...options });
+    const load = (graph: Graph, span: string): Promise<Session> =>
+      engine.load(writeModel({ graph }), { name: graph.name, span, ...options });
     const step = new TrainingStep(engine, compiled, {
-      prefix: compiled.prefix && (await load(compiled.prefix)),
-      pass: await load(compiled.pass),
-      update: compiled.update && (await load(compiled.update)),
+      prefix: compiled.prefix && (await load(compiled.prefix, 'prefix')),
+      pass: await load(compiled.pass, 'pass'),
+      update: compiled.update && (await load(compiled.update, 'update')),
     });
     try {
       await step.setState(state);
