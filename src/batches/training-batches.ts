@@ -48,6 +48,8 @@ export class TrainingBatches {
   readonly #pool: ImagePool;
   readonly #evaluation: EvaluationCrops;
   readonly #reported = new Set<string>();
+  /** Begun before it was asked for. */
+  #prepared: Epoch | undefined;
 
   /** @throws RangeError without items, for a batch size under 1, or for targets of two kinds or widths */
   constructor(pool: ImagePool, evaluation: EvaluationCrops, options: TrainingBatchesOptions) {
@@ -73,29 +75,50 @@ export class TrainingBatches {
    *   thread died
    */
   async *epoch(epoch: number, from = 0, signal?: AbortSignal): AsyncGenerator<TrainingBatch> {
-    const { items, seed, stage } = this.#options;
-    const order = epochOrder(items.length, { seed, stage, epoch });
-    const waiting: Promise<TrainingBatch>[] = [];
-    let next = from;
-    while (next < this.stepsPerEpoch || waiting.length > 0) {
-      for (; next < this.stepsPerEpoch && waiting.length <= AHEAD; next++) {
-        const batch = this.#batch(order, epoch, next, signal);
-        // Without a listener, a rejection that waits for its turn would end the process.
-        batch.catch(() => {});
-        waiting.push(batch);
-      }
-      const batch = await waiting.shift()!;
+    const begun = this.#take(epoch, from, signal);
+    const { track } = this.#pool;
+    while (begun.next < this.stepsPerEpoch || begun.waiting.length > 0) {
+      this.#ask(begun);
+      track?.level('batches ready', begun.waiting.filter(({ isReady }) => isReady).length);
+      const batch = await begun.waiting.shift()!.batch;
       if (signal?.aborted) throw new AbortedError('Stopped while loading training images.');
       yield batch;
     }
   }
 
-  async #batch(
-    order: readonly number[],
-    epoch: number,
-    step: number,
-    signal: AbortSignal | undefined,
-  ): Promise<TrainingBatch> {
+  /**
+   * Begins with the first batches of an epoch that will be asked for, so that they are there when it is. Another call
+   * replaces the one before.
+   */
+  prepare(epoch: number, from = 0, signal?: AbortSignal): void {
+    const begun = this.#take(epoch, from, signal);
+    this.#ask(begun);
+    this.#prepared = begun;
+  }
+
+  #take(epoch: number, from: number, signal: AbortSignal | undefined): Epoch {
+    const prepared = this.#prepared;
+    this.#prepared = undefined;
+    if (prepared?.epoch === epoch && prepared.from === from && prepared.signal === signal) return prepared;
+    const { items, seed, stage } = this.#options;
+    const order = epochOrder(items.length, { seed, stage, epoch });
+    return { epoch, from, signal, order, next: from, waiting: [] };
+  }
+
+  /** Has as many batches made as may wait. */
+  #ask(begun: Epoch): void {
+    for (; begun.next < this.stepsPerEpoch && begun.waiting.length <= AHEAD; begun.next++) {
+      const asked = { batch: this.#batch(begun, begun.next), isReady: false };
+      // Without a listener, a rejection that waits for its turn would end the process.
+      asked.batch.then(
+        () => (asked.isReady = true),
+        () => {},
+      );
+      begun.waiting.push(asked);
+    }
+  }
+
+  async #batch({ order, epoch, signal }: Epoch, step: number): Promise<TrainingBatch> {
     const { items, batchSize } = this.#options;
     const positions = Array.from({ length: batchSize }, (_, i) => step * batchSize + i);
     const chosen = positions.map((position) => this.#draw(order, position, 0, epoch));
@@ -159,6 +182,17 @@ export class TrainingBatches {
     this.#reported.add(id);
     this.#options.onQuarantined?.({ file: id, reason });
   }
+}
+
+/** An epoch in the making. */
+interface Epoch {
+  readonly epoch: number;
+  readonly from: number;
+  readonly signal: AbortSignal | undefined;
+  readonly order: readonly number[];
+  /** The step whose batch is asked for next. */
+  next: number;
+  readonly waiting: { readonly batch: Promise<TrainingBatch>; isReady: boolean }[];
 }
 
 interface Drawing {

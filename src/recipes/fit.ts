@@ -40,7 +40,7 @@ export interface FitRequest {
 /** Trains a network on labelled images and returns it with its new weights. */
 export async function fit(workshop: Workshop, request: FitRequest): Promise<{ network: Network; result: LoopResult }> {
   const { network, plan, options, train, validation, stage, classes } = request;
-  const { engine, choices, pool, crops, signal, onProgress, track } = workshop;
+  const { engine, choices, pool, crops, signal, onProgress, track, writing } = workshop;
   await mkdir(request.checkpoints, { recursive: true });
   const asked = trainingSteps(network, plan, options, train, classes.length, choices.target);
   const { batchSize, rates } = asked;
@@ -114,6 +114,7 @@ export async function fit(workshop: Workshop, request: FitRequest): Promise<{ ne
     ...(onProgress && { onProgress }),
     ...(signal && { signal }),
     track,
+    writing,
   });
   return { network: { ...network, graph: withWeights(network.graph, result.weights) }, result };
 }

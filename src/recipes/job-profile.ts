@@ -16,6 +16,8 @@ export class JobProfile {
   readonly data = new Track('data');
   /** What the main thread does with crops. */
   readonly batches = new Track('batches');
+  /** Checkpoints, while training goes on. */
+  readonly writing = new Track('writing');
   readonly #start = clock();
   #isFinished = false;
 
@@ -35,7 +37,7 @@ export class JobProfile {
     // A thread that died has nothing more to tell.
     const engineTrack = await engine.profile().catch(() => undefined);
     const decoders = (await pool?.profile().catch(() => undefined)) ?? [];
-    const own = [this.job.record(), this.data.record(), this.batches.record()] as const;
+    const own = [this.job.record(), this.data.record(), this.batches.record(), this.writing.record()] as const;
     const tracks = [...own, ...(engineTrack === undefined ? [] : [engineTrack]), ...decoders];
     const summary = summarizeProfile(own, engineTrack, decoders, seconds);
     let file: string | undefined;

@@ -134,6 +134,7 @@ async function work(
       onProgress: control.onProgress,
       signal: control.signal,
       track,
+      writing: profile?.writing,
     };
     const trained = await opened.train(workshop, new Stages(run, control, track));
     const method = methodOf(options);

@@ -17,4 +17,6 @@ export interface Workshop {
   readonly signal?: AbortSignal | undefined;
   /** Of the job itself, step by step, where time is measured. */
   readonly track?: Track | undefined;
+  /** Of what is written meanwhile. */
+  readonly writing?: Track | undefined;
 }

@@ -13,4 +13,6 @@ export interface BatchSource {
    * @param from steps of the epoch to leave out
    */
   epoch(epoch: number, from: number, signal?: AbortSignal): AsyncIterable<TrainingBatch>;
+  /** Begins with the first batches of what will be asked for next, in the same words; changes nothing about them. */
+  prepare?(epoch: number, from: number, signal?: AbortSignal): void;
 }

@@ -6,7 +6,14 @@ import type { OnProgress } from '../core/progress.ts';
 import type { Schedule } from '../optim/schedules.ts';
 import type { Engine } from '../runtime/engine.ts';
 import type { BatchSource, TrainingBatch } from './batch-source.ts';
-import { allFinite, readCheckpoint, writeCheckpoint, type Counters, type TrainingState } from './checkpoint.ts';
+import {
+  allFinite,
+  readCheckpoint,
+  writeCheckpoint,
+  type Checkpoint,
+  type Counters,
+  type TrainingState,
+} from './checkpoint.ts';
 import { compileStep } from './compile-step.ts';
 import type { StepOptions } from './step-options.ts';
 import { dropoutMask } from './dropout-mask.ts';
@@ -58,6 +65,8 @@ export interface LoopOptions {
   readonly signal?: AbortSignal;
   /** Measures where time goes. */
   readonly track?: Track | undefined;
+  /** The same of what is written meanwhile. */
+  readonly writing?: Track | undefined;
 }
 
 export interface LoopResult {
@@ -73,7 +82,7 @@ export interface LoopResult {
  * Trains for some epochs and continues where a checkpoint is found, so that a run that was killed ends with
  * the same bytes as one that was not. A checkpoint is saved at the end of the first epoch and of later ones, unless
  * they are so short that saving would take a twentieth of the time; now and then inside an epoch; and when the signal
- * fires.
+ * fires. It is written while training goes on.
  * @throws AbortedError after saving, where the signal fires.
  * @throws RunError where loss or gradients are not finite, after saving the last good state; it names step and batch.
  */
@@ -89,6 +98,8 @@ export async function trainLoop(options: LoopOptions): Promise<LoopResult> {
 
 /** Of the time of training, at most. */
 const SAVING_SHARE = 1 / 20;
+/** The next epoch is prepared while so many steps of this one are left. */
+const PREPARED_BEFORE = 2;
 
 class Loop {
   readonly #options: LoopOptions;
@@ -102,6 +113,10 @@ class Loop {
   #resumed: TrainingState | undefined;
   #savedAt = performance.now();
   #savingTook = 0;
+  /** All checkpoints so far, one after the other. */
+  #writing: Promise<void> = Promise.resolve();
+  /** The last of those that training continues from. */
+  #saving: Promise<void> = Promise.resolve();
   /** Whether the last checkpoint is what the step holds. */
   #isSaved = false;
   /** The last step that was fine, to tell a bad batch from bad weights. */
@@ -141,6 +156,7 @@ class Loop {
       await this.#measuredEpoch();
     }
     if (this.#step !== undefined && !this.#isSaved) await this.#save();
+    await this.#writing;
     const { epoch, step, best } = this.#counters;
     const weights =
       this.#options.validate === undefined
@@ -150,6 +166,8 @@ class Loop {
   }
 
   async close(): Promise<void> {
+    // Why it failed was told to whoever waited for it, or what ended the loop comes first.
+    await this.#writing.catch(() => {});
     await this.#step?.release();
   }
 
@@ -173,6 +191,7 @@ class Loop {
     const epoch = this.#counters.epoch + 1;
     const [secondsBefore, stepsBefore] = [this.#stepSeconds, this.#stepsTaken];
     for await (const batch of waited(this.#options.track, WAITS.batch, this.#batches(epoch))) {
+      this.#prepareNext(epoch);
       await this.#takeStep(epoch, batch);
       const { stepInEpoch, lossSum } = this.#counters;
       const seconds = this.#stepSeconds - secondsBefore;
@@ -236,6 +255,14 @@ class Loop {
     }
   }
 
+  /** Has the next epoch's first batches made while the last steps of this one are taken. */
+  #prepareNext(epoch: number): void {
+    const { epochs, signal } = this.#options;
+    const isNear = this.#source.stepsPerEpoch - this.#counters.stepInEpoch <= PREPARED_BEFORE;
+    if (isNear && epoch < epochs && this.#phaseOf(epoch + 1) === this.#phase)
+      this.#source.prepare?.(epoch + 1, 0, signal);
+  }
+
   async #takeStep(epoch: number, batch: TrainingBatch): Promise<void> {
     const { seed, stage } = this.#options;
     const step = this.#counters.step + 1;
@@ -272,6 +299,7 @@ class Loop {
       : 'There is no good state to keep yet';
     if (await this.#stateIsGood()) {
       await this.#save();
+      await this.#writing;
       kept = 'The state from before it is saved';
     }
     const message =
@@ -319,7 +347,7 @@ class Loop {
     if (best === undefined || validation.score > best.score) {
       this.#counters = { ...closed, best: { score: validation.score, epoch } };
       const state = { parameters: weights, buffers: new Map(), optimizer: new Map() };
-      await writeCheckpoint(this.#best, { state, counters: this.#counters });
+      this.#write(this.#best, { state, counters: this.#counters });
     } else this.#counters = { ...closed, best };
     return validation;
   }
@@ -327,22 +355,36 @@ class Loop {
   async #stopIfAborted(): Promise<void> {
     if (!this.#options.signal?.aborted) return;
     await this.#save();
+    await this.#writing;
     throw new AbortedError(`Stopped in epoch ${this.#counters.epoch + 1}; what was trained is saved.`);
   }
 
   async #save(): Promise<void> {
-    const start = performance.now();
-    await timed(this.#options.track, 'checkpoint', async () =>
-      writeCheckpoint(this.#last, { state: await this.#step!.state(), counters: this.#counters }),
-    );
-    this.#savedAt = performance.now();
-    this.#savingTook = this.#savedAt - start;
-    this.#isSaved = true;
+    await timed(this.#options.track, 'checkpoint', async () => {
+      // One copy of the state at a time; and a disk that is full ends training here.
+      await this.#saving;
+      const start = performance.now();
+      this.#write(this.#last, { state: await this.#step!.state(), counters: this.#counters });
+      this.#savedAt = performance.now();
+      this.#isSaved = true;
+      this.#saving = this.#writing.then(() => {
+        this.#savedAt = performance.now();
+        this.#savingTook = this.#savedAt - start;
+      });
+      this.#saving.catch(() => {});
+    });
+  }
+
+  /** Writes behind what is being written, while training goes on; whoever needs it waits for `#writing`. */
+  #write(path: string, checkpoint: Checkpoint): void {
+    const write = (): Promise<void> => writeCheckpoint(path, checkpoint);
+    this.#writing = this.#writing.then(() => timed(this.#options.writing, 'write a checkpoint', write));
+    this.#writing.catch(() => {});
   }
 
   /** Builds the step of the phase that an epoch is in, where it is another; the state goes on. */
   async #enterPhase(epoch: number): Promise<void> {
-    const phase = this.#options.phases.findLast(({ fromEpoch }) => fromEpoch <= epoch)!;
+    const phase = this.#phaseOf(epoch);
     if (phase === this.#phase) return;
     const state = (await this.#step?.state()) ?? this.#resumed;
     await this.#step?.release();
@@ -351,10 +393,15 @@ class Loop {
     // What the phase before had cached must be gone before this one fills the memory.
     this.#source = this.#options.source;
     if (phase.openSource !== undefined) this.#source = await phase.openSource();
+    this.#source.prepare?.(epoch, this.#counters.stepInEpoch, this.#options.signal);
     const { engine, track } = this.#options;
     const compiled = timedSync(track, 'compile the step', () => compileStep(phase.step));
     this.#step = await timed(track, 'load the step', () => TrainingStep.open(engine, compiled, state));
     this.#phase = phase;
+  }
+
+  #phaseOf(epoch: number): Phase {
+    return this.#options.phases.findLast(({ fromEpoch }) => fromEpoch <= epoch)!;
   }
 
   /** At a step counted from 1. */
