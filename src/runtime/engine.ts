@@ -167,9 +167,10 @@ export class Engine implements AsyncDisposable {
     });
   }
 
-  /** From here on, whether what is measured is part of training a network. */
-  async training(is: boolean): Promise<void> {
-    await this.#worker.call('training', [is]);
+  /** From the next call on, whether what is measured is part of training a network. */
+  training(is: boolean): void {
+    // Where the thread died, the next call says so.
+    this.#worker.call('training', [is]).catch(() => {});
   }
 
   /** Where the time of the engine's thread went so far, if it was started to be profiled. */

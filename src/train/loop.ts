@@ -1,19 +1,13 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { AbortedError, RunError } from '../core/errors.ts';
 import { timed, timedSync, waited, type Track } from '../core/profile.ts';
 import type { OnProgress } from '../core/progress.ts';
 import type { Schedule } from '../optim/schedules.ts';
 import type { Engine } from '../runtime/engine.ts';
 import type { BatchSource, TrainingBatch } from './batch-source.ts';
-import {
-  allFinite,
-  readCheckpoint,
-  writeCheckpoint,
-  type Checkpoint,
-  type Counters,
-  type TrainingState,
-} from './checkpoint.ts';
+import { allFinite, readCheckpoint, writeCheckpoint, type Counters, type TrainingState } from './checkpoint.ts';
 import { compileStep } from './compile-step.ts';
 import type { StepOptions } from './step-options.ts';
 import { dropoutMask } from './dropout-mask.ts';
@@ -175,13 +169,13 @@ class Loop {
   async #measuredEpoch(): Promise<void> {
     const { engine, track } = this.#options;
     if (track === undefined) return this.#epoch();
-    await engine.training(true);
+    engine.training(true);
     track.training = true;
     try {
       await timed(track, EPOCH, () => this.#epoch(), 0, `${this.#options.stage} ${this.#counters.epoch + 1}`);
     } finally {
       track.training = false;
-      await engine.training(false);
+      engine.training(false);
     }
   }
 
@@ -347,7 +341,7 @@ class Loop {
     if (best === undefined || validation.score > best.score) {
       this.#counters = { ...closed, best: { score: validation.score, epoch } };
       const state = { parameters: weights, buffers: new Map(), optimizer: new Map() };
-      this.#write(this.#best, { state, counters: this.#counters });
+      this.#write(this.#best, () => state);
     } else this.#counters = { ...closed, best };
     return validation;
   }
@@ -364,7 +358,7 @@ class Loop {
       // One copy of the state at a time; and a disk that is full ends training here.
       await this.#saving;
       const start = performance.now();
-      this.#write(this.#last, { state: await this.#step!.state(), counters: this.#counters });
+      this.#write(this.#last, await this.#step!.snapshot());
       this.#savedAt = performance.now();
       this.#isSaved = true;
       this.#saving = this.#writing.then(() => {
@@ -376,9 +370,13 @@ class Loop {
   }
 
   /** Writes behind what is being written, while training goes on; whoever needs it waits for `#writing`. */
-  #write(path: string, checkpoint: Checkpoint): void {
-    const write = (): Promise<void> => writeCheckpoint(path, checkpoint);
-    this.#writing = this.#writing.then(() => timed(this.#options.writing, 'write a checkpoint', write));
+  #write(path: string, state: () => TrainingState): void {
+    const counters = this.#counters;
+    const write = (): Promise<void> => writeCheckpoint(path, { state: state(), counters });
+    this.#writing = this.#writing
+      // The next step is handed to the engine first: laying out the state and its checksum keep this thread busy.
+      .then(() => setImmediate())
+      .then(() => timed(this.#options.writing, 'write a checkpoint', write));
     this.#writing.catch(() => {});
   }
 

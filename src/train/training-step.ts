@@ -154,28 +154,31 @@ export class TrainingStep {
 
   /** Copies of everything, in the parameters' own shapes. */
   async state(): Promise<TrainingState> {
-    const { parameters, statistics, names } = this.compiled;
+    return (await this.snapshot())();
+  }
+
+  /** As `state`, copied now, and put into the parameters' own shapes, which takes a while, when it is called. */
+  async snapshot(): Promise<() => TrainingState> {
+    const { parameters, statistics, names, layouts } = this.compiled;
     const buffers = [...parameters, ...statistics];
     const slots = [...names.state.keys()];
-    const read = await this.#engine.get(
-      [...buffers.map(({ name }) => name), ...slots].map((name) => this.#current(name)),
-    );
+    const at = new Map([...buffers.map(({ name }) => name), ...slots].map((name) => [name, this.#current(name)]));
+    const read = await this.#engine.get([...at.values()]);
     const members = (buffer: Buffer, name: string): [string, Tensor][] =>
-      [...unpackMembers(buffer, read[this.#current(name)]!)].map(([member, value]) => [
+      [...unpackMembers(buffer, read[at.get(name)!]!)].map(([member, value]) => [
         member,
-        this.compiled.layouts.get(member)?.unpack(value) ?? value,
+        layouts.get(member)?.unpack(value) ?? value,
       ]);
-    return {
+    const ofSlot = (input: string): [string, Tensor][] => {
+      const [slot, owner] = slotAndOwner(input);
+      const buffer = buffers.find(({ name }) => name === owner)!;
+      return members(buffer, input).map(([member, value]) => [slotName(slot, member), value]);
+    };
+    return () => ({
       parameters: new Map(parameters.flatMap((buffer) => members(buffer, buffer.name))),
       buffers: new Map(statistics.flatMap((buffer) => members(buffer, buffer.name))),
-      optimizer: new Map(
-        slots.flatMap((input) => {
-          const [slot, owner] = slotAndOwner(input);
-          const buffer = buffers.find(({ name }) => name === owner)!;
-          return members(buffer, input).map(([member, value]) => [slotName(slot, member), value] as const);
-        }),
-      ),
-    };
+      optimizer: new Map(slots.flatMap(ofSlot)),
+    });
   }
 
   /** Replaces everything; see `open`. */
