@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AbortedError, InputError, RunError } from '../../src/core/errors.ts';
+import { Track } from '../../src/core/profile.ts';
 import { randomStream } from '../../src/core/random.ts';
 import { CropCache } from '../../src/batches/crop-cache.ts';
 import { EvaluationCrops, type ImageSource } from '../../src/batches/evaluation-crops.ts';
@@ -191,6 +192,54 @@ describe('TrainingBatches', () => {
     expect(await collect(one.batches.epoch(2, 1))).toEqual(second.slice(1));
     await one.pool.dispose();
     await three.pool.dispose();
+  });
+
+  it('gives the same bytes of an epoch that was prepared, and of any other', async () => {
+    const { batches, pool } = await open();
+    const second = await collect(batches.epoch(2));
+    batches.prepare(2);
+    batches.prepare(2);
+    expect(await collect(batches.epoch(2))).toEqual(second);
+    batches.prepare(3);
+    expect(await collect(batches.epoch(2))).toEqual(second);
+    batches.prepare(2, 1);
+    expect(await collect(batches.epoch(2))).toEqual(second);
+    batches.prepare(2, 1);
+    expect(await collect(batches.epoch(2, 1))).toEqual(second.slice(1));
+    // What a signal has stopped is made anew.
+    const controller = new AbortController();
+    batches.prepare(2, 0, controller.signal);
+    controller.abort();
+    expect(await collect(batches.epoch(2))).toEqual(second);
+    await pool.dispose();
+  });
+
+  it('measures what its threads do, where asked to, and hands on the same bytes', async () => {
+    const plain = await open();
+    const track = new Track('batches');
+    const pool = await ImagePool.start(preprocessing, { threads: 2, track });
+    const evaluation = new EvaluationCrops(pool, new CropCache(preprocessing, { diskBytes: 0 }));
+    const batches = new TrainingBatches(pool, evaluation, options());
+    for (const epoch of [1, 2])
+      expect(await collect(batches.epoch(epoch))).toEqual(await collect(plain.batches.epoch(epoch)));
+    await evaluation.crops(sources);
+    await evaluation.crops(sources);
+    expect(await plain.pool.profile()).toEqual([]);
+    const records = await pool.profile();
+    expect(records.map(({ name }) => name)).toEqual(['image decoder 1', 'image decoder 2']);
+    const images = (what: string): number =>
+      records.reduce((sum, { totals }) => sum + (totals.get(what)?.images ?? 0), 0);
+    expect(images('crop, resize, flip')).toBe(48);
+    expect(images('decoded before')).toBe(48 - COUNT);
+    expect(images('read')).toBe(2 * COUNT);
+    expect(images('decode')).toBe(2 * COUNT);
+    expect(images('crop graph')).toBe(COUNT);
+    const { totals, levels } = track.record();
+    expect(totals.get('assemble')).toMatchObject({ calls: 6, images: 48 });
+    expect(totals.get('cropped before')).toMatchObject({ images: COUNT });
+    expect(levels).toHaveLength(6);
+    await plain.pool.dispose();
+    await pool.dispose();
   });
 
   it('shows every image in an epoch, in another order and another crop in the next, filled up from its start', async () => {

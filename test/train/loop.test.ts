@@ -1,8 +1,9 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { AbortedError, RunError } from '../../src/core/errors.ts';
+import { Track } from '../../src/core/profile.ts';
 import type { Progress } from '../../src/core/progress.ts';
 import { float32, toNumbers } from '../../src/core/tensor.ts';
 import { schedule } from '../../src/optim/schedules.ts';
@@ -202,6 +203,55 @@ it('phases unfreeze more and more; the optimizer goes on for what trained before
   await trainLoop(options({ phases, checkpoints: straight }));
   expect(bytes('last.safetensors').equals(bytes('last.safetensors', straight))).toBe(true);
   rmSync(straight, { recursive: true });
+});
+
+it('has the next epoch prepared before this one ends, where it comes from the same source, and no other', async () => {
+  const asked: string[] = [];
+  const source = {
+    ...tinySource(4, STEPS, (batch, epoch, step) => {
+      asked.push(`${epoch}/${step}`);
+      return batch;
+    }),
+    prepare: (epoch: number, from: number) => asked.push(`prepare ${epoch}/${from}`),
+  };
+  await trainLoop(options({ source }));
+  expect([...new Set(asked)]).toEqual([
+    'prepare 1/0',
+    '1/0',
+    '1/1',
+    'prepare 2/0',
+    '1/2',
+    '2/0',
+    '2/1',
+    'prepare 3/0',
+    '2/2',
+    '3/0',
+    '3/1',
+    '3/2',
+  ]);
+});
+
+it('a checkpoint that can not be written ends training with the reason', async () => {
+  const file = join(folder, 'file');
+  writeFileSync(file, '');
+  await expect(trainLoop(options({ checkpoints: join(file, 'checkpoints') }))).rejects.toThrow(/Can't save/);
+});
+
+it('measures epochs, steps and what is written meanwhile, where asked to', async () => {
+  const [track, writing] = [new Track('job'), new Track('writing')];
+  await trainLoop(options({ track, writing }));
+  const { totals, trainingTotals, spans } = track.record();
+  expect(totals.get('epoch')).toMatchObject({ calls: 3 });
+  expect(totals.get('first step')).toMatchObject({ calls: 1, images: 4 });
+  expect(totals.get('step')).toMatchObject({ calls: 8, images: 32 });
+  expect(totals.get('wait for a batch')!.calls).toBe(12);
+  expect(trainingTotals.has('load the step')).toBe(false);
+  const inside = [...trainingTotals].reduce((sum, [, { own }]) => sum + own, 0);
+  expect(inside).toBeCloseTo(trainingTotals.get('epoch')!.whole, 3);
+  expect(spans.filter(({ name }) => name === 'epoch').map(({ detail }) => detail)).toEqual(
+    [1, 2, 3].map((epoch) => `finetune ${epoch}`),
+  );
+  expect(writing.record().totals.get('write a checkpoint')!.calls).toBeGreaterThan(0);
 });
 
 it('a stage that was done is not done again', async () => {
