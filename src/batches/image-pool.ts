@@ -7,6 +7,7 @@ import { memoryReport } from '../runtime/memory.ts';
 import { WorkerClient } from '../runtime/worker-client.ts';
 import { workerFile } from '../runtime/worker-file.ts';
 import type { Crops, ImageWorkerApi, TrainingCrop } from './image-worker.ts';
+import { ThreadShare } from './thread-share.ts';
 import type { TrainingPolicy } from './training-policy.ts';
 
 export interface ImagePoolOptions {
@@ -31,6 +32,8 @@ export class ImagePool implements AsyncDisposable {
   readonly preprocessing: Preprocessing;
   /** Of what is done with crops on this side of the threads, where that is measured. */
   readonly track: Track | undefined;
+  /** Of the threads, those that make training crops; all of them make the crops of evaluation. */
+  readonly trainingShare: ThreadShare;
   readonly #workers: readonly WorkerClient<ImageWorkerApi>[];
   readonly #cropBytes: number;
 
@@ -40,6 +43,7 @@ export class ImagePool implements AsyncDisposable {
     track: Track | undefined,
   ) {
     this.#workers = workers;
+    this.trainingShare = new ThreadShare(workers.length);
     this.track = track;
     this.preprocessing = preprocessing;
     this.#cropBytes = preprocessing.inputSize[0] * preprocessing.inputSize[1] * 3;
@@ -60,7 +64,8 @@ export class ImagePool implements AsyncDisposable {
       cropModel: writeModel({ graph: cropGraph(preprocessing) }),
       size: preprocessing.inputSize,
       maxPixels: options.maxPixels ?? DEFAULT_MAX_PIXELS,
-      decodedBytes: decodedBytes / threads,
+      decodedBytes,
+      decodedShared: new BigInt64Array(new SharedArrayBuffer(8)),
     };
     try {
       await Promise.all(
@@ -83,14 +88,14 @@ export class ImagePool implements AsyncDisposable {
   evaluationCrops(files: readonly string[], signal?: AbortSignal): Promise<Crop[]> {
     return this.#spread(
       files,
-      (_, i) => i,
+      (_, i) => i % this.threads,
       (worker, part) => worker.call('evaluationCrops', [part], { signal }),
     );
   }
 
   /**
-   * Randomly drawn crops, in the order of `crops`. A file always goes to the same thread, which may still
-   * have it decoded.
+   * Randomly drawn crops, in the order of `crops`. While the number of threads stays the same, a file always goes to
+   * the same one, which may still have it decoded; another thread takes over its share of the files only.
    * @throws AbortedError, RunError where a thread died
    */
   trainingCrops(
@@ -100,7 +105,7 @@ export class ImagePool implements AsyncDisposable {
   ): Promise<Crop[]> {
     return this.#spread(
       crops,
-      ({ file }) => hashOf(file),
+      ({ file }) => placeOf(file, this.trainingShare.threads),
       (worker, part) => worker.call('trainingCrops', [part, policy], { signal }),
     );
   }
@@ -125,7 +130,7 @@ export class ImagePool implements AsyncDisposable {
     ask: (worker: WorkerClient<ImageWorkerApi>, part: T[]) => Promise<Crops>,
   ): Promise<Crop[]> {
     const parts = this.#workers.map(() => [] as number[]);
-    for (const [i, item] of items.entries()) parts[place(item, i) % parts.length]!.push(i);
+    for (const [i, item] of items.entries()) parts[place(item, i)]!.push(i);
     const results: Crop[] = [];
     await Promise.all(
       parts.map(async (indices, w) => {
@@ -147,9 +152,24 @@ export class ImagePool implements AsyncDisposable {
   }
 }
 
-/** FNV-1a, 32 bits. */
+/**
+ * The thread, of `threads`, that has most of a claim to a file (rendezvous hashing, Thaler and Ravishankar 1998): with
+ * one thread more, files go to the new one or stay where they are.
+ */
+function placeOf(file: string, threads: number): number {
+  let place = 0;
+  for (let thread = 1, most = threads > 1 ? hashOf(`${file}/0`) : 0; thread < threads; thread++) {
+    const claim = hashOf(`${file}/${thread}`);
+    if (claim > most) [place, most] = [thread, claim];
+  }
+  return place;
+}
+
+/** FNV-1a, 32 bits, finished as MurmurHash3 does it: the last character decides about all bits. */
 function hashOf(text: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  return hash >>> 0;
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
 }

@@ -17,8 +17,10 @@ export interface ImageWorkerOptions {
   /** Height and width of crops. */
   readonly size: readonly [number, number];
   readonly maxPixels: number;
-  /** Bytes of decoded images that are kept for the next epoch. */
+  /** Bytes of decoded images that all threads together keep for the next epoch. */
   readonly decodedBytes: number;
+  /** What they keep now, in shared memory. */
+  readonly decodedShared: BigInt64Array<SharedArrayBuffer>;
   /** Measures where time goes, on a track of this name. */
   readonly profileAs?: string;
 }
@@ -47,7 +49,6 @@ function handlers(): {
   let track: Track | undefined;
   let engine: { host: EngineHost; session: SessionId } | undefined;
   const decoded = new Map<string, DecodedImage>();
-  let decodedBytes = 0;
 
   /** Loaded with the first crop: training alone does not need it. */
   const openEngine = async (): Promise<{ host: EngineHost; session: SessionId }> => {
@@ -64,10 +65,9 @@ function handlers(): {
       return known;
     }
     const image = await decodeShrunk(file, 2 * Math.max(...options.size), { maxPixels: options.maxPixels, track });
-    if (decodedBytes + image.data.byteLength <= options.decodedBytes) {
-      decoded.set(file, image);
-      decodedBytes += image.data.byteLength;
-    }
+    const bytes = BigInt(image.data.byteLength);
+    if (Atomics.add(options.decodedShared, 0, bytes) + bytes <= options.decodedBytes) decoded.set(file, image);
+    else Atomics.sub(options.decodedShared, 0, bytes);
     return image;
   };
 

@@ -5,6 +5,7 @@ import type { Quarantined } from '../datasets/dataset.ts';
 import type { EvaluationCrops, ImageSource } from './evaluation-crops.ts';
 import type { Crop, ImagePool } from './image-pool.ts';
 import { epochOrder } from './epoch-order.ts';
+import type { ThreadChoice } from './thread-share.ts';
 import { isFlipped, mirror, type DrawKey, type TrainingPolicy } from './training-policy.ts';
 
 export interface TrainingItem extends ImageSource {
@@ -21,6 +22,8 @@ export interface TrainingBatchesOptions {
   readonly stage: string;
   /** Told once for each image that can't be decoded. */
   readonly onQuarantined?: (entry: Quarantined) => void;
+  /** Told how many threads make the crops, once that is measured and whenever it changes. */
+  readonly onThreads?: (choice: ThreadChoice) => void;
 }
 
 export interface TrainingBatch {
@@ -76,13 +79,21 @@ export class TrainingBatches {
    */
   async *epoch(epoch: number, from = 0, signal?: AbortSignal): AsyncGenerator<TrainingBatch> {
     const begun = this.#take(epoch, from, signal);
-    const { track } = this.#pool;
+    const { track, trainingShare } = this.#pool;
+    // Before the first batch of an epoch, nothing was asked for ahead.
+    let isFirst = true;
     while (begun.next < this.stepsPerEpoch || begun.waiting.length > 0) {
       this.#ask(begun);
       track?.level('batches ready', begun.waiting.filter(({ isReady }) => isReady).length);
+      const asked = performance.now();
       const batch = await begun.waiting.shift()!.batch;
       if (signal?.aborted) throw new AbortedError('Stopped while loading training images.');
+      const got = performance.now();
       yield batch;
+      if (this.#options.policy.crop === undefined) continue;
+      const choice = isFirst ? undefined : trainingShare.note(got - asked, performance.now() - got);
+      if (choice !== undefined) this.#options.onThreads?.(choice);
+      isFirst = false;
     }
   }
 

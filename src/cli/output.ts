@@ -114,7 +114,7 @@ export class Output {
   }
 
   /** Asked for, so shown even with `--quiet`; beside JSON lines on standard error. */
-  #profile({ file, seconds, training, rows }: Extract<Progress, { type: 'profile' }>): void {
+  #profile({ file, seconds, training, decodingThreads, rows }: Extract<Progress, { type: 'profile' }>): void {
     this.#endBar();
     const lines = [
       '',
@@ -134,6 +134,9 @@ export class Output {
       `Engine busy ${percent(training.engineBusy)} of the ${training.seconds.toFixed(1)} s of training, idle ` +
         `${percent(1 - training.engineBusy)}: ${percent(training.engineWaiting)} waiting for images, ` +
         `${percent(training.engineOtherwiseIdle)} between steps. All: ${seconds.toFixed(1)} s.`,
+      ...(decodingThreads === undefined
+        ? []
+        : [`Threads that decode: ${decodingThreads.training} in training, ${decodingThreads.all} in evaluation.`]),
       ...(file === undefined ? [] : [`Trace:   ${file} (open it in chrome://tracing or ui.perfetto.dev)`]),
     ];
     (this.json ? process.stderr : process.stdout).write(`${lines.join('\n')}\n`);

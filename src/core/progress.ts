@@ -52,6 +52,8 @@ export type Progress =
         /** In which it had nothing to do for another reason: checkpoints, events, messages between threads. */
         readonly engineOtherwiseIdle: number;
       };
+      /** Threads that make crops: those that training had at the end, and all, which evaluation has. */
+      readonly decodingThreads?: { readonly training: number; readonly all: number };
       readonly rows: readonly ProfileRow[];
     };
 

@@ -71,6 +71,7 @@ export async function fit(workshop: Workshop, request: FitRequest): Promise<{ ne
     },
     seed: options.seed,
     stage,
+    onThreads: (choice) => workshop.record({ type: 'decoding-threads', stage, ...choice, of: pool.threads }),
   });
   const peaks = options.findLr ? await foundRates(workshop, request, phases[0]!, source, rates) : rates;
   const totalSteps = plan.epochs * source.stepsPerEpoch;

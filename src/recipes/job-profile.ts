@@ -49,7 +49,8 @@ export class JobProfile {
       file = undefined;
       onProgress?.({ type: 'warning', message: `The profile was not written: ${(error as Error).message}` });
     }
-    onProgress?.({ type: 'profile', ...(file !== undefined && { file }), ...summary });
+    const threads = pool && { decodingThreads: { training: pool.trainingShare.threads, all: pool.threads } };
+    onProgress?.({ type: 'profile', ...(file !== undefined && { file }), ...summary, ...threads });
   }
 }
 

@@ -1,7 +1,7 @@
 import type { ProfileRow, Total, TrackRecord } from '../core/profile.ts';
 import type { Progress } from '../core/progress.ts';
 
-type Summary = Omit<Extract<Progress, { type: 'profile' }>, 'type' | 'file'>;
+type Summary = Omit<Extract<Progress, { type: 'profile' }>, 'type' | 'file' | 'decodingThreads'>;
 
 /** Names that the training loop and evaluation give to waiting for images. */
 export const WAITS = { batch: 'wait for a batch', crops: 'wait for crops' } as const;

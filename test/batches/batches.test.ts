@@ -9,6 +9,7 @@ import { randomStream } from '../../src/core/random.ts';
 import { CropCache } from '../../src/batches/crop-cache.ts';
 import { EvaluationCrops, type ImageSource } from '../../src/batches/evaluation-crops.ts';
 import { ImagePool } from '../../src/batches/image-pool.ts';
+import type { ThreadChoice } from '../../src/batches/thread-share.ts';
 import { TrainingBatches, type TrainingBatchesOptions } from '../../src/batches/training-batches.ts';
 import { encodePng } from '../../src/images/encode.ts';
 import { cropGraph, parsePreprocessing } from '../../src/models/preprocessing.ts';
@@ -211,6 +212,39 @@ describe('TrainingBatches', () => {
     batches.prepare(2, 0, controller.signal);
     controller.abort();
     expect(await collect(batches.epoch(2))).toEqual(second);
+    await pool.dispose();
+  });
+
+  it('gives the same bytes while it takes more threads, and tells of it', async () => {
+    const one = await open({ batchSize: 2 }, 1);
+    const told: ThreadChoice[] = [];
+    const three = await open({ batchSize: 2, onThreads: (choice) => told.push(choice) }, 3);
+    // A reader that takes no time is always ahead of the threads.
+    for (const epoch of [1, 2, 3])
+      expect(await collect(three.batches.epoch(epoch))).toEqual(await collect(one.batches.epoch(epoch)));
+    expect(told[0]).toMatchObject({ threads: expect.any(Number), waiting: expect.any(Number) });
+    expect(three.pool.trainingShare.threads).toBe(told.at(-1)!.threads);
+    expect(one.pool.trainingShare.threads).toBe(1);
+    for (const { waiting } of told) expect(waiting).toBeLessThanOrEqual(1);
+    await one.pool.dispose();
+    await three.pool.dispose();
+  });
+
+  it('keeps no more decoded images than all threads together may, and gives the same bytes', async () => {
+    const all = await open();
+    const track = new Track('batches');
+    // Room for some of the images, whichever thread has them.
+    const pool = await ImagePool.start(preprocessing, { threads: 2, track, decodedBytes: 20_000 });
+    const batches = new TrainingBatches(pool, new EvaluationCrops(pool, new CropCache(preprocessing)), options());
+    for (const epoch of [1, 2])
+      expect(await collect(batches.epoch(epoch))).toEqual(await collect(all.batches.epoch(epoch)));
+    const known = (await pool.profile()).reduce(
+      (sum, { totals }) => sum + (totals.get('decoded before')?.images ?? 0),
+      0,
+    );
+    expect(known).toBeGreaterThan(0);
+    expect(known).toBeLessThan(48 - COUNT);
+    await all.pool.dispose();
     await pool.dispose();
   });
 

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { array, assert, double, property } from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Track, type Span, type Total, type TrackRecord } from '../../src/core/profile.ts';
 import { summarizeProfile } from '../../src/train/profile-summary.ts';
@@ -80,9 +80,9 @@ describe('traceOf', () => {
   });
 
   it('never lets rounding make spans overlap in part', () => {
-    const times = fc.array(fc.double({ min: 0, max: 0.02, noNaN: true }), { minLength: 4, maxLength: 4 });
-    fc.assert(
-      fc.property(times, (given) => {
+    const times = array(double({ min: 0, max: 0.02, noNaN: true }), { minLength: 4, maxLength: 4 });
+    assert(
+      property(times, (given) => {
         const [a, b, c, d] = given.toSorted((x, y) => x - y) as [number, number, number, number];
         const start = 1_700_000_000_000;
         const span = (from: number, to: number): Span => ({
