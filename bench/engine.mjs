@@ -4,14 +4,8 @@
 // Each side first finds its best batch size (and memory format); then all are timed in turns, and the medians over
 // the rounds and their ratios are printed. The peer is run by the Python of GLEANER_BENCH_PYTHON (with torch and
 // timm); without it our figures stand alone.
-import { spawn } from 'node:child_process';
-import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { int64, tensor } from '../dist/core/tensor.js';
-import { parsePreprocessing } from '../dist/models/preprocessing.js';
-import { buildModel } from '../dist/models/registry.js';
 import { writeModel } from '../dist/onnx/write.js';
 import { blockSize } from '../dist/runtime/block-size.js';
 import { Engine } from '../dist/runtime/engine.js';
@@ -19,60 +13,20 @@ import { Tuning } from '../dist/runtime/tuning.js';
 import { compileStep } from '../dist/train/compile-step.js';
 import { splitFrozen } from '../dist/train/frozen-split.js';
 import { TrainingStep } from '../dist/train/training-step.js';
+import { batchOf, NETWORKS, PARTS, RATES, stepOptions, targetOf } from './support/networks.mjs';
+import { NO_PEER, startPeer } from './support/peer.mjs';
+import { chosen, figure, interleaved, median, numbers, ratio, Report } from './support/report.mjs';
 
-const MOBILENET = { network: 'mobilenetv2', model: 'mobilenetv2_100', side: 224, batches: [8, 16, 32] };
-const PARTS = { 'last-third': /^(blocks\.[56]|conv_head|bn2|classifier)/, head: /^classifier/ };
+const MOBILENET = { network: 'mobilenetv2', batches: [8, 16, 32] };
 /** What is measured, with the ratios to reach. */
 const ROWS = [
   { ...MOBILENET, mode: 'frozen', eager: 1.7, compile: 1.2 },
   { ...MOBILENET, mode: 'batch', eager: 1.3, compile: 1 },
-  {
-    network: 'efficientnet-lite0',
-    model: 'efficientnet_lite0',
-    side: 224,
-    batches: [4, 8, 16],
-    mode: 'frozen',
-    eager: 1.7,
-    compile: 1.2,
-  },
-  {
-    network: 'resnet18-cifar-w16',
-    model: 'resnet18_3x3',
-    width: 16,
-    side: 32,
-    batches: [64, 128],
-    mode: 'batch',
-    eager: 0.95,
-    compile: 0.85,
-  },
-  {
-    network: 'resnet18-cifar-w64',
-    model: 'resnet18_3x3',
-    width: 64,
-    side: 32,
-    batches: [32, 64],
-    mode: 'batch',
-    eager: 0.9,
-    compile: 0.85,
-  },
-  {
-    network: 'convnext-atto',
-    model: 'convnext_atto',
-    side: 224,
-    batches: [4, 8, 16],
-    mode: 'frozen',
-    eager: 1,
-    compile: 1,
-  },
-  {
-    network: 'vit-tiny',
-    model: 'vit_tiny_patch16_224',
-    side: 224,
-    batches: [4, 8, 16],
-    mode: 'frozen',
-    eager: 1,
-    compile: 1,
-  },
+  { network: 'efficientnet-lite0', batches: [4, 8, 16], mode: 'frozen', eager: 1.7, compile: 1.2 },
+  { network: 'resnet18-cifar-w16', batches: [64, 128], mode: 'batch', eager: 0.95, compile: 0.85 },
+  { network: 'resnet18-cifar-w64', batches: [32, 64], mode: 'batch', eager: 0.9, compile: 0.85 },
+  { network: 'convnext-atto', batches: [4, 8, 16], mode: 'frozen', eager: 1, compile: 1 },
+  { network: 'vit-tiny', batches: [4, 8, 16], mode: 'frozen', eager: 1, compile: 1 },
   // The frozen part was run once before: its results are cached, as they are without augmentation.
   { ...MOBILENET, mode: 'last-third', eager: 3 },
   { ...MOBILENET, mode: 'head', batches: [16, 64, 256], eager: 50 },
@@ -92,8 +46,6 @@ const { values } = parseArgs({
   },
 });
 const [threads, rounds, steps] = [values.threads, values.rounds, values.steps].map(Number);
-const numbers = (list) => list.split(',').filter(Boolean).map(Number);
-const chosen = (list, name) => list === undefined || list.split(',').includes(name);
 const rows = ROWS.filter(({ network, mode }) => chosen(values.networks, network) && chosen(values.modes, mode));
 if (rows.length === 0) {
   console.error(
@@ -101,15 +53,35 @@ if (rows.length === 0) {
   );
   process.exit(2);
 }
-const say = (line) => (values.json ? console.error(line) : console.log(line));
-const median = (list) => list.toSorted((a, b) => a - b)[Math.floor(list.length / 2)];
+const peerText = (side) => (row) => {
+  const arm = row.peers[side];
+  return row[side] === null ? '-' : `${row[side].toFixed(1)} (${arm.batch}, ${arm.format})`;
+};
+const target = (side) => (row) => {
+  const [value, wanted] = [row[`ratio${side}`], row.targets[side.toLowerCase()]];
+  return value === null
+    ? '-'
+    : `${value.toFixed(2)}${wanted === undefined ? '' : ` ${value >= wanted ? '>=' : '<'} ${wanted}`}`;
+};
+const report = new Report('engine', {
+  json: values.json,
+  columns: [
+    { title: 'network', width: 18, left: true, text: (row) => row.model },
+    { title: 'mode', width: 10, left: true, text: (row) => row.mode },
+    { title: 'images/s', width: 8, text: (row) => figure(row.ours) },
+    { title: 'batch', width: 5, text: (row) => row.batch },
+    { title: 'eager (batch, format)', width: 26, text: peerText('eager') },
+    { title: 'ratio, target', width: 13, text: target('Eager') },
+    { title: 'compiled (batch, format)', width: 26, text: peerText('compile') },
+    { title: 'ratio, target', width: 13, text: target('Compile') },
+  ],
+});
+const say = (line) => report.say(line);
 const best = (list) =>
   list.reduce((a, b) => (b !== undefined && (a === undefined || b.rate > a.rate) ? b : a), undefined);
-const preprocessingOf = (side) =>
-  parsePreprocessing({ inputSize: [side, side], mean: [128, 128, 128], std: [128, 128, 128] }, 'the benchmark');
 
-const peer = startPeer(process.env.GLEANER_BENCH_PYTHON);
-if (!peer) say('PyTorch skipped: GLEANER_BENCH_PYTHON names no Python.');
+const peer = startPeer('engine', { threads });
+if (!peer) say(NO_PEER);
 const engine = await Engine.start({ device: 'cpu', threads });
 const block = await blockSize(engine);
 const tuning = values.tune ? await Tuning.open(engine) : undefined;
@@ -125,61 +97,41 @@ for (const row of rows) {
   const own = best(sizes);
   const arms = { eager: best(await eagerRates(row)), compile: best(await compiledRates(row)) };
   const open = await openStep(row, own.batch);
-  const taken = { ours: [], eager: [], compile: [] };
-  for (let round = 0; round < rounds; round++) {
-    taken.ours.push(await rateOf(open));
-    for (const [name, arm] of Object.entries(arms)) if (arm) taken[name].push((await ask(row, arm)).rate);
-  }
+  const taken = await interleaved(
+    {
+      ours: () => rateOf(open),
+      ...Object.fromEntries(
+        Object.entries(arms).flatMap(([name, arm]) => (arm ? [[name, async () => (await ask(row, arm))?.rate]] : [])),
+      ),
+    },
+    rounds,
+  );
   await open.step.release();
-  report(row, own, arms, taken);
+  const { ours, eager = null, compile = null } = taken;
+  report.row({
+    model: row.network,
+    mode: row.mode,
+    ours,
+    eager,
+    compile,
+    ratioEager: ratio(ours, eager),
+    ratioCompile: ratio(ours, compile),
+    batch: own.batch,
+    peers: arms,
+    targets: { eager: row.eager, compile: row.compile },
+  });
 }
-peer?.process.kill();
+peer?.stop();
 await engine.dispose();
 
-function report({ network, mode, ...targets }, { batch }, arms, taken) {
-  const [ours, eager, compile] = [taken.ours, taken.eager, taken.compile].map((list) =>
-    list.length > 0 ? median(list) : null,
-  );
-  const [ratioEager, ratioCompile] = [eager, compile].map((theirs) => (theirs === null ? null : ours / theirs));
-  const line = { bench: 'engine', model: network, mode, ours, eager, compile, ratioEager, ratioCompile };
-  if (values.json) console.log(JSON.stringify({ ...line, batch, peers: arms }));
-  const against = Object.entries({ eager: ratioEager, compile: ratioCompile }).map(([name, ratio]) => {
-    if (ratio === null) return '';
-    const { batch: size, format } = arms[name];
-    const wanted =
-      targets[name] === undefined ? '' : ` (${targets[name]} ${ratio >= targets[name] ? 'reached' : 'not reached'})`;
-    return `, ${name} ${line[name].toFixed(1)} (batch ${size}, ${format}): ${ratio.toFixed(2)}x${wanted}`;
-  });
-  say(`${network} ${mode}: ${ours.toFixed(1)} (batch ${batch})${against.join('')}`);
-}
-
-async function openStep({ model, width, side, mode }, batch) {
-  const built = buildModel(model, { classes: 10, seed: 0, ...(width && { width }) });
-  const trained = built.parameters.filter((name) => PARTS[mode]?.test(name) ?? true);
-  const whole = {
-    graph: built.graph,
-    input: 'input',
-    logits: 'logits',
-    images: { kind: 'pixels', preprocessing: preprocessingOf(side) },
-    labels: 'indices',
-    loss: { name: 'cross-entropy' },
-    parameters: trained.map((name) => ({ name, group: 'all', decay: false })),
-    microBatch: batch,
-    batchNorm: mode === 'batch' ? 'batch' : 'frozen',
-    optimizer: { name: 'sgd', momentum: 0.9 },
-    target: block > 1 ? { kind: 'blocked', block, ...(tuning && { choose: tuning.choose }) } : { kind: 'plain' },
-  };
+async function openStep({ network, mode }, batch) {
+  const whole = stepOptions(network, { mode, batch, target: targetOf(block, tuning?.choose) });
   const split = PARTS[mode] && splitFrozen(whole);
   const compile = () => compileStep(split ? split.step : whole);
   let compiled = compile();
   if (tuning) while ((await tuning.tune(engine)) > 0) compiled = compile();
-  const pixels = tensor(
-    'uint8',
-    [batch, side, side, 3],
-    Uint8Array.from({ length: batch * side * side * 3 }, (_, i) => (i * 7919) % 256),
-  );
+  const { images: pixels, labels } = batchOf(batch, NETWORKS[network].side);
   const images = split ? await cached(split.prefix, pixels) : pixels;
-  const labels = int64(Array.from({ length: batch }, (_, i) => i % 10));
   return { step: await TrainingStep.open(engine, compiled), batch: { images, labels } };
 }
 
@@ -197,8 +149,7 @@ async function rateOf({ step, batch }) {
   await sleep(200);
   for (let i = -2; i < steps; i++) {
     const start = performance.now();
-    // So small a rate that weights stay where they are: no overflow, no denormal gradients.
-    await step.run({ batch, step: i + 3, rates: { all: 1e-6 } });
+    await step.run({ batch, step: i + 3, rates: RATES });
     if (i >= 0) times.push(performance.now() - start);
   }
   return (1000 * step.batchSize) / median(times);
@@ -227,23 +178,4 @@ async function ask({ network, mode }, { batch, format, compile }) {
     return undefined;
   }
   return { batch, format, compile, rate: answer.imagesPerSecond };
-}
-
-function startPeer(python) {
-  if (!python) return undefined;
-  const script = fileURLToPath(new URL('peers/engine.py', import.meta.url));
-  const child = spawn(python, [script], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-    env: { ...process.env, BENCH_THREADS: String(threads) },
-  });
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  return {
-    process: child,
-    async ask(question) {
-      child.stdin.write(`${JSON.stringify(question)}\n`);
-      const { value, done } = await lines.next();
-      if (done) throw new Error('PyTorch ended.');
-      return JSON.parse(value);
-    },
-  };
 }
