@@ -109,7 +109,8 @@ export function gradientGraph(options: GradientOptions, parameters: readonly str
   };
 }
 
-function forwardWithLoss(
+/** The graph of a pass before it is differentiated: specialised, prepared for training, with its loss. */
+export function forwardWithLoss(
   options: GradientOptions,
   trained: readonly string[],
 ): Pick<GradientGraph, 'graph' | 'buffers' | 'masks' | 'images' | 'classes'> {
