@@ -3,7 +3,8 @@
 //   [--backbone FILE] [--json]
 // Parts are the milliseconds of a process that has run nothing before; tuning is measured with an empty cache and with
 // the one that it has filled. Whole runs: 200 digits, two epochs, from scratch (and with --backbone fine-tuned).
-// Starting is all until the first step; preparing is what later stages take before their first step.
+// Starting is all until the first step but the probe (features and a linear classifier); preparing is what later stages
+// take before theirs.
 import { spawn, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -104,6 +105,7 @@ async function measureRuns() {
       },
       { title: 'starting', width: 8, text: (row) => figure(row.starting) },
       { title: 'training', width: 8, text: (row) => figure(row.training) },
+      { title: 'probing', width: 7, text: (row) => figure(row.probing) },
       { title: 'preparing later stages', width: 22, text: (row) => figure(row.preparing) },
       { title: 'finishing', width: 9, text: (row) => figure(row.finishing) },
       { title: 'leaving', width: 7, text: (row) => figure(row.leaving) },
@@ -166,18 +168,21 @@ function secondsOf(out, began, ended) {
     .map((event) => ({ ...event, at: Date.parse(event.time) }));
   const stages = new Map(events.flatMap(({ stage }) => (stage === undefined ? [] : [[stage, []]])));
   for (const event of events) stages.get(event.stage)?.push(event);
-  let [training, preparing, starting] = [0, 0, undefined];
+  let [training, preparing, probing, starting] = [0, 0, 0, undefined];
   for (const list of stages.values()) {
     const start = list.find(({ type, state }) => type === 'stage' && state === 'start').at;
     const epochs = list.filter(({ type }) => type === 'epoch');
+    // A probe, in a stage of its own or before the first epoch, is work by itself.
+    const probed = epochs.length < 2 ? list.at(-1).at : (list.findLast(({ type }) => type === 'probe')?.at ?? start);
+    probing += probed - start;
     if (epochs.length < 2) continue;
     // From the second epoch on nothing else happens between two events.
     const second = epochs[1].at - epochs[0].at;
     const firstEpoch = (second * epochs[1].imagesPerSecond) / epochs[0].imagesPerSecond;
     const ready = epochs[0].at - firstEpoch;
     training += epochs.at(-1).at - ready;
-    if (starting === undefined) starting = ready - began;
-    else preparing += ready - start;
+    if (starting === undefined) starting = ready - began - probing;
+    else preparing += ready - probed;
   }
   const last = events.findLast(({ type, state }) => type === 'stage' && state === 'end').at;
   const finished = events.findLast(({ type }) => type === 'finished').at;
@@ -185,6 +190,7 @@ function secondsOf(out, began, ended) {
     starting,
     training,
     preparing,
+    probing,
     finishing: finished - last,
     leaving: ended - finished,
     seconds: ended - began,
