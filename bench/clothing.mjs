@@ -1,11 +1,12 @@
 // Accuracy with few labels by the command a user runs: `gleaner train` over label lists, several seeds.
-// node bench/clothing.mjs --data DIR --lists 'DIR/clothing-10-per-class-seed{0,1,2,3,4}.txt' --backbone FILE [--methods probe,finetune] [-- further flags of train]
-// Prints a line a run, then mean and standard deviation by method, and the paired difference of the last method to the first.
+// node bench/clothing.mjs --data DIR --lists 'DIR/clothing-10-per-class-seed{0,1,2,3,4}.txt' --backbone FILE [--methods probe,finetune] [--json] [-- further flags of train]
+// A line a run, then mean and standard deviation by method, and the paired difference of the last method to the first.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { figure, Report, round } from './support/report.mjs';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -15,6 +16,7 @@ const { values, positionals } = parseArgs({
     backbone: { type: 'string' },
     methods: { type: 'string', default: 'probe,finetune' },
     seeds: { type: 'string', default: '0' },
+    json: { type: 'boolean', default: false },
   },
 });
 if (!values.data) {
@@ -22,6 +24,19 @@ if (!values.data) {
   process.exit(2);
 }
 
+const percent = (value, digits = 1) => figure(value === null || value === undefined ? value : 100 * value, digits);
+const report = new Report('clothing', {
+  json: values.json,
+  columns: [
+    { title: 'what', width: 22, left: true, text: (row) => row.what },
+    { title: 'accuracy, %', width: 11, text: (row) => percent(row.accuracy) },
+    { title: '±', width: 5, text: (row) => percent(row.deviation) },
+    { title: 'images', width: 6, text: (row) => row.images ?? '' },
+    { title: 'runs', width: 4, text: (row) => row.runs ?? '' },
+    { title: 'seconds', width: 7, text: (row) => figure(row.seconds, 0) },
+    { title: 'labels', width: 40, left: true, text: (row) => row.labels ?? '' },
+  ],
+});
 const arms = values.methods.split(',');
 // Without lists all labels count, and the seeds are the repetitions.
 const repetitions = values.lists
@@ -36,15 +51,21 @@ for (const { name, flags } of repetitions)
     const result = await train([values.data, '--method', arm, ...backbone, ...flags, '--out', out, ...positionals]);
     rmSync(out, { recursive: true, force: true });
     scores.get(arm).push(result.accuracy);
-    console.log(
-      `${arm}  ${name}  ${(100 * result.accuracy).toFixed(1)} % of ${result.n}  ${result.seconds.toFixed(0)} s`,
-    );
+    report.row({
+      what: arm,
+      accuracy: round(result.accuracy),
+      interval: result.interval,
+      images: result.n,
+      seconds: round(result.seconds),
+      labels: name,
+    });
   }
 
-for (const [arm, list] of scores) console.log(`${arm}: ${summary(list)}`);
+for (const [arm, list] of scores) report.row({ what: `${arm}, mean`, ...summary(list) });
 if (arms.length > 1) {
   const [first, last] = [scores.get(arms[0]), scores.get(arms.at(-1))];
-  console.log(`${arms.at(-1)} - ${arms[0]}, paired: ${summary(last.map((score, i) => score - first[i]))}`);
+  const gains = last.map((score, i) => score - first[i]);
+  report.row({ what: `${arms.at(-1)} - ${arms[0]}, paired`, ...summary(gains) });
 }
 
 function train(flags) {
@@ -71,5 +92,5 @@ function expand(pattern) {
 function summary(list) {
   const mean = list.reduce((sum, x) => sum + x, 0) / list.length;
   const deviation = Math.sqrt(list.reduce((sum, x) => sum + (x - mean) ** 2, 0) / Math.max(1, list.length - 1));
-  return `${(100 * mean).toFixed(1)} ± ${(100 * deviation).toFixed(1)} % (${list.length} runs)`;
+  return { accuracy: round(mean), deviation: round(deviation), runs: list.length };
 }
