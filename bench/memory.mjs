@@ -1,5 +1,5 @@
 // Memory of a training step beside PyTorch's at the same batch, each in a fresh process; and whether it grows.
-// node bench/memory.mjs [--networks mobilenetv2] [--modes frozen] [--batches 8,32] [--steps 5] [--threads 2]
+// node bench/memory.mjs [--networks mobilenetv2] [--modes frozen] [--batches 8,32] [--steps 3] [--threads 2]
 //   [--peer-formats contiguous,channels_last] [--json]
 // node bench/memory.mjs --growth [--json]      1,000 steps of a small network; exit code 1 where it grew
 // What is counted is the resident set's height (VmHWM) less what was resident before engine and model were loaded; our
@@ -31,7 +31,7 @@ const { values } = parseArgs({
     networks: { type: 'string' },
     modes: { type: 'string' },
     batches: { type: 'string', default: '8,32' },
-    steps: { type: 'string', default: '5' },
+    steps: { type: 'string', default: '3' },
     threads: { type: 'string', default: '2' },
     'peer-formats': { type: 'string', default: 'contiguous,channels_last' },
     growth: { type: 'boolean', default: false },
