@@ -107,6 +107,7 @@ async function measureRuns() {
       { title: 'training', width: 8, text: (row) => figure(row.training) },
       { title: 'probing', width: 7, text: (row) => figure(row.probing) },
       { title: 'preparing later stages', width: 22, text: (row) => figure(row.preparing) },
+      { title: 'predicting', width: 10, text: (row) => figure(row.predicting) },
       { title: 'finishing', width: 9, text: (row) => figure(row.finishing) },
       { title: 'leaving', width: 7, text: (row) => figure(row.leaving) },
       { title: 'all', width: 6, text: (row) => figure(row.seconds) },
@@ -166,14 +167,19 @@ function secondsOf(out, began, ended) {
     .split('\n')
     .map((line) => JSON.parse(line))
     .map((event) => ({ ...event, at: Date.parse(event.time) }));
-  const stages = new Map(events.flatMap(({ stage }) => (stage === undefined ? [] : [[stage, []]])));
-  for (const event of events) stages.get(event.stage)?.push(event);
-  let [training, preparing, probing, starting] = [0, 0, 0, undefined];
-  for (const list of stages.values()) {
-    const start = list.find(({ type, state }) => type === 'stage' && state === 'start').at;
+  // Stages follow one another; what happens inside one need not name it.
+  const stages = [];
+  for (const event of events) {
+    if (event.type === 'stage' && event.state === 'start') stages.push([]);
+    stages.at(-1)?.push(event);
+  }
+  let [training, preparing, probing, predicting, starting] = [0, 0, 0, 0, undefined];
+  for (const list of stages) {
+    const start = list[0].at;
+    const end = list.find(({ type, state }) => type === 'stage' && state === 'end').at;
     const epochs = list.filter(({ type }) => type === 'epoch');
     // A probe, in a stage of its own or before the first epoch, is work by itself.
-    const probed = epochs.length < 2 ? list.at(-1).at : (list.findLast(({ type }) => type === 'probe')?.at ?? start);
+    const probed = epochs.length < 2 ? end : (list.findLast(({ type }) => type === 'probe')?.at ?? start);
     probing += probed - start;
     if (epochs.length < 2) continue;
     // From the second epoch on nothing else happens between two events.
@@ -181,6 +187,7 @@ function secondsOf(out, began, ended) {
     const firstEpoch = (second * epochs[1].imagesPerSecond) / epochs[0].imagesPerSecond;
     const ready = epochs[0].at - firstEpoch;
     training += epochs.at(-1).at - ready;
+    predicting += end - epochs.at(-1).at;
     if (starting === undefined) starting = ready - began - probing;
     else preparing += ready - probed;
   }
@@ -191,6 +198,7 @@ function secondsOf(out, began, ended) {
     training,
     preparing,
     probing,
+    predicting,
     finishing: finished - last,
     leaving: ended - finished,
     seconds: ended - began,
