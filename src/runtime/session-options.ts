@@ -73,6 +73,14 @@ export interface SessionOptions {
   readonly profileFilePrefix?: string;
 }
 
+/** How the graphs of a training step are loaded, and what is measured for them. */
+export const TRAINING_SESSION = {
+  deterministic: true,
+  memoryPattern: false,
+  // A DequantizeLinear is a product here; the engine would make one for each of its readers.
+  extra: { 'session.disable_quant_qdq': '1' },
+} satisfies LoadOptions;
+
 /**
  * @param threads the engine's own number, where `options` names none.
  * @throws InputError for an unknown entry or a value out of range.

@@ -6,6 +6,7 @@ import { writeModel } from '../onnx/write.ts';
 import { slotName } from '../optim/transform.ts';
 import { AVERAGE_SLOT } from '../optim/update.ts';
 import type { Engine, RunOptions, Session } from '../runtime/engine.ts';
+import { TRAINING_SESSION } from '../runtime/session-options.ts';
 import type { TrainingState } from './checkpoint.ts';
 import type { CompiledStep } from './compile-step.ts';
 import { packMembers, unpackMembers, type Buffer } from './flat-buffers.ts';
@@ -85,15 +86,14 @@ export class TrainingStep {
    * @throws FormatError where a tensor of the state has another shape than the graph's.
    */
   static async open(engine: Engine, compiled: CompiledStep, state?: TrainingState): Promise<TrainingStep> {
-    // A DequantizeLinear is a product here; the engine would make one for each of its readers.
     const extra = {
-      'session.disable_quant_qdq': '1',
+      ...TRAINING_SESSION.extra,
       // It fails on a Reshape to a shape that is computed, which recomputation has.
       ...(compiled.options.recompute !== undefined && {
         'optimization.disable_specified_optimizers': 'ReshapeFusion',
       }),
     };
-    const options = { deterministic: true, transfer: true, memoryPattern: false, extra };
+    const options = { ...TRAINING_SESSION, transfer: true, extra };
     const load = (graph: Graph, span: string): Promise<Session> =>
       engine.load(writeModel({ graph }), { name: graph.name, span, ...options });
     const step = new TrainingStep(engine, compiled, {

@@ -21,9 +21,11 @@ test('options become what the engine takes', () => {
       optimization: 'basic',
       logSeverity: 2,
       profile: '/tmp/p',
+      memoryPattern: false,
       extra: { 'session.set_denormal_as_zero': '1' },
     }),
   ).toEqual({
+    enableMemPattern: false,
     executionProviders: ['cuda'],
     intraOpNumThreads: 1,
     interOpNumThreads: 1,

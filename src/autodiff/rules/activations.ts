@@ -118,10 +118,12 @@ function swishGradient(c: RuleContext, x: string, alpha: number): string {
   return c.mul(c.dY, c.add(sigmoid, rest));
 }
 
-// Φ(x) = (1 + erf(x/√2)) / 2, φ(x) = e^(-x²/2) / √(2π): d(x Φ) = (Φ + x φ) dx
+// Φ(x) = (1 + erf u) / 2 and φ(x) = e^(-u² - ln √(2π)) with u = x/√2: d(x Φ) = (Φ + x φ) dx
 function geluGradient(c: RuleContext, x: string): string {
-  const cdf = c.scale(c.add(c.scalar(1), c.op('Erf', [c.scale(x, 1 / SQRT2)])), 0.5);
-  const density = c.scale(c.op('Exp', [c.scale(c.square(x), -0.5)]), 1 / Math.sqrt(2 * PI));
+  const u = c.scale(x, 1 / SQRT2);
+  // erf lies within -1..1, where this is (1 + erf) / 2 in one pass.
+  const cdf = c.op('HardSigmoid', [c.op('Erf', [u])], { alpha: float(0.5), beta: float(0.5) });
+  const density = c.op('Exp', [c.sub(c.scalar(-Math.log(2 * PI) / 2), c.square(u))]);
   return c.mul(c.dY, c.add(cdf, c.mul(x, density)));
 }
 
