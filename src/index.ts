@@ -10,7 +10,7 @@ export type { TrainOptions } from './recipes/train-options.ts';
 export { evaluate, type EvaluateOptions, type ModelEvaluation } from './recipes/evaluate-model.ts';
 export { inspect, type InspectOptions, type Inspection } from './recipes/inspect-model.ts';
 export { Predictor, type Prediction, type PredictionError, type PredictorOptions } from './export/predict.ts';
-export { cacheClear, cacheContents, type CacheContents } from './core/cache-folder.ts';
+export { CACHE_PARTS, cacheClear, cacheContents, type CacheContents, type CachePart } from './core/cache-folder.ts';
 export { doctor, doctorLines, type DoctorReport } from './runtime/doctor.ts';
 export { exportRun, type ExportOptions, type ExportResult } from './recipes/export-run.ts';
 export { checkData, type DataCheck } from './datasets/check.ts';

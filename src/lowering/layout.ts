@@ -102,9 +102,9 @@ export class Layout {
       value.dtype,
       stored.reduce((a, b) => a * b, 1),
     ) as Float32Array;
-    this.#visit(value.shape, (plain, packed) => {
-      data[packed] = (value.data as Float32Array)[plain]!;
-    });
+    const source = value.data as Float32Array;
+    const places = this.#places(value.shape);
+    for (let plain = 0; plain < places.length; plain++) data[places[plain]!] = source[plain]!;
     return tensor(value.dtype, stored, data);
   }
 
@@ -114,14 +114,14 @@ export class Layout {
       value.dtype,
       shape.reduce((a, b) => a * b, 1),
     ) as Float32Array;
-    this.#visit(shape, (plain, packed) => {
-      data[plain] = (value.data as Float32Array)[packed]!;
-    });
+    const source = value.data as Float32Array;
+    const places = this.#places(shape);
+    for (let plain = 0; plain < places.length; plain++) data[plain] = source[places[plain]!]!;
     return tensor(value.dtype, shape, data);
   }
 
-  /** Calls `visit` with the offsets of every true element in both layouts. */
-  #visit(shape: readonly number[], visit: (plain: number, packed: number) => void): void {
+  /** Where each element of a plain tensor lies in this layout. */
+  #places(shape: readonly number[]): Uint32Array {
     const view = this.viewShape(shape);
     const strides = view.map((_, i) => view.slice(i + 1).reduce((a, b) => a * b, 1));
     const contributions = shape.map((side, axis) =>
@@ -137,9 +137,15 @@ export class Layout {
       }),
     );
     const [first, second, third, fourth] = contributions as [number[], number[], number[], number[]];
+    const places = new Uint32Array(shape.reduce((product, side) => product * side, 1));
     let plain = 0;
     for (const a of first)
-      for (const b of second) for (const c of third) for (const d of fourth) visit(plain++, a + b + c + d);
+      for (const b of second)
+        for (const c of third) {
+          const row = a + b + c;
+          for (let i = 0; i < fourth.length; i++) places[plain++] = row + fourth[i]!;
+        }
+    return places;
   }
 }
 

@@ -2,6 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sha256, writeFileAtomic } from '../core/atomic-file.ts';
 import { cachePart } from '../core/cache-folder.ts';
+import { packageVersion } from '../core/package-version.ts';
 import type { Graph } from '../onnx/graph.ts';
 import type { Cancellable, Engine } from './engine.ts';
 import { measure } from './measurement.ts';
@@ -16,8 +17,13 @@ export interface Candidate {
 /** What was measured for one key: milliseconds by candidate; null for one that the engine can't run. */
 export type Times = Readonly<Record<string, number | null>>;
 
+/** Another wherever times are measured in another way: those of before say nothing then. */
+const FORMAT = 2;
+
 /** What measurements depend on besides their key; a file each. */
 export interface TuningConditions {
+  /** Of this package: a lowering may be another under its old name. */
+  readonly gleaner: string;
   readonly device: string;
   readonly engine: string;
   readonly threads: number;
@@ -27,7 +33,7 @@ export interface TuningConditions {
 
 /** What one file of the cache holds. */
 export interface TuningFile {
-  readonly format: 1;
+  readonly format: typeof FORMAT;
   readonly conditions: TuningConditions;
   readonly times: Readonly<Record<string, Times>>;
 }
@@ -62,6 +68,7 @@ export class Tuning {
   static async open(engine: Engine, folder: string = cachePart('tuning')): Promise<Tuning> {
     const { model, features } = processor();
     const conditions: TuningConditions = {
+      gleaner: packageVersion(),
       device: engine.device,
       engine: engine.version,
       threads: engine.threads,
@@ -135,7 +142,7 @@ export class Tuning {
     }
     for (const [key, times] of merged) this.#times.set(key, times);
     const content: TuningFile = {
-      format: 1,
+      format: FORMAT,
       conditions: this.conditions,
       times: Object.fromEntries([...merged].toSorted(([a], [b]) => (a < b ? -1 : 1))),
     };
@@ -181,7 +188,7 @@ async function readTimes(path: string): Promise<Map<string, Times>> {
 async function readTuningFile(path: string): Promise<TuningFile | undefined> {
   try {
     const content = JSON.parse(await readFile(path, 'utf8')) as TuningFile;
-    return content.format === 1 ? content : undefined;
+    return content.format === FORMAT ? content : undefined;
   } catch {
     return undefined;
   }

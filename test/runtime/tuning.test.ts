@@ -119,7 +119,7 @@ describe('choosing', () => {
     expect(Object.keys(merged.times)).toEqual(['only a', 'only b', 'shared']);
     expect(merged.times.shared).toEqual(written.times.shared);
 
-    writeFileSync(a.path, '{"format":1,"tim');
+    writeFileSync(a.path, '{"format":2,"tim');
     const again = await Tuning.open(engine, folder);
     expect(again.choose([slow, fast], 'shared')).toBe(0);
     expect(await again.tune(engine)).toBe(1);
@@ -143,4 +143,17 @@ describe('choosing', () => {
     expect(() => choose([slow], 'key')).toThrow(/"fast" of "key" does not exist here; there are slow/);
     expect(() => choose([slow], 'other')).toThrow(/say nothing of "other"/);
   });
+});
+
+test('times measured in another way are not used', async () => {
+  const first = await Tuning.open(engine, folder);
+  first.choose([slow, fast], 'key');
+  await first.tune(engine);
+  const content = JSON.parse(readFileSync(first.path, 'utf8')) as object;
+  writeFileSync(first.path, JSON.stringify({ ...content, format: 1 }));
+  const second = await Tuning.open(engine, folder);
+  expect(second.choose([slow, fast], 'key')).toBe(0);
+  writeFileSync(first.path, JSON.stringify(content));
+  const third = await Tuning.open(engine, folder);
+  expect(third.choose([slow, fast], 'key')).toBe(1);
 });
