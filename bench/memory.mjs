@@ -55,16 +55,16 @@ const report = new Report('memory', {
         { title: 'mode', width: 6, left: true, text: (row) => row.mode },
         { title: 'batch', width: 5, text: (row) => row.batch },
         { title: 'recompute', width: 9, text: (row) => row.recompute ?? '-' },
-        { title: 'MiB', width: 7, text: (row) => row.skipped ?? figure(row.ours, 0) },
-        { title: 'before', width: 6, text: (row) => (row.skipped ? '' : figure(row.before, 0)) },
-        { title: 'estimate', width: 8, text: (row) => (row.skipped ? '' : figure(row.estimate, 0)) },
-        { title: 'of it', width: 6, text: (row) => (row.skipped ? '' : figure(row.ofEstimate, 2)) },
-        { title: 'ms', width: 7, text: (row) => (row.skipped ? '' : figure(row.ms, 0)) },
-        { title: 'PyTorch MiB', width: 11, text: (row) => (row.skipped ? '' : figure(row.peer, 0)) },
-        { title: 'before', width: 6, text: (row) => (row.skipped ? '' : figure(row.peerBefore, 0)) },
-        { title: 'ms', width: 7, text: (row) => (row.skipped ? '' : figure(row.peerMs, 0)) },
-        { title: 'ours / its', width: 10, text: (row) => (row.skipped ? '' : figure(row.ratio, 2)) },
-        { title: 'its format', width: 13, left: true, text: (row) => (row.skipped ? '' : row.peerFormat) },
+        { title: 'MiB', width: 7, text: (row) => figure(row.ours, 0) },
+        { title: 'before', width: 6, text: (row) => figure(row.before, 0) },
+        { title: 'estimate', width: 8, text: (row) => figure(row.estimate, 0) },
+        { title: 'of it', width: 6, text: (row) => figure(row.ofEstimate, 2) },
+        { title: 'ms', width: 7, text: (row) => figure(row.ms, 0) },
+        { title: 'PyTorch MiB', width: 11, text: (row) => figure(row.peer, 0) },
+        { title: 'before', width: 6, text: (row) => figure(row.peerBefore, 0) },
+        { title: 'ms', width: 7, text: (row) => figure(row.peerMs, 0) },
+        { title: 'ours / its', width: 10, text: (row) => figure(row.ratio, 2) },
+        { title: 'its format', width: 13, left: true, text: (row) => row.peerFormat },
       ],
 });
 
@@ -88,10 +88,6 @@ async function measureSteps() {
       const { network, mode, recompute = null } = row;
       const own = ask({ ...row, batch, steps, threads });
       const names = { model: network, mode, batch, recompute };
-      if (own.skipped !== undefined) {
-        report.row({ ...names, skipped: own.skipped });
-        continue;
-      }
       // PyTorch recomputes nothing: the same figure stands beside rows that do.
       const key = `${network} ${mode} ${batch}`;
       if (!peers.has(key)) peers.set(key, await leastOfPeer({ network, mode, batch, steps }));

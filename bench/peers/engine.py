@@ -6,14 +6,14 @@ its statistics frozen). Answers {"imagesPerSecond"}, the median of some steps af
 with momentum; models are kept between questions.
 """
 
-import json
 import os
-import sys
 import time
 
 import torch
 from torch import nn
 from torch.nn import functional as F
+
+from answers import answer_each
 
 torch.set_num_threads(int(os.environ.get("BENCH_THREADS", "2")))
 
@@ -105,21 +105,19 @@ class Training:
         return len(self.labels) / sorted(times)[steps // 2]
 
 
-def main():
-    trainings = {}
-    for line in sys.stdin:
-        asked = json.loads(line)
+class Trainings:
+    """Those of one network at a time: others would only fill the memory."""
+
+    def __init__(self):
+        self.known = {}
+
+    def answer(self, asked):
         key = tuple(asked[name] for name in ("network", "mode", "batch", "format", "compile"))
-        try:
-            if key not in trainings:
-                # One network at a time: those of other networks would only fill the memory.
-                trainings = {other: value for other, value in trainings.items() if other[:2] == key[:2]}
-                trainings[key] = Training(*key)
-            answer = {"imagesPerSecond": trainings[key].rate(asked["steps"])}
-        except Exception as error:  # noqa: BLE001: a configuration that does not work is an answer
-            answer = {"error": f"{type(error).__name__}: {error}"[:500]}
-        print(json.dumps(answer), flush=True)
+        if key not in self.known:
+            self.known = {other: value for other, value in self.known.items() if other[:2] == key[:2]}
+            self.known[key] = Training(*key)
+        return {"imagesPerSecond": self.known[key].rate(asked["steps"])}
 
 
 if __name__ == "__main__":
-    main()
+    answer_each(Trainings().answer)

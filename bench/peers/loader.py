@@ -5,14 +5,14 @@ shorter side and cuts the centre; both end as uint8 tensors. Answers {"imagesPer
 one thread, the latter by processor time; or {"error"}.
 """
 
-import json
 import os
-import sys
 import time
 
 import torch
 from PIL import Image
 from torchvision.transforms import v2
+
+from answers import answer_each
 
 torch.set_num_threads(int(os.environ.get("BENCH_THREADS", "1")))
 
@@ -35,9 +35,4 @@ def measure(asked):
     }
 
 
-for line in sys.stdin:
-    try:
-        answer = measure(json.loads(line))
-    except Exception as error:  # noqa: BLE001: what does not work is an answer
-        answer = {"error": f"{type(error).__name__}: {error}"[:300]}
-    print(json.dumps(answer), flush=True)
+answer_each(measure)

@@ -4,12 +4,11 @@ Reads one line {"network", "mode", "batch", "format", "steps"}; answers {"before
 imports, at the height of the steps, and the median step's milliseconds; or {"error"}.
 """
 
-import json
 import re
-import sys
 import time
 
 import engine
+from answers import answer_each
 
 
 def status(name):
@@ -31,9 +30,4 @@ def measure(asked):
     return {"before": before, "peak": status("VmHWM"), "ms": later[len(later) // 2]}
 
 
-for line in sys.stdin:
-    try:
-        answer = measure(json.loads(line))
-    except Exception as error:  # noqa: BLE001: what does not work is an answer
-        answer = {"error": f"{type(error).__name__}: {error}"[:300]}
-    print(json.dumps(answer), flush=True)
+answer_each(measure)

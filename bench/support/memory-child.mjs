@@ -15,30 +15,22 @@ const engine = await Engine.start({ device: 'cpu', threads });
 const built = buildNetwork(network);
 const options = { mode, batch: size, target: targetOf(await blockSize(engine)), built };
 const compiled = compileStep(stepOptions(network, { ...options, ...(recompute && { recompute }) }));
-// An option that changes nothing is not there.
-const ignored =
-  recompute && compileStep(stepOptions(network, options)).pass.nodes.length === compiled.pass.nodes.length;
-if (ignored) console.log(JSON.stringify({ skipped: `compileStep does nothing with recompute: ${recompute}` }));
-else {
-  const step = await TrainingStep.open(engine, compiled);
-  const batch = batchOf(size, NETWORKS[network].side);
-  const opened = status('VmHWM');
-  const times = [];
-  const after = {};
-  for (let i = 1; i <= steps; i++) {
-    const start = performance.now();
-    await step.run({ batch, step: i, rates: RATES });
-    times.push(performance.now() - start);
-    if (at.includes(i)) {
-      globalThis.gc?.();
-      after[i] = status('VmRSS');
-    }
+const step = await TrainingStep.open(engine, compiled);
+const batch = batchOf(size, NETWORKS[network].side);
+const opened = status('VmHWM');
+const times = [];
+const after = {};
+for (let i = 1; i <= steps; i++) {
+  const start = performance.now();
+  await step.run({ batch, step: i, rates: RATES });
+  times.push(performance.now() - start);
+  if (at.includes(i)) {
+    globalThis.gc?.();
+    after[i] = status('VmRSS');
   }
-  const peak = status('VmHWM');
-  console.log(
-    JSON.stringify({ before, opened, peak, estimate: stepBytes(compiled), ms: median(times.slice(2)), after }),
-  );
 }
+const peak = status('VmHWM');
+console.log(JSON.stringify({ before, opened, peak, estimate: stepBytes(compiled), ms: median(times.slice(2)), after }));
 await engine.dispose();
 
 /** Bytes, of this process. */

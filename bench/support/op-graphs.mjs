@@ -4,6 +4,7 @@ import { lower } from '../../dist/lowering/lower.js';
 import { GraphBuilder } from '../../dist/onnx/builder.js';
 import { append, extract } from '../../dist/onnx/compose.js';
 import { NCHWC_DOMAIN, producers } from '../../dist/onnx/graph.js';
+import { withSmallOutputs } from '../../dist/runtime/measurement.js';
 
 /**
  * Every way to compute a row's graph: { table: plain | blocked, name, graph, isDefault }. In the blocked table
@@ -48,25 +49,6 @@ function waysOf(table, make, row) {
   );
   return [first, ...others];
 }
-
-/**
- * Of each large output one element alone. What a run hands out lies in fresh memory and is copied there, which takes
- * several times as long as many an op; inside a step its result stays in the engine's arena.
- */
-export function withSmallOutputs(graph) {
-  const b = GraphBuilder.from(graph, { outputs: false });
-  for (const { name, type } of graph.outputs) {
-    if (sizeOf(type.shape) < FEW) b.output(name);
-    else {
-      const axes = type.shape.map((_, axis) => axis);
-      const [starts, ends] = [axes.map(() => 0), axes.map(() => 1)].map((list) => b.int(list));
-      b.output(b.op('Slice', [name, starts, ends, b.int(axes)]));
-    }
-  }
-  return b.build();
-}
-
-const FEW = 4096;
 
 /** Where there is but one way: the operators it is made of. */
 function kernels(graph) {

@@ -63,7 +63,7 @@ async function enter(engine: Engine, graph: Graph, prefix: string): Promise<Cont
 }
 
 /** One element of each output: what a run gives out lies in fresh memory and is copied, which costs more than most ops. */
-function withSmallOutputs(graph: Graph): Graph {
+export function withSmallOutputs(graph: Graph): Graph {
   const nodes = [...graph.nodes];
   const initializers = new Map(graph.initializers);
   const outputs = graph.outputs.map((output, i) => {

@@ -1,20 +1,20 @@
 import { InputError } from '../core/errors.ts';
-import { bytesPerElement, sizeOf } from '../core/tensor.ts';
-import type { Graph, Node, Shape, TensorType } from '../onnx/graph.ts';
+import { sizeOf } from '../core/tensor.ts';
+import type { Graph, Node } from '../onnx/graph.ts';
 import { compileStep, type CompiledStep } from './compile-step.ts';
 import type { StepOptions } from './step-options.ts';
+import { valueBytes } from './value-bytes.ts';
 
 /** The program with its engine, kernels, threads, and the buffers in which products are packed. */
 const BASE_BYTES = 200 * 2 ** 20;
 /**
  * The state is there in two versions, the new one also in the engine until it is copied out, and old ones until they are
- * collected. Measured on ResNet-50, whose state is most of what it takes: 5.7.
+ * collected.
  */
 const STATE_FACTOR = 6;
 /**
- * What the engine's arena takes for values that need one byte at their height. Measured on MobileNetV2, ResNet-18 and
- * 50, ConvNeXt-atto and ViT-tiny with 4 to 64 images a pass (the memory that bench/memory prints, less base and state):
- * 0.98 to 1.25, with recomputation, which allocates more in turns, 1.1 to 2.
+ * What the engine's arena takes for values that need one byte at their height; more with recomputation, which allocates
+ * in turns. Chosen so that no row of bench/memory takes more than is estimated: they take 0.68 to 0.96 of it.
  */
 const ARENA_FACTOR = 1.25;
 const RECOMPUTING_ARENA_FACTOR = 2;
@@ -89,9 +89,9 @@ export function stepBytes(compiled: CompiledStep): number {
   const { prefix, pass, update, names, parameters, statistics, sums, options } = compiled;
   const weights = 4 * parameters.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
   let state = weights + 4 * statistics.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
-  for (const { name, type } of (update ?? pass).inputs) if (names.state.has(name)) state += bytesOf(type);
+  for (const { name, type } of (update ?? pass).inputs) if (names.state.has(name)) state += valueBytes(type);
   const summed = sums.length === 0 ? 0 : weights;
-  const constants = [...pass.initializers.values()].reduce((sum, value) => sum + bytesOf(value), 0);
+  const constants = [...pass.initializers.values()].reduce((sum, value) => sum + valueBytes(value), 0);
   const height = Math.max(...[prefix, pass, update].map((graph) => (graph === undefined ? 0 : peakBytes(graph))));
   const factor = options.recompute === undefined ? ARENA_FACTOR : RECOMPUTING_ARENA_FACTOR;
   return Math.round(BASE_BYTES + STATE_FACTOR * state + 2 * summed + constants + factor * height);
@@ -119,14 +119,14 @@ export function peakBytes(graph: Graph): number {
   let peak = 0;
   for (const node of nodes) {
     const made = node.outputs.filter((name) => name !== '' && originOf(name) === name);
-    for (const name of made) live += bytesOf(graph.types.get(name));
+    for (const name of made) live += valueBytes(graph.types.get(name));
     peak = Math.max(peak, live);
     for (const name of inputsOf(node)) {
       const left = readersLeft.get(name)! - 1;
       readersLeft.set(name, left);
-      if (left === 0 && !kept.has(name) && !given.has(name)) live -= bytesOf(graph.types.get(name));
+      if (left === 0 && !kept.has(name) && !given.has(name)) live -= valueBytes(graph.types.get(name));
     }
-    for (const name of made) if (!readersLeft.has(name) && !kept.has(name)) live -= bytesOf(graph.types.get(name));
+    for (const name of made) if (!readersLeft.has(name) && !kept.has(name)) live -= valueBytes(graph.types.get(name));
   }
   return peak;
 }
@@ -154,10 +154,4 @@ export function executionOrder(graph: Graph): Node[] {
     for (const i of needs[top.i]!) if (!visited.has(i)) stack.push({ i, isLeft: false });
   }
   return order;
-}
-
-function bytesOf(type: (Pick<TensorType, 'dtype'> & { readonly shape: Shape | undefined }) | undefined): number {
-  if (type?.shape === undefined || type.dtype === 'string' || type.shape.some((side) => typeof side === 'string'))
-    return 0;
-  return bytesPerElement(type.dtype) * sizeOf(type.shape as readonly number[]);
 }

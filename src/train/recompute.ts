@@ -1,7 +1,8 @@
-import { bytesPerElement, int64, sizeOf, type Tensor } from '../core/tensor.ts';
+import { int64 } from '../core/tensor.ts';
 import { dataTypeCode } from '../onnx/data-types.ts';
 import { GraphBuilder } from '../onnx/builder.ts';
 import { ONNX_DOMAIN, type Graph, type Node, type TensorType } from '../onnx/graph.ts';
+import { valueBytes } from './value-bytes.ts';
 
 /**
  * Memory for time: of the values that forward makes, only those at the ends of every k-th block are kept until
@@ -107,8 +108,8 @@ function blockEnds(graph: Graph, forward: readonly Node[], images: string): Bloc
   return cuts.filter((cut, i) => {
     const [next, second = next] = cuts.slice(i + 1, i + 3);
     if (next === undefined || next.weightedSoFar === cut.weightedSoFar) return false;
-    const ahead = Math.min(bytesOf(graph, next.value), bytesOf(graph, second!.value));
-    return bytesOf(graph, cut.value) <= BULGE * ahead;
+    const ahead = Math.min(valueBytes(graph.types.get(next.value)), valueBytes(graph.types.get(second!.value)));
+    return valueBytes(graph.types.get(cut.value)) <= BULGE * ahead;
   });
 }
 
@@ -138,8 +139,9 @@ class Copies {
     const makers = new Map<string, Node>();
     for (const node of nodes) for (const output of node.outputs) if (output !== '') makers.set(output, node);
     makers.delete(end);
-    const largest = Math.max(0, ...[...makers.keys()].map((name) => bytesOf(this.#graph, name)));
-    const isLarge = (name: string): boolean => makers.has(name) && bytesOf(this.#graph, name) * NEGLIGIBLE > largest;
+    const largest = Math.max(0, ...[...makers.keys()].map((name) => valueBytes(this.#graph.types.get(name))));
+    const isLarge = (name: string): boolean =>
+      makers.has(name) && valueBytes(this.#graph.types.get(name)) * NEGLIGIBLE > largest;
     const { wanted, gate } = this.#readers(new Set(nodes), isLarge);
     if (gate === undefined) return;
     const start = this.#gated(kept, gate);
@@ -244,12 +246,4 @@ class Copies {
     this.#names.reserve([name]);
     return name;
   }
-}
-
-/** 0 where the shape is not known. */
-function bytesOf(graph: Graph, name: string): number {
-  const type: TensorType | Tensor | undefined = graph.types.get(name);
-  if (type?.shape === undefined || type.dtype === 'string' || type.shape.some((side) => typeof side === 'string'))
-    return 0;
-  return bytesPerElement(type.dtype) * sizeOf(type.shape as readonly number[]);
 }

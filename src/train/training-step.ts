@@ -171,8 +171,7 @@ export class TrainingStep {
       ]);
     const ofSlot = (input: string): [string, Tensor][] => {
       const [slot, owner] = slotAndOwner(input);
-      const buffer = buffers.find(({ name }) => name === owner)!;
-      return members(buffer, input).map(([member, value]) => [slotName(slot, member), value]);
+      return members(this.#buffer(owner), input).map(([member, value]) => [slotName(slot, member), value]);
     };
     return () => ({
       parameters: new Map(parameters.flatMap((buffer) => members(buffer, buffer.name))),
@@ -200,19 +199,15 @@ export class TrainingStep {
     const start = new Map([...initial.parameters, ...initial.buffers]);
     for (const [name, value] of state?.parameters ?? []) if (initial.parameters.has(name)) start.set(name, value);
     for (const [name, value] of state?.buffers ?? []) if (initial.buffers.has(name)) start.set(name, value);
-    const buffers = [...parameters, ...statistics];
-    for (const buffer of buffers) place(buffer.name, buffer, (member) => [member, start.get(member)!]);
+    for (const buffer of [...parameters, ...statistics])
+      place(buffer.name, buffer, (member) => [member, start.get(member)!]);
     for (const input of names.state.keys()) {
       const [slot, owner] = slotAndOwner(input);
-      place(
-        input,
-        buffers.find(({ name }) => name === owner)!,
-        (member) => {
-          const name = slotName(slot, member);
-          const fresh = slot === AVERAGE_SLOT ? start.get(member)! : zeros('float32', this.#ownShape(member));
-          return [name, state?.optimizer.get(name) ?? fresh];
-        },
-      );
+      place(input, this.#buffer(owner), (member) => {
+        const name = slotName(slot, member);
+        const fresh = slot === AVERAGE_SLOT ? start.get(member)! : zeros('float32', this.#ownShape(member));
+        return [name, state?.optimizer.get(name) ?? fresh];
+      });
     }
     for (const { shape } of this.compiled.sums) values[this.#zeros(shape)] ??= zeros('float32', shape);
     await this.#engine.put(values);
@@ -324,6 +319,11 @@ export class TrainingStep {
   /** Where the frozen part of the network leaves what a pass takes. */
   get #frozen(): string {
     return `${this.#prefix}/frozen`;
+  }
+
+  #buffer(name: string): Buffer {
+    const { parameters, statistics } = this.compiled;
+    return [...parameters, ...statistics].find((buffer) => buffer.name === name)!;
   }
 
   #ownShape(name: string): readonly number[] {
