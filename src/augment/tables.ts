@@ -1,0 +1,16 @@
+/** A table with one function for all channels: [3, 256], rounded and clamped to 0..255. */
+export function sameTable(f: (value: number) => number): Uint8Array {
+  const one = Uint8Array.from({ length: 256 }, (_, value) => toByte(f(value)));
+  const table = new Uint8Array(768);
+  for (let c = 0; c < 3; c++) table.set(one, c * 256);
+  return table;
+}
+
+/** @param f of a value, 0..255, and a channel, 0..2 */
+export function channelTable(f: (value: number, channel: number) => number): Uint8Array {
+  return Uint8Array.from({ length: 768 }, (_, i) => toByte(f(i & 255, i >> 8)));
+}
+
+function toByte(value: number): number {
+  return Math.min(255, Math.max(0, Math.round(value)));
+}

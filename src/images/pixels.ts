@@ -1,0 +1,13 @@
+/** An RGB image in memory: [height, width, 3] uint8. */
+export interface Pixels {
+  readonly width: number;
+  readonly height: number;
+  readonly data: Uint8Array;
+}
+
+export interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
+export type Rgb = readonly [red: number, green: number, blue: number];
