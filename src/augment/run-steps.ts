@@ -10,7 +10,7 @@ import type { Histograms, PointMap, PointStep, Remap, Step, Warp } from './step.
  */
 export function runSteps(steps: readonly Step[], image: Pixels): Pixels {
   let pixels = image;
-  for (let i = 0; i < steps.length; ) {
+  for (let i = 0; i < steps.length;) {
     const step = steps[i]!;
     if (step.kind === 'warp') {
       const chain = [step];
