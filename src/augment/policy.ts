@@ -62,6 +62,11 @@ function withInner(item: Item): Item[] {
   return [item, ...item.sequences.flat().flatMap(withInner)];
 }
 
+/** A policy of items that were made without a text. */
+export function withText(image: readonly Item[]): Policy {
+  return { text: formatItems(image), image, batch: [] };
+}
+
 /** Whether images differ at all from what evaluation sees. */
 export function varies({ image, batch }: Policy): boolean {
   return image.some(({ name }) => name !== 'evaluationcrop') || batch.length > 0;
