@@ -63,6 +63,10 @@ export function elementOf(operation: Operation): ImageElement {
     parameters: { ...operation.parameters, p: probability(operation.probability) },
     sequences: 'none',
     texts: false,
+    check: ({ arguments: given }, problem) => {
+      const fault = operation.check?.(given);
+      if (fault !== undefined) throw problem(fault);
+    },
     draw: (item, site) => {
       if (site.stream.uniform() >= (item.arguments['p'] as number)) return [];
       return operation.steps(drawValues(operation.parameters, item.arguments, site), site);
@@ -74,7 +78,8 @@ function drawValues(parameters: Parameters, given: Item['arguments'], { stream }
   const values: Record<string, Argument> = {};
   for (const [name, parameter] of Object.entries(parameters)) {
     const argument = given[name];
-    values[name] = parameter.kind === 'range' ? drawRange(parameter, argument as [number, number], stream) : argument;
+    const isDrawn = parameter.kind === 'range' && !parameter.whole;
+    values[name] = isDrawn ? drawRange(parameter, argument as [number, number], stream) : argument;
   }
   return values as Drawn<Parameters>;
 }

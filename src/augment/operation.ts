@@ -1,6 +1,6 @@
 import type { RandomStream } from '../core/random.ts';
 import type { Size } from '../images/pixels.ts';
-import type { Drawn, Parameters } from './parameters.ts';
+import type { Argument, Drawn, Parameters } from './parameters.ts';
 import type { Step } from './step.ts';
 
 /** What an operation knows beside its parameters. */
@@ -26,6 +26,8 @@ export interface Operation<P extends Parameters = Parameters> {
   readonly probability: number;
   /** Classes whose meaning it can change. */
   readonly risk?: 'mirrored' | 'turned' | 'recoloured' | 'cut';
+  /** What is wrong with arguments that do not go together, as a sentence. */
+  readonly check?: (given: Readonly<Record<string, Argument>>) => string | undefined;
   readonly steps: (values: Drawn<P>, site: Site) => readonly Step[];
   /** How it is made gradually stronger; without it, it has but one strength (flips). */
   readonly strength?: Strength<P>;

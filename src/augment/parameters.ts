@@ -22,6 +22,8 @@ export interface RangeParameter extends Described {
   /** What one number v means: identity - v..identity + v, identity..v, or v alone. */
   readonly single: 'around' | 'from identity' | 'exactly';
   readonly scale?: 'linear' | 'logarithmic';
+  /** The operation gets the range itself and draws from it, perhaps more than once. */
+  readonly whole?: true;
   readonly default: readonly [low: number, high: number];
 }
 
@@ -54,10 +56,12 @@ export type Parameters = Readonly<Record<string, Parameter>>;
 /** An argument as a policy holds it. */
 export type Argument = readonly [low: number, high: number] | Rgb | number | string | undefined;
 
-/** Of every parameter, the value that was drawn or chosen. */
+/** Of every parameter, the value that was drawn or chosen; of a `whole` range, the range. */
 export type Drawn<P extends Parameters> = {
   readonly [K in keyof P]: P[K] extends RangeParameter
-    ? number
+    ? P[K] extends { readonly whole: true }
+      ? readonly [low: number, high: number]
+      : number
     : P[K] extends NumberParameter
       ? P[K]['default'] extends number
         ? number

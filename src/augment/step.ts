@@ -1,6 +1,6 @@
 import type { Pixels, Size } from '../images/pixels.ts';
 import type { Fill, Interpolation } from '../images/sample.ts';
-import type { Matrix3 } from './matrix.ts';
+import type { Matrix3 } from '../images/matrix.ts';
 
 /**
  * What is left of an augmentation once its random numbers are drawn: steps on pixels. Neighbouring steps of one kind are

@@ -10,4 +10,10 @@ export interface Size {
   readonly height: number;
 }
 
+/** A rectangle in pixels of the source; whole numbers, inside the image. */
+export interface Box extends Size {
+  readonly left: number;
+  readonly top: number;
+}
+
 export type Rgb = readonly [red: number, green: number, blue: number];

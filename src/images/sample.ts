@@ -1,92 +1,121 @@
-import type { Pixels, Rgb, Size } from './pixels.ts';
+import type { Pixels, Rgb } from './pixels.ts';
 
 export type Interpolation = 'nearest' | 'bilinear' | 'bicubic';
 
-/** What stands where an image does not reach: a colour, 0..255, the image's mean, its reflection (edge pixels repeated) or its nearest edge. */
+/** What stands where an image does not reach: a colour, 0..255, the image's mean, its reflection (edge pixels repeated, OpenCV's BORDER_REFLECT) or its nearest edge. */
 export type Fill = Rgb | 'mean' | 'reflect' | 'edge';
 
+/** A fill whose colour, where it has one, is known. */
+export type Surroundings = Rgb | 'reflect' | 'edge';
+
+/** How far from a point its farthest pixel has its centre. */
+export const REACH = { nearest: 0.5, bilinear: 1, bicubic: 2 } as const;
+
+/** Points lie on a grid of this many parts of a pixel, so that weights are whole numbers. */
+export const PARTS = 256;
+
+/** Farther away nothing changes; keeps whole numbers within 32 bits. */
+const FAR = 1e6;
+
 /**
- * Writes the pixels that an image has at given points. Pixel (x, y) has its centre at (x + 0.5, y + 0.5); bicubic is
- * Keys' kernel with a = -0.5, as in Pillow.
- * @param points called for each row of the result: fills `xs` and `ys` with the source points of its pixels
- * @param into where the [size.height, size.width, 3] result goes, from `offset`
+ * Writes the pixel that an image has at a point. Pixel (x, y) has its centre at (x + 0.5, y + 0.5). Points are rounded to
+ * 1/256 of a pixel; bicubic is Keys' kernel with a = -0.5, as in Pillow's resizing.
  */
-export function samplePoints(
-  source: Pixels,
-  points: (row: number, xs: Float64Array, ys: Float64Array) => void,
+export function samplePoint(
+  { width, height, data }: Pixels,
+  x: number,
+  y: number,
   interpolation: Interpolation,
-  fill: Fill,
-  size: Size,
+  around: Surroundings,
   into: Uint8Array,
-  offset = 0,
+  to: number,
 ): void {
-  const xs = new Float64Array(size.width);
-  const ys = new Float64Array(size.width);
-  const around = fill === 'mean' ? meanColour(source) : fill;
-  const reach = REACH[interpolation];
-  const { width, height, data } = source;
-  const value = (x: number, y: number, channel: number): number => {
-    if (x >= 0 && y >= 0 && x < width && y < height) return data[(y * width + x) * 3 + channel]!;
-    if (typeof around !== 'string') return around[channel]!;
-    const [column, line] =
-      around === 'edge' ? [clamp(x, width), clamp(y, height)] : [reflected(x, width), reflected(y, height)];
-    return data[(line * width + column) * 3 + channel]!;
-  };
-  for (let row = 0, to = offset; row < size.height; row++) {
-    points(row, xs, ys);
-    for (let column = 0; column < size.width; column++, to += 3) {
-      const shift = interpolation === 'nearest' ? 0 : 0.5;
-      const x = xs[column]! - shift;
-      const y = ys[column]! - shift;
-      const left = Math.floor(x);
-      const top = Math.floor(y);
-      for (let c = 0; c < 3; c++) {
-        if (interpolation === 'nearest') {
-          into[to + c] = value(left, top, c);
-          continue;
-        }
-        let sum = 0;
-        for (let j = 1 - reach; j <= reach; j++) {
-          const wy = interpolation === 'bilinear' ? triangle(top + j - y) : cubic(top + j - y);
-          if (wy === 0) continue;
-          for (let i = 1 - reach; i <= reach; i++) {
-            const wx = interpolation === 'bilinear' ? triangle(left + i - x) : cubic(left + i - x);
-            if (wx !== 0) sum += wx * wy * value(left + i, top + j, c);
-          }
-        }
-        into[to + c] = Math.min(255, Math.max(0, Math.floor(sum + 0.5)));
-      }
-    }
+  const px = Math.min(FAR, Math.max(-FAR, x));
+  const py = Math.min(FAR, Math.max(-FAR, y));
+  if (interpolation === 'nearest') {
+    const column = indexOf(Math.floor(px), width, around);
+    const row = indexOf(Math.floor(py), height, around);
+    const at = column < 0 || row < 0 ? -1 : (row * width + column) * 3;
+    for (let c = 0; c < 3; c++) into[to + c] = at < 0 ? (around as Rgb)[c]! : data[at + c]!;
+    return;
   }
+  const gx = Math.floor((px - 0.5) * PARTS + 0.5);
+  const gy = Math.floor((py - 0.5) * PARTS + 0.5);
+  const count = interpolation === 'bilinear' ? 2 : 4;
+  const left = (gx >> 8) - (count >> 1) + 1;
+  const top = (gy >> 8) - (count >> 1) + 1;
+  for (let k = 0; k < count; k++) {
+    columns[k] = indexOf(left + k, width, around);
+    rows[k] = indexOf(top + k, height, around);
+  }
+  const value = (j: number, i: number, c: number): number => {
+    const at = rows[j]! < 0 || columns[i]! < 0 ? -1 : (rows[j]! * width + columns[i]!) * 3;
+    return at < 0 ? (around as Rgb)[c]! : data[at + c]!;
+  };
+  const fx = gx & 255;
+  const fy = gy & 255;
+  for (let c = 0; c < 3; c++)
+    into[to + c] =
+      count === 2
+        ? between(value(0, 0, c), value(0, 1, c), value(1, 0, c), value(1, 1, c), fx, fy)
+        : cubicSum(fx, fy, (j, i) => value(j, i, c));
 }
 
-/** Pixels on either side that a result is made of. */
-const REACH = { nearest: 0, bilinear: 1, bicubic: 2 } as const;
+const columns = new Int32Array(4);
+const rows = new Int32Array(4);
 
-function triangle(distance: number): number {
-  return Math.max(0, 1 - Math.abs(distance));
+/** Among four pixels: `fx` and `fy` parts of 256 from the upper left one. */
+export function between(one: number, two: number, three: number, four: number, fx: number, fy: number): number {
+  // 15 bits between the two directions: what a SIMD unit multiplies.
+  const left = (one * (256 - fy) + three * fy) >> 1;
+  const right = (two * (256 - fy) + four * fy) >> 1;
+  return (left * (256 - fx) + right * fx + 16384) >> 15;
 }
 
-function cubic(distance: number): number {
+function cubicSum(fx: number, fy: number, value: (row: number, column: number) => number): number {
+  let sum = 0.5;
+  for (let j = 0; j < 4; j++) {
+    let line = 0;
+    for (let i = 0; i < 4; i++) line += CUBIC[fx * 4 + i]! * value(j, i);
+    sum += CUBIC[fy * 4 + j]! * line;
+  }
+  return sum <= 0 ? 0 : sum >= 255 ? 255 : Math.floor(sum);
+}
+
+export function cubic(distance: number): number {
   const d = Math.abs(distance);
   if (d < 1) return (1.5 * d - 2.5) * d * d + 1;
   return d < 2 ? ((-0.5 * d + 2.5) * d - 4) * d + 2 : 0;
 }
 
-function clamp(at: number, side: number): number {
-  return at < 0 ? 0 : at >= side ? side - 1 : at;
+/** [256, 4]: weights of the four neighbours at each part of a pixel. */
+export const CUBIC = Float64Array.from({ length: PARTS * 4 }, (_, i) => cubic((i & 3) - 1 - (i >> 2) / PARTS));
+
+/** Of the pixel that stands at a place, or -1 for a colour. */
+export function indexOf(at: number, side: number, around: Surroundings): number {
+  if (at >= 0 && at < side) return at;
+  if (around === 'edge') return at < 0 ? 0 : side - 1;
+  return around === 'reflect' ? reflected(at, side) : -1;
 }
 
 /** ... 1 0 | 0 1 2 | 2 1 ... */
-function reflected(at: number, side: number): number {
+export function reflected(at: number, side: number): number {
   const period = 2 * side;
   const inPeriod = ((at % period) + period) % period;
   return inPeriod < side ? inPeriod : period - 1 - inPeriod;
 }
 
+export function surroundingsOf(fill: Fill, source: Pixels): Surroundings {
+  return fill === 'mean' ? meanColour(source) : fill;
+}
+
 /** Rounded to whole numbers. */
 export function meanColour({ data }: Pixels): Rgb {
   const sums: [number, number, number] = [0, 0, 0];
-  for (let i = 0; i < data.length; i += 3) for (let c = 0; c < 3; c++) sums[c]! += data[i + c]!;
+  for (let i = 0; i < data.length; i += 3) {
+    sums[0] += data[i]!;
+    sums[1] += data[i + 1]!;
+    sums[2] += data[i + 2]!;
+  }
   return sums.map((sum) => Math.round((sum * 3) / data.length)) as unknown as Rgb;
 }

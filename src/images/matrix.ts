@@ -1,4 +1,4 @@
-import type { Size } from '../images/pixels.ts';
+import type { Size } from './pixels.ts';
 
 /** A projective map of the plane, row by row: (x, y) goes to ((a x + b y + c) / w, (d x + e y + f) / w), w = g x + h y + i. */
 export type Matrix3 = readonly [
@@ -46,6 +46,17 @@ export function translation(x: number, y: number): Matrix3 {
 
 export function scaling(x: number, y: number): Matrix3 {
   return [x, 0, 0, 0, y, 0, 0, 0, 1];
+}
+
+/** Rows run downwards, so that a positive angle turns the y axis towards -x: counter-clockwise as one sees it. */
+export function rotation(degrees: number): Matrix3 {
+  const angle = (degrees * Math.PI) / 180;
+  return [Math.cos(angle), Math.sin(angle), 0, -Math.sin(angle), Math.cos(angle), 0, 0, 0, 1];
+}
+
+/** (x, y) goes to (x + `x` times y, y + `y` times x). */
+export function shearing(x: number, y: number): Matrix3 {
+  return [1, x, 0, y, 1, 0, 0, 0, 1];
 }
 
 /** `m` with the centre of an image as its origin. */

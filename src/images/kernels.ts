@@ -1,0 +1,72 @@
+import type { Box, Pixels, Size } from './pixels.ts';
+import { resample, type Filter } from './resample.ts';
+import { plainBilinearRow, type BilinearRow } from './warp.ts';
+
+/** The loops over pixels that take most of the time, and the memory that they work in. */
+export interface Kernels {
+  /**
+   * An image to write into, in one of few buffers that are used again and again; none of those of `kept`. What it holds
+   * is lost once its buffer is handed out again.
+   */
+  readonly buffer: (size: Size, ...kept: readonly Pixels[]) => Pixels;
+  /** Part of an image, where the kernels can read it. The image itself where it is that already. */
+  readonly take: (image: Pixels, box: Box) => Pixels;
+  /** Whether an image lies in a buffer, so that it may be written into. */
+  readonly owns: (image: Pixels) => boolean;
+  /** Rows, then columns, of an image that was taken. `between` is as wide as the result and as high as the source. */
+  readonly resample: (source: Pixels, across: Filter, down: Filter, between: Pixels, into: Pixels) => void;
+  readonly bilinearRow: BilinearRow;
+}
+
+interface Buffered extends Pixels {
+  readonly slot: number;
+}
+
+/** In plain TypeScript. */
+export function plainKernels(): Kernels {
+  const memory = [new Uint8Array(0), new Uint8Array(0), new Uint8Array(0)];
+  const slotOf = (image: Pixels): number | undefined => (image as Partial<Buffered>).slot;
+  const buffer: Kernels['buffer'] = ({ width, height }, ...kept) => {
+    const slot = freeSlot(memory.length, kept.map(slotOf));
+    const bytes = width * height * 3;
+    if (memory[slot]!.length < bytes) memory[slot] = new Uint8Array(bytes);
+    return { width, height, data: memory[slot]!.subarray(0, bytes), slot } satisfies Buffered;
+  };
+  return {
+    buffer,
+    take: (image, box) => {
+      if (isWhole(box, image)) return image;
+      const part = buffer(box, image);
+      copyBox(image, box, part.data);
+      return part;
+    },
+    owns: (image) => slotOf(image) !== undefined,
+    resample,
+    bilinearRow: plainBilinearRow,
+  };
+}
+
+export function freeSlot(count: number, kept: readonly (number | undefined)[]): number {
+  for (let slot = 0; slot < count; slot++) if (!kept.includes(slot)) return slot;
+  throw new RangeError(`There are ${count} buffers, and all of them are kept.`);
+}
+
+export function isWhole({ left, top, width, height }: Box, image: Size): boolean {
+  return left === 0 && top === 0 && width === image.width && height === image.height;
+}
+
+export function copyBox({ width, data }: Pixels, box: Box, into: Uint8Array): void {
+  const bytes = box.width * 3;
+  for (let y = 0; y < box.height; y++) {
+    const from = ((box.top + y) * width + box.left) * 3;
+    into.set(data.subarray(from, from + bytes), y * bytes);
+  }
+}
+
+let chosen: Kernels | undefined;
+
+/** Of this thread. */
+export function kernels(): Kernels {
+  chosen ??= plainKernels();
+  return chosen;
+}
