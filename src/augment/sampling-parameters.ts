@@ -18,6 +18,7 @@ export const samplingParameters = {
   fill: {
     kind: 'fill',
     about: 'what stands where the image does not reach: #rrggbb, 0..255, mean, reflect or edge',
+    words: ['mean', 'reflect', 'edge'],
     default: [0, 0, 0],
   },
 } as const;
