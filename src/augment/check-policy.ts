@@ -38,7 +38,7 @@ const OTHER_SIZES: readonly Size[] = [
 ];
 
 function constant(value: number): RandomStream {
-  return { uniform: () => value, integer: (bound) => Math.floor(value * bound), normal: () => 0 };
+  return { uniform: () => value, integer: (bound) => Math.floor(value * bound), normal: () => 0, fill: () => {} };
 }
 
 const CONSTANT_LOW = constant(0);

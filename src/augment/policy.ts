@@ -138,8 +138,8 @@ function bindArguments(text: string, call: Call, element: Element, problem: (mes
   const given = new Map<string, Argument>();
   const texts: string[] = [];
   const sequences: Item[][] = [];
-  // What is given without a key goes to the parameters in their order; `p` always has its key.
-  const order = Object.keys(parameters).filter((name) => name !== 'p');
+  // What is given without a key goes to the parameters in their order; `p` has its key unless it stands first.
+  const order = Object.keys(parameters).filter((name, i) => name !== 'p' || i === 0);
   for (const argument of call.arguments) {
     const { key, value, from, to } = argument;
     const wrong = (message: string): Error => policyError(text, from, to, message);
@@ -194,8 +194,8 @@ function readArgument(
     if (value.kind === 'colour') return value.value;
     if (value.kind === 'number' && value.value >= 0 && value.value <= 255)
       return [value.value, value.value, value.value];
-    if (word === 'mean' || word === 'reflect' || word === 'edge') return word;
-    throw wrong(`"${name}" must be #rrggbb, a grey from 0 to 255, mean, reflect or edge.`);
+    if (word !== undefined && parameter.words.includes(word)) return word;
+    throw wrong(`"${name}" must be #rrggbb, a grey from 0 to 255, ${parameter.words.join(' or ')}.`);
   }
   const { min, max, integer } = parameter;
   const bounds = `${integer ? 'an integer' : 'a number'} from ${min} to ${max}`;

@@ -1,6 +1,6 @@
 import type { RandomStream } from '../../core/random.ts';
 import type { Size } from '../../images/pixels.ts';
-import type { Box } from '../../images/crops.ts';
+import type { Box } from '../../images/pixels.ts';
 
 /**
  * CutMix's box: sides in proportion to the image's, centre uniform, clipped at the borders (Yun et al. 2019,

@@ -1,4 +1,4 @@
-import type { Box } from '../../images/crops.ts';
+import type { Box } from '../../images/pixels.ts';
 import type { Size } from '../../images/pixels.ts';
 
 /** The four parts of an image around a point, in the order of reading; parts may be empty. */

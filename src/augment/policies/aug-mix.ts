@@ -1,7 +1,7 @@
 import type { Pixels } from '../../images/pixels.ts';
 import { beta, dirichlet } from '../distributions.ts';
 import type { ImageElement } from '../element.ts';
-import type { FillValue } from '../parameters.ts';
+import type { Fill } from '../../images/sample.ts';
 import { runSteps } from '../run-steps.ts';
 import type { Step } from '../step.ts';
 import { stepsAtDrawnSign, strongOperation } from './magnitude.ts';
@@ -23,7 +23,12 @@ export const augMix: ImageElement = {
     width: { kind: 'number', about: 'chains', min: 1, max: 10, integer: true, default: 3 },
     depth: { kind: 'number', about: 'operations a chain; 0 draws 1 to 3', min: 0, max: 10, integer: true, default: 0 },
     alpha: { kind: 'number', about: 'of Dirichlet and Beta', min: 1e-3, max: 100, default: 1 },
-    fill: { kind: 'fill', about: 'what stands where the image does not reach', default: 'mean' },
+    fill: {
+      kind: 'fill',
+      about: 'what stands where the image does not reach',
+      words: ['mean', 'reflect', 'edge'],
+      default: 'mean',
+    },
     p: { kind: 'number', about: 'how often, 0..1', min: 0, max: 1, default: 1 },
   },
   sequences: 'none',
@@ -41,7 +46,7 @@ export const augMix: ImageElement = {
       for (let left = depth === 0 ? 1 + stream.integer(3) : depth; left > 0; left--) {
         const name = OPERATIONS_OF_AUGMIX[stream.integer(OPERATIONS_OF_AUGMIX.length)]!;
         const level = ((0.1 + (severity - 0.1) * stream.uniform()) / 10) * (STRONGEST[name] ?? 1);
-        steps.push(...stepsAtDrawnSign(strongOperation(name), level, site, given['fill'] as FillValue));
+        steps.push(...stepsAtDrawnSign(strongOperation(name), level, site, given['fill'] as Fill));
       }
       return { weight: weight * share, steps };
     });

@@ -1,5 +1,5 @@
 import type { ImageElement } from '../element.ts';
-import type { FillValue } from '../parameters.ts';
+import type { Fill } from '../../images/sample.ts';
 import { OPERATIONS } from '../operations.ts';
 import type { Drawn, Parameters } from '../parameters.ts';
 import type { Step } from '../step.ts';
@@ -21,7 +21,12 @@ export const autoAugment: ImageElement = {
       choices: ['imagenet', 'cifar10', 'svhn'],
       default: 'imagenet',
     },
-    fill: { kind: 'fill', about: 'what stands where the image does not reach', default: 'mean' },
+    fill: {
+      kind: 'fill',
+      about: 'what stands where the image does not reach',
+      words: ['mean', 'reflect', 'edge'],
+      default: 'mean',
+    },
     p: { kind: 'number', about: 'how often, 0..1', min: 0, max: 1, default: 1 },
   },
   sequences: 'none',
@@ -35,9 +40,7 @@ export const autoAugment: ImageElement = {
       if (stream.uniform() >= probability) continue;
       if (name === 'invert') steps.push(...OPERATIONS.get(name)!.steps({} as Drawn<Parameters>, site));
       else
-        steps.push(
-          ...stepsAtDrawnSign(strongOperation(name), levelOf(name, magnitude), site, given['fill'] as FillValue),
-        );
+        steps.push(...stepsAtDrawnSign(strongOperation(name), levelOf(name, magnitude), site, given['fill'] as Fill));
     }
     return steps;
   },

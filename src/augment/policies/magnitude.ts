@@ -2,7 +2,8 @@ import type { RandomStream } from '../../core/random.ts';
 import type { Size } from '../../images/pixels.ts';
 import type { Operation, Site } from '../operation.ts';
 import { OPERATIONS } from '../operations.ts';
-import type { Drawn, FillValue, Parameters } from '../parameters.ts';
+import type { Fill } from '../../images/sample.ts';
+import type { Drawn, Parameters } from '../parameters.ts';
 import type { Step } from '../step.ts';
 
 /** The strongest magnitude of torchvision's scale; at it an operation has the level 1. */
@@ -18,7 +19,7 @@ export function stepsAtLevel(
   level: number,
   sign: 1 | -1,
   site: { readonly image: Size; readonly input: Size; readonly stream: RandomStream },
-  fill?: FillValue,
+  fill?: Fill,
 ): readonly Step[] {
   const { strength, parameters } = operation;
   if (strength === undefined) throw new RangeError(`"${operation.name}" has no strength.`);
@@ -31,7 +32,7 @@ export function stepsAtLevel(
 }
 
 /** With a direction drawn where the operation has two. */
-export function stepsAtDrawnSign(operation: Operation, level: number, site: Site, fill?: FillValue): readonly Step[] {
+export function stepsAtDrawnSign(operation: Operation, level: number, site: Site, fill?: Fill): readonly Step[] {
   const sign = operation.strength?.signed === true && site.stream.uniform() < 0.5 ? -1 : 1;
   return stepsAtLevel(operation, level, sign, site, fill);
 }

@@ -1,5 +1,5 @@
 import type { ImageElement } from '../element.ts';
-import type { FillValue } from '../parameters.ts';
+import type { Fill } from '../../images/sample.ts';
 import { stepsAtDrawnSign, strongOperation } from './magnitude.ts';
 import { RANDAUGMENT_OPERATIONS } from './rand-augment.ts';
 
@@ -12,7 +12,12 @@ export const trivialAugment: ImageElement = {
   name: 'trivialaugment',
   about: 'One operation, at a magnitude drawn evenly from a wide range',
   parameters: {
-    fill: { kind: 'fill', about: 'what stands where the image does not reach', default: 'mean' },
+    fill: {
+      kind: 'fill',
+      about: 'what stands where the image does not reach',
+      words: ['mean', 'reflect', 'edge'],
+      default: 'mean',
+    },
     p: { kind: 'number', about: 'how often, 0..1', min: 0, max: 1, default: 1 },
   },
   sequences: 'none',
@@ -24,7 +29,7 @@ export const trivialAugment: ImageElement = {
     const share = stream.uniform();
     if (name === 'identity') return [];
     const level = share * (name.startsWith('translate') ? wideTranslation(site.image.width) : (WIDEST[name] ?? 1));
-    return stepsAtDrawnSign(strongOperation(name), level, site, given['fill'] as FillValue);
+    return stepsAtDrawnSign(strongOperation(name), level, site, given['fill'] as Fill);
   },
 };
 
