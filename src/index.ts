@@ -14,3 +14,22 @@ export { CACHE_PARTS, cacheClear, cacheContents, type CacheContents, type CacheP
 export { doctor, doctorLines, type DoctorReport } from './runtime/doctor.ts';
 export { exportRun, type ExportOptions, type ExportResult } from './recipes/export-run.ts';
 export { checkData, type DataCheck } from './datasets/check.ts';
+export { parsePolicy, drawPolicy, type Policy } from './augment/policy.ts';
+export { runSteps } from './augment/run-steps.ts';
+export { randomStream, type RandomStream } from './core/random.ts';
+export { writeFileAtomic } from './core/atomic-file.ts';
+export type { Pixels, Size } from './images/pixels.ts';
+export type { Sheet, SheetRow } from './images/contact-sheet.ts';
+export { previewAugmentation, type PreviewOptions } from './recipes/preview-augmentation.ts';
+export { replayAugmentation, type ReplayedImage, type ReplayOptions } from './recipes/replay-augmentation.ts';
+export { sheetFile, writeImage } from './recipes/sheet-file.ts';
+export { safetyPage } from './recipes/safety-page.ts';
+export {
+  probeAugmentation,
+  resumeSearch,
+  searchAugmentation,
+  type PolicySearchResult,
+  type SafetyResult,
+} from './recipes/policy-search.ts';
+export type { PolicySearchOptions } from './recipes/search-options.ts';
+export type { Arm, PolicyEvidence } from './recipes/search-policy.ts';

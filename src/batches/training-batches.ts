@@ -126,6 +126,29 @@ export class TrainingBatches {
     this.#prepared = begun;
   }
 
+  /**
+   * The batches of an epoch in which an image stands, made again as training saw them.
+   * @param epoch counted from 1
+   * @returns with the places of the image in each
+   */
+  async replay(
+    epoch: number,
+    id: string,
+  ): Promise<{ readonly step: number; readonly places: readonly number[]; readonly batch: TrainingBatch }[]> {
+    const { items, batchSize, seed, stage } = this.#options;
+    const order = epochOrder(items.length, { seed, stage, epoch });
+    const begun: Epoch = { epoch, from: 0, signal: undefined, order, next: 0, waiting: [] };
+    const found = [];
+    for (let step = 0; step < this.stepsPerEpoch; step++) {
+      const positions = Array.from({ length: batchSize }, (_, i) => step * batchSize + i);
+      if (!positions.some((position) => this.#draw(order, position, 0, epoch).item.id === id)) continue;
+      const batch = await this.#batch(begun, step);
+      const places = [...batch.ids.keys()].filter((i) => batch.ids[i] === id);
+      if (places.length > 0) found.push({ step, places, batch });
+    }
+    return found;
+  }
+
   #take(epoch: number, from: number, signal: AbortSignal | undefined): Epoch {
     const prepared = this.#prepared;
     this.#prepared = undefined;

@@ -14,6 +14,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   evaluate: async () => (await import('./evaluate.ts')).evaluateCommand(),
   export: async () => (await import('./export.ts')).exportCommand(),
   inspect: async () => (await import('./inspect.ts')).inspectCommand(),
+  augment: async () => (await import('./augment.ts')).augmentCommand(),
   data: async () => (await import('./data.ts')).dataCommand(),
   doctor: async () => (await import('./doctor.ts')).doctorCommand(),
   cache: async () => (await import('./cache.ts')).cacheCommand(),

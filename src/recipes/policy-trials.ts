@@ -41,7 +41,8 @@ export class PolicyTrials {
   readonly #options: ResolvedTrainOptions;
   readonly #classes: readonly string[];
   readonly #folder: string;
-  readonly #begin: (samples: readonly LabelledSample[], part: string) => Promise<Network>;
+  /** What training on a part starts from. */
+  readonly begin: (samples: readonly LabelledSample[], part: string) => Promise<Network>;
   /** Of all trials asked for so far. */
   seconds = 0;
   count = 0;
@@ -63,7 +64,7 @@ export class PolicyTrials {
     this.#options = options.options;
     this.#classes = options.classes;
     this.#folder = options.folder;
-    this.#begin = options.begin;
+    this.begin = options.begin;
     for (const event of options.events)
       if (event.type === 'trial') this.#done.set(event['key'] as string, event['result'] as TrialResult);
   }
@@ -81,7 +82,7 @@ export class PolicyTrials {
   async network(request: TrialRequest): Promise<Network> {
     const { policy, epochs, seed, part, train } = request;
     const { network } = await fit(this.#workshop, {
-      network: await this.#begin(train, part),
+      network: await this.begin(train, part),
       plan: { ...this.#plan, augment: parsePolicy(policy), epochs, warmupEpochs: epochs / 10 },
       options: { ...this.#options, seed },
       train,

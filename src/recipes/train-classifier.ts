@@ -1,5 +1,3 @@
-import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
 import { timed } from '../core/profile.ts';
 import { packageVersion } from '../core/package-version.ts';
 import { InputError } from '../core/errors.ts';
@@ -11,7 +9,12 @@ import { finishRun, type RunResult } from './finish-run.ts';
 import { newRunFolder } from './new-run-folder.ts';
 import { prepareData } from './prepare-data.ts';
 import type { TrainControl } from './train-control.ts';
-import { resolveTrainOptions, type ResolvedTrainOptions, type TrainOptions } from './train-options.ts';
+import {
+  resolveTrainOptions,
+  withAbsolutePaths,
+  type ResolvedTrainOptions,
+  type TrainOptions,
+} from './train-options.ts';
 import type { ChoicesRequest } from './engine-choices.ts';
 import { inWorkshop, withEngine } from './in-workshop.ts';
 import { methodOf } from './method.ts';
@@ -103,17 +106,6 @@ function work(
     const { source } = opened;
     return finishRun(run, workshop, { ...trained, data, options, method: methodOf(options), source, started });
   });
-}
-
-/** A run may be continued from another folder. */
-function withAbsolutePaths(options: ResolvedTrainOptions): ResolvedTrainOptions {
-  const { data, backbone, labelsList } = options;
-  return {
-    ...options,
-    data: resolve(data),
-    ...(labelsList !== undefined && { labelsList: resolve(labelsList) }),
-    ...(backbone !== undefined && existsSync(backbone) && { backbone: resolve(backbone) }),
-  };
 }
 
 /** What fits together only in pairs. @throws InputError before anything is started */

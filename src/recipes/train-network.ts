@@ -74,7 +74,7 @@ export async function trainNetwork(
 }
 
 /** Each costs a training. For the score, a fold's network should see nearly as much as the final one. */
-function defaultFolds(method: 'finetune' | 'scratch', { crossValidated }: TrainingData): number {
+export function defaultFolds(method: 'finetune' | 'scratch', { crossValidated }: TrainingData): number {
   return crossValidated ? 5 : method === 'scratch' ? 2 : 3;
 }
 

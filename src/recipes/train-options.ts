@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { z } from 'zod';
 import { parsePolicy } from '../augment/policy.ts';
 import { InputError, suggestion } from '../core/errors.ts';
@@ -133,4 +135,15 @@ function checkAugmentation({ augment, method, flip, cropScale }: ResolvedTrainOp
     throw new InputError(
       'The policy of "augment" says all about crops and flips: leave "flip" and "cropScale" out, or write them into it.',
     );
+}
+
+/** A run may be continued from another folder. */
+export function withAbsolutePaths(options: ResolvedTrainOptions): ResolvedTrainOptions {
+  const { data, backbone, labelsList } = options;
+  return {
+    ...options,
+    data: resolve(data),
+    ...(labelsList !== undefined && { labelsList: resolve(labelsList) }),
+    ...(backbone !== undefined && existsSync(backbone) && { backbone: resolve(backbone) }),
+  };
 }

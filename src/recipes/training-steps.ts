@@ -64,7 +64,16 @@ export function trainingSteps(
     fromEpoch,
     step: { ...step, parameters: parameters.filter(({ name }) => names.includes(name)) },
   }));
-  return { phases, rates, batchSize: microBatch * options.accumulate };
+  return { phases, rates, batchSize: imagesOfStep(plan, options, samples.length) };
+}
+
+/** How many images a step of training sees. */
+export function imagesOfStep(
+  plan: Pick<TrainingPlan, 'batchSize'>,
+  options: Pick<ResolvedTrainOptions, 'accumulate'>,
+  samples: number,
+): number {
+  return Math.min(plan.batchSize, samples) * options.accumulate;
 }
 
 /** The same steps in passes of another size; a step's images stay the same. */

@@ -1,0 +1,81 @@
+import type { Command } from 'commander';
+import { choice, integer, number, perChannel } from './command.ts';
+
+/** Flags of every command that trains: the same names, the same meaning. */
+
+export function networkFlags(command: Command): Command {
+  return command
+    .option('--backbone <file|url|hf:owner/repo>', 'pretrained network to start from')
+    .option('--model <name>', 'built-in network to train from scratch')
+    .addOption(
+      choice('--method <name>', 'default: finetune with a backbone, else scratch', ['probe', 'finetune', 'scratch']),
+    );
+}
+
+export function dataFlags(command: Command): Command {
+  return command
+    .addOption(choice('--data-layout <name>', 'how to read the folder', ['auto', 'classes', 'splits']))
+    .option('--labels-list <file>', 'names of the images that keep their label, one a line')
+    .option('--labels-per-class <k>', 'labels kept a class, drawn by the seed', integer(1))
+    .option('--val <share>', 'share of the labelled images held out for validation', number(0, 0.5))
+    .option('--use-val', 'let a ready-made val part serve as validation though labels are limited')
+    .option('--drop-leaks', 'leave out training images that are copies of val or test images')
+    .option('--follow-links', 'follow symbolic links out of the data folder')
+    .option('--max-pixels <megapixels>', 'largest image that is decoded', number(0.0001));
+}
+
+/** Preprocessing of a backbone that doesn't declare it. */
+export function preprocessingFlags(command: Command): Command {
+  return command
+    .option('--input-size <side>', 'input side of the network, in pixels', integer(8))
+    .option('--mean <values>', 'per channel, on the scale 0 to 255', perChannel)
+    .option('--std <values>', 'per channel, on the scale 0 to 255', perChannel)
+    .addOption(choice('--channels <order>', 'order of the colour channels', ['rgb', 'bgr']))
+    .addOption(choice('--interpolation <name>', 'of the resize', ['nearest', 'bilinear', 'bicubic']))
+    .option('--crop-fraction <share>', 'side of the centre crop, relative to the resized shorter side', number(0.01, 1))
+    .addOption(choice('--layout <name>', 'layout of the network input', ['nchw', 'nhwc']))
+    .option('--embedding <value>', 'name of the value to put a new head on')
+    .option('--logits <value>', "name of the network's logits");
+}
+
+export function trainingFlags(command: Command): Command {
+  return command
+    .option('--epochs <n>', 'passes over the labelled images', integer(1))
+    .option('--batch-size <n>', 'images a step', integer(1))
+    .option('--lr <rate>', 'learning rate of the body', number(0))
+    .option('--head-lr <rate>', 'learning rate of the head', number(0))
+    .addOption(choice('--optimizer <name>', 'update rule', ['sgd', 'adam', 'adamw', 'lion', 'lamb']))
+    .option('--weight-decay <x>', 'not applied to norms and biases', number(0))
+    .option('--momentum <x>', 'of sgd', number(0, 0.9999))
+    .addOption(
+      choice('--schedule <name>', 'of the learning rate', ['cosine', 'one-cycle', 'step', 'linear', 'constant']),
+    )
+    .option('--warmup-epochs <n>', 'epochs of linear warm-up', number(0))
+    .option('--label-smoothing <x>', '', number(0, 0.99))
+    .addOption(choice('--class-weights <name>', 'weights in the loss', ['none', 'balanced']))
+    .option('--clip-norm <x>', "bound on the gradient's global norm", number(0))
+    .option('--accumulate <n>', 'micro-batches a step', integer(1))
+    .option('--recompute <k>', "keep every k-th block's values, compute the rest again: saves memory", integer(1))
+    .option('--blend <share>', 'of the trained weights, mixed with those it started from', number(0, 1))
+    .option('--ema <decay>', 'averaged weights; 0 turns them off', number(0, 0.99999))
+    .addOption(choice('--batch-norm <mode>', 'statistics frozen or of the batch', ['auto', 'frozen', 'batch']))
+    .option('--layer-decay <factor>', 'learning rate factor for each step of depth away from the head', number(0.01, 1))
+    .option('--unfreeze-epochs <n>', 'unfreeze gradually, from the head down', integer(0))
+    .option('--train <pattern...>', 'train only parameters that match (globs)')
+    .option('--freeze <pattern...>', 'freeze parameters that match (globs)')
+    .option('--dropout <share>', 'before the head', number(0, 0.95))
+    .option('--patience <epochs>', 'stop after so many epochs without a better validation score', integer(1))
+    .option('--find-lr', 'search the learning rate first');
+}
+
+export function cropFlags(command: Command): Command {
+  return command
+    .addOption(choice('--flip <mode>', 'horizontal flips in training', ['auto', 'on', 'off']))
+    .option('--crop-scale <area>', 'smallest random crop, as a share of the area; 1 turns crops off', number(0.01, 1));
+}
+
+export function engineFlags(command: Command): Command {
+  return command
+    .option('--engine <file>', "use an engine.json's choices again")
+    .option('--tune', 'measure the lowerings of new shapes before training');
+}
