@@ -49,7 +49,7 @@ export const colorJitter = operation({
     signed: true,
     at: (level, sign) => {
       const stronger = 1 + sign * 0.9 * level;
-      return { brightness: stronger, contrast: stronger, saturation: stronger, hue: sign * 0.5 * level };
+      return { brightness: stronger, contrast: stronger, saturation: stronger, hue: (sign * level) / 3 };
     },
   },
 });
