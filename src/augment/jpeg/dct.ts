@@ -45,14 +45,10 @@ function forwardLine(block: Int32Array, at: number, step: number, shift: number)
   block[i4] = (((sum - middle) << PLACES) + half) >> shift;
   block[i2] = (Math.imul(10_703, e0) + Math.imul(4433, e1) + half) >> shift;
   block[i6] = (Math.imul(4433, e0) - Math.imul(10_704, e1) + half) >> shift;
-  block[i1] =
-    (Math.imul(11_363, d0) + Math.imul(9633, d1) + Math.imul(6437, d2) + Math.imul(2260, d3) + half) >> shift;
-  block[i3] =
-    (Math.imul(9633, d0) - Math.imul(2259, d1) - Math.imul(11_362, d2) - Math.imul(6436, d3) + half) >> shift;
-  block[i5] =
-    (Math.imul(6437, d0) - Math.imul(11_362, d1) + Math.imul(2261, d2) + Math.imul(9633, d3) + half) >> shift;
-  block[i7] =
-    (Math.imul(2260, d0) - Math.imul(6436, d1) + Math.imul(9633, d2) - Math.imul(11_363, d3) + half) >> shift;
+  block[i1] = (Math.imul(11_363, d0) + Math.imul(9633, d1) + Math.imul(6437, d2) + Math.imul(2260, d3) + half) >> shift;
+  block[i3] = (Math.imul(9633, d0) - Math.imul(2259, d1) - Math.imul(11_362, d2) - Math.imul(6436, d3) + half) >> shift;
+  block[i5] = (Math.imul(6437, d0) - Math.imul(11_362, d1) + Math.imul(2261, d2) + Math.imul(9633, d3) + half) >> shift;
+  block[i7] = (Math.imul(2260, d0) - Math.imul(6436, d1) + Math.imul(9633, d2) - Math.imul(11_363, d3) + half) >> shift;
 }
 
 function inverseLine(block: Int32Array, at: number, step: number, shift: number): void {
