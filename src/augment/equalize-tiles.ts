@@ -14,8 +14,10 @@ export function equalizeTiles(values: Uint8Array, size: Size, clip: number, tile
   const extended = (side: number): number => (isEven ? side : side + tiles - (side % tiles));
   const tile = { width: extended(width) / tiles, height: extended(height) / tiles };
   const area = tile.width * tile.height;
+  const scale = Math.fround(255 / area);
   const limit = Math.max(1, Math.floor((clip * area) / 256));
-  const tables = new Uint8Array(tiles * tiles * 256);
+  // Clamped arrays round halves to even, as OpenCV does.
+  const tables = new Uint8ClampedArray(tiles * tiles * 256);
   const counts = new Int32Array(256);
   for (let row = 0; row < tiles; row++)
     for (let column = 0; column < tiles; column++) {
@@ -29,7 +31,7 @@ export function equalizeTiles(values: Uint8Array, size: Size, clip: number, tile
       const at = (row * tiles + column) * 256;
       for (let value = 0, sum = 0; value < 256; value++) {
         sum += counts[value]!;
-        tables[at + value] = Math.min(255, Math.round((sum * 255) / area));
+        tables[at + value] = Math.fround(sum * scale);
       }
     }
   blendTables(values, size, tables, tiles, tile, into);
@@ -53,11 +55,12 @@ function clipCounts(counts: Int32Array, limit: number): void {
 function blendTables(
   values: Uint8Array,
   { width, height }: Size,
-  tables: Uint8Array,
+  tables: Uint8ClampedArray,
   tiles: number,
   tile: Size,
   into: Uint8Array,
 ): void {
+  const result = new Uint8ClampedArray(into.buffer, into.byteOffset, into.length);
   const columns = Array.from({ length: width }, (_, x) => neighbours(x, tile.width, tiles));
   const lefts = Int32Array.from(columns, ({ first }) => first * 256);
   const rights = Int32Array.from(columns, ({ second }) => second * 256);
@@ -70,7 +73,7 @@ function blendTables(
       const [left, right] = [lefts[x]! + value, rights[x]! + value];
       const above = tables[upper + left]! + shares[x]! * (tables[upper + right]! - tables[upper + left]!);
       const below = tables[lower + left]! + shares[x]! * (tables[lower + right]! - tables[lower + left]!);
-      into[at] = above + share * (below - above) + 0.5;
+      result[at] = above + share * (below - above);
     }
   }
 }

@@ -8,10 +8,10 @@ export function drawGrainSeed(stream: RandomStream): GrainSeed {
   return stream.integer(2 ** 32);
 }
 
-const memory = reused((length) => new Uint32Array(length));
+const memory = reused((length) => new Int32Array(length));
 
 /** Words of 32 random bits; valid until the next call. */
-export function randomWords(seed: GrainSeed, count: number): Uint32Array {
+export function randomWords(seed: GrainSeed, count: number): Int32Array {
   const words = memory(count).subarray(0, count);
   randomStream('grain', seed).fill(words);
   return words;

@@ -11,8 +11,8 @@ export interface RandomStream {
   integer(bound: number): number;
   /** Standard normal (Box-Muller). */
   normal(): number;
-  /** Fills an array with words of 32 random bits: where many are needed at once. */
-  fill(words: Uint32Array): void;
+  /** Fills an array with random bits, 32 a word: where many are needed at once. */
+  fill(words: Int32Array): void;
 }
 
 /**
@@ -25,16 +25,31 @@ export function randomStream(...key: readonly (string | number)[]): RandomStream
   // xoshiro128** (Blackman and Vigna, 2018), seeded from the hash.
   let [a, b, c, d] = [0, 4, 8, 12].map((offset) => digest.readUInt32LE(offset)) as [number, number, number, number];
   if ((a | b | c | d) === 0) a = 1;
+  const fill = (words: Int32Array): void => {
+    // Copies: the engine keeps these in registers, not what a closure shares.
+    let p = a;
+    let q = b;
+    let r = c;
+    let s = d;
+    for (let i = 0; i < words.length; i++) {
+      words[i] = Math.imul(rotateLeft(Math.imul(q, 5), 7), 9);
+      const t = q << 9;
+      r ^= p;
+      s ^= q;
+      q ^= r;
+      p ^= s;
+      r ^= t;
+      s = rotateLeft(s, 11);
+    }
+    a = p;
+    b = q;
+    c = r;
+    d = s;
+  };
+  const word = new Int32Array(1);
   const next = (): number => {
-    const result = Math.imul(rotateLeft(Math.imul(b, 5), 7), 9) >>> 0;
-    const t = b << 9;
-    c ^= a;
-    d ^= b;
-    b ^= c;
-    a ^= d;
-    c ^= t;
-    d = rotateLeft(d, 11);
-    return result;
+    fill(word);
+    return word[0]!;
   };
   const uniform = (): number => ((next() >>> 5) * 67108864 + (next() >>> 6)) / 9007199254740992;
   return {
@@ -48,9 +63,7 @@ export function randomStream(...key: readonly (string | number)[]): RandomStream
       const radius = Math.sqrt(-2 * Math.log(1 - uniform()));
       return radius * Math.cos(2 * Math.PI * uniform());
     },
-    fill(words) {
-      for (let i = 0; i < words.length; i++) words[i] = next();
-    },
+    fill,
   };
 }
 

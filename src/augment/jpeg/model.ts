@@ -41,7 +41,7 @@ const HALF = 1 << (PLACES - 1);
 const fixed = (value: number): number => Math.round(value * (1 << PLACES));
 const [YR, YG, YB] = [fixed(0.299), fixed(0.587), fixed(0.114)];
 const [BR, BG, RG, RB] = [fixed(0.168735892), fixed(0.331264108), fixed(0.418687589), fixed(0.081312411)];
-const [RED, BLUE, GREEN_OF_BLUE, GREEN_OF_RED] = [fixed(1.402), fixed(1.772), fixed(0.344136286), fixed(0.714136286)];
+const [RED, BLUE, GREEN_OF_BLUE, GREEN_OF_RED] = [fixed(1.402), fixed(1.772), fixed(0.34414), fixed(0.71414)];
 
 /** Luma as it is, chroma as means of 2 by 2 pixels; all repeat their last row and column up to whole blocks. */
 function splitChannels(
@@ -89,7 +89,7 @@ function repeatLastRow(values: Uint8Array, { width, height }: Size, rows: number
   for (let row = rows; row < height; row++) values.copyWithin(row * width, (rows - 1) * width, rows * width);
 }
 
-const block = new Float64Array(64);
+const block = new Int32Array(64);
 
 /** Each 8 by 8 block to its coefficients, these to whole steps of the table, and back. */
 function quantizePlane(values: Uint8Array, { width, height }: Size, table: Float64Array): void {
@@ -100,15 +100,17 @@ function quantizePlane(values: Uint8Array, { width, height }: Size, table: Float
         for (let column = 0; column < 8; column++, i++) block[i] = values[at + column]! - 128;
       forwardDct(block);
       for (let i = 0; i < 64; i++) {
-        const steps = block[i]! / table[i]!;
-        // Halves away from zero; the mean of a block is often just half a step, which must not be lost to rounding.
-        block[i] = table[i]! * (steps < 0 ? -Math.floor(0.5 - steps + 1e-9) : Math.floor(steps + 0.5 + 1e-9));
+        // The transform is 8 times too large. Halves go away from zero.
+        const step = table[i]!;
+        const value = block[i]!;
+        const steps = Math.floor((Math.abs(value) + 4 * step) / (8 * step));
+        block[i] = value < 0 ? -steps * step : steps * step;
       }
       inverseDct(block);
       for (let row = 0, i = 0, at = start; row < 8; row++, at += width)
         for (let column = 0; column < 8; column++, i++) {
-          const value = block[i]! + 128.5;
-          values[at + column] = value <= 0 ? 0 : value >= 255 ? 255 : value;
+          const value = block[i]! + 128;
+          values[at + column] = value < 0 ? 0 : value > 255 ? 255 : value;
         }
     }
 }

@@ -41,7 +41,11 @@ function equalizeLightness(image: Pixels, clip: number, tiles: number, amount: n
   const [from, to] = [before(count), after(count)];
   lightnessOf(image, from);
   equalizeTiles(from, image, clip, tiles, to);
-  for (let i = 0; i < count; i++) to[i] = from[i]! + amount * (to[i]! - from[i]!) + 0.5;
+  if (amount < 1) bringNearer(to, from, count, amount);
   changeLightness(image, from, to);
   return image;
+}
+
+function bringNearer(values: Uint8Array, from: Uint8Array, count: number, amount: number): void {
+  for (let i = 0; i < count; i++) values[i] = from[i]! + amount * (values[i]! - from[i]!) + 0.5;
 }

@@ -48,8 +48,9 @@ export const colorJitter = operation({
   strength: {
     signed: true,
     at: (level, sign) => {
-      const stronger = 1 + sign * 0.9 * level;
-      return { brightness: stronger, contrast: stronger, saturation: stronger, hue: sign * 0.5 * level };
+      // Less than each by itself: all go the same way, and together they soon drive values out of range.
+      const stronger = 1 + sign * 0.5 * level;
+      return { brightness: stronger, contrast: stronger, saturation: stronger, hue: sign * 0.1 * level };
     },
   },
 });

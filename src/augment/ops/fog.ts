@@ -39,7 +39,12 @@ function addFog(image: Pixels, intensity: number, seed: GrainSeed): Pixels {
   const count = image.width * image.height;
   const shares = memory(count);
   cloud(image, randomStream('fog', seed), shares);
-  for (let i = 0; i < count; i++) shares[i] = intensity * (0.4 + 0.6 * shares[i]!);
+  thicken(shares, count, intensity);
   mixTowards(image, COLOUR, shares);
   return image;
+}
+
+/** Nowhere is it thinner than 0.4 of the thickest. */
+function thicken(shares: Float32Array, count: number, intensity: number): void {
+  for (let i = 0; i < count; i++) shares[i] = intensity * (0.4 + 0.6 * shares[i]!);
 }

@@ -19,5 +19,6 @@ export const hue = operation({
   probability: 1,
   risk: 'recoloured',
   steps: ({ turn }) => (turn === 0 ? [] : [{ kind: 'point', needs: 'nothing', make: () => ({ hue: turn }) }]),
-  strength: { signed: true, at: (level, sign) => ({ turn: sign * 0.5 * level }) },
+  // Up to a third of a turn each colour moves farther away; beyond it some come nearer again.
+  strength: { signed: true, at: (level, sign) => ({ turn: (sign * level) / 3 }) },
 });

@@ -15,7 +15,7 @@ export const isoNoise = operation({
   parameters: {
     intensity: {
       kind: 'range',
-      about: 'share of the strongest, which has a standard deviation of about 50 grey levels in middle grey',
+      about: 'share of the strongest, which has a standard deviation of about 32 grey levels in middle grey',
       min: 0,
       max: 1,
       identity: 0,

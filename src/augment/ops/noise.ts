@@ -1,6 +1,7 @@
 import type { Pixels } from '../../images/pixels.ts';
 import { operation } from '../operation.ts';
 import { drawGrainSeed, NORMAL_MASK, NORMALS, randomWords, type GrainSeed } from '../random-words.ts';
+import { reused } from '../reused.ts';
 
 /** Adds normally distributed numbers, each value of each channel its own. */
 export const noise = operation({
@@ -28,16 +29,24 @@ export const noise = operation({
 
 function addNoise(image: Pixels, stddev: number, seed: GrainSeed): Pixels {
   const { data } = image;
-  // Values are whole numbers, so that the noise may be rounded before it is added.
-  const steps = Int16Array.from(NORMALS, (value) => Math.round(value * stddev));
-  const words = randomWords(seed, (data.length + 1) >> 1);
-  for (let i = 0, at = 0; i < words.length; i++, at += 2) {
-    const word = words[i]!;
-    const one = data[at]! + steps[word & NORMAL_MASK]!;
-    data[at] = one < 0 ? 0 : one > 255 ? 255 : one;
-    if (at + 1 === data.length) break;
-    const two = data[at + 1]! + steps[(word >>> 16) & NORMAL_MASK]!;
-    data[at + 1] = two < 0 ? 0 : two > 255 ? 255 : two;
-  }
+  addSteps(data, wholeSteps(stddev), randomWords(seed, (data.length + 1) >> 1));
   return image;
+}
+
+const memory = reused((length) => new Int16Array(length));
+
+/** Values are whole numbers, so that the noise may be rounded before it is added. */
+function wholeSteps(stddev: number): Int16Array {
+  const steps = memory(NORMALS.length);
+  for (let i = 0; i < NORMALS.length; i++) steps[i] = Math.round(NORMALS[i]! * stddev);
+  return steps;
+}
+
+/** Two values a word. */
+function addSteps(data: Uint8Array, steps: Int16Array, words: Int32Array): void {
+  for (let at = 0; at < data.length; at++) {
+    const word = words[at >> 1]!;
+    const value = data[at]! + steps[(at & 1 ? word >>> 16 : word) & NORMAL_MASK]!;
+    data[at] = value < 0 ? 0 : value > 255 ? 255 : value;
+  }
 }

@@ -29,8 +29,9 @@ export const saltPepper = operation({
 function addSaltAndPepper(image: Pixels, share: number, seed: GrainSeed): Pixels {
   const { data } = image;
   const words = randomWords(seed, data.length / 3);
-  const pepper = share * 2 ** 31;
-  const salt = 2 ** 32 - pepper;
+  // Words run from -2^31 to 2^31 - 1.
+  const salt = 2 ** 31 - share * 2 ** 31;
+  const pepper = -salt;
   for (let i = 0, at = 0; i < words.length; i++, at += 3) {
     const word = words[i]!;
     if (word < pepper) data[at] = data[at + 1] = data[at + 2] = 0;
