@@ -56,11 +56,12 @@ export function probability(value: number): Parameters[string] {
 
 /** An operation as a name of the policy language. */
 export function elementOf(operation: Operation): ImageElement {
+  const p = probability(operation.probability);
   return {
     level: 'image',
     name: operation.name,
     about: operation.about,
-    parameters: { ...operation.parameters, p: probability(operation.probability) },
+    parameters: operation.probabilityFirst ? { p, ...operation.parameters } : { ...operation.parameters, p },
     sequences: 'none',
     texts: false,
     check: ({ arguments: given }, problem) => {

@@ -24,6 +24,8 @@ export interface Operation<P extends Parameters = Parameters> {
   readonly parameters: P;
   /** How often it is done, unless a policy says (`p=`). */
   readonly probability: number;
+  /** Whether a policy's first value without a key is the probability, as in `erase(0.25)`. */
+  readonly probabilityFirst?: boolean;
   /** Classes whose meaning it can change. */
   readonly risk?: 'mirrored' | 'turned' | 'recoloured' | 'cut';
   /** What is wrong with arguments that do not go together, as a sentence. */

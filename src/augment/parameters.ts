@@ -43,13 +43,12 @@ export interface ChoiceParameter<C extends string = string> extends Described {
   readonly default: C;
 }
 
-/** A colour as #rrggbb, a grey as 0..255, `mean`, `reflect` or `edge`. */
-export interface FillParameter extends Described {
+/** A colour as #rrggbb, a grey as 0..255, or one of some words such as `mean`. */
+export interface FillParameter<W extends string = string> extends Described {
   readonly kind: 'fill';
-  readonly default: FillValue;
+  readonly words: readonly W[];
+  readonly default: Rgb | W;
 }
-
-export type FillValue = Rgb | 'mean' | 'reflect' | 'edge';
 
 export type Parameters = Readonly<Record<string, Parameter>>;
 
@@ -68,5 +67,7 @@ export type Drawn<P extends Parameters> = {
         : number | undefined
       : P[K] extends ChoiceParameter<infer C>
         ? C
-        : FillValue;
+        : P[K] extends { readonly kind: 'fill'; readonly words: readonly (infer W)[] }
+          ? Rgb | W
+          : Rgb | number | string | undefined;
 };

@@ -3,6 +3,8 @@ import { ELEMENTS } from './elements.ts';
 import type { DrawSite, Element, Item } from './element.ts';
 import { parseCalls, policyError, type Call, type CallArgument } from './grammar.ts';
 import type { Argument, Parameter, Parameters } from './parameters.ts';
+import { timmRandAugment } from './policies/timm-rand-augment.ts';
+import { PRESETS } from './presets.ts';
 import type { Step } from './step.ts';
 
 /** An augmentation, checked. Plain data: it can be sent to a thread, and `text` says all of it. */
@@ -23,10 +25,56 @@ export interface Policy {
  * const policy = parsePolicy('rotate(10) | brightness(0.2, p=0.5)');
  */
 export function parsePolicy(text: string): Policy {
-  const items = text.trim() === '' ? [] : parseCalls(text).map((call) => bind(text, call, true));
+  const items = text.trim() === '' ? [] : bindAll(text, parseCalls(text), undefined);
   const isBatch = ({ name }: Item): boolean => ELEMENTS.get(name)!.level === 'batch';
   const [image, batch] = [items.filter((item) => !isBatch(item)), items.filter(isBatch)];
+  checkPlaces(text, image, batch);
   return { text: formatItems([...image, ...batch]), image, batch };
+}
+
+/** @throws InputError where an item stands where it can't, or twice */
+function checkPlaces(text: string, image: readonly Item[], batch: readonly Item[]): void {
+  const all = [...image.flatMap(withInner), ...batch];
+  for (const name of ['evaluationcrop', 'repeat']) {
+    const count = all.filter((item) => item.name === name).length;
+    if (count > 1)
+      throw policyError(text, text.toLowerCase().lastIndexOf(name), text.length, `"${name}" stands ${count} times.`);
+  }
+  const mixers = batch.filter(({ name }) => name !== 'repeat');
+  if (mixers.length > 1)
+    throw policyError(
+      text,
+      text.toLowerCase().lastIndexOf(mixers[1]!.name),
+      text.length,
+      'images are mixed once: switch(cutmix(1),mixup(0.2)) takes one of several ways each time.',
+    );
+  const at = all.findIndex(({ name }) => name === 'evaluationcrop');
+  if (at > 0)
+    throw policyError(
+      text,
+      text.toLowerCase().indexOf('evaluationcrop'),
+      text.length,
+      'this can only stand at the beginning.',
+    );
+}
+
+function withInner(item: Item): Item[] {
+  return [item, ...item.sequences.flat().flatMap(withInner)];
+}
+
+/** A policy of items that were made without a text. */
+export function withText(image: readonly Item[]): Policy {
+  return { text: formatItems(image), image, batch: [] };
+}
+
+/** Whether images differ at all from what evaluation sees. */
+export function varies({ image, batch }: Policy): boolean {
+  return image.some(({ name }) => name !== 'evaluationcrop') || batch.length > 0;
+}
+
+/** Whether labels are mixed. */
+export function mixes({ batch }: Policy): boolean {
+  return batch.some(({ name }) => name !== 'repeat');
 }
 
 /** The steps of one drawing of a policy. */
@@ -49,17 +97,37 @@ function drawSequence(items: readonly Item[], site: DrawSite): Step[] {
   return steps;
 }
 
-function bind(text: string, call: Call, atTop: boolean): Item {
+/** Presets are replaced by what they stand for. */
+function bindAll(text: string, calls: readonly Call[], inside: Element | undefined): Item[] {
+  return calls.flatMap((call) => {
+    const preset = PRESETS.get(call.name.toLowerCase());
+    if (preset === undefined) return [bind(text, call, inside)];
+    if (call.arguments.length > 0) throw policyError(text, call.from, call.to, `"${call.name}" takes no arguments.`);
+    return bindAll(preset, parseCalls(preset), inside);
+  });
+}
+
+/** @param inside what holds the call, if anything does */
+function bind(text: string, call: Call, inside: Element | undefined): Item {
+  if (/^rand-/i.test(call.name)) {
+    const wrong = (message: string): Error => policyError(text, call.from, call.to, message);
+    return bind(text, timmRandAugment(call, wrong), inside);
+  }
   const element = ELEMENTS.get(call.name.toLowerCase());
   if (element === undefined)
     throw policyError(
       text,
       call.from,
       call.from + call.name.length,
-      `there is no operation of this name${suggestion(call.name, ELEMENTS.keys())}.`,
+      `there is no operation of this name${suggestion(call.name, [...ELEMENTS.keys(), ...PRESETS.keys()])}.`,
     );
   const problem = (message: string): Error => policyError(text, call.from, call.to, message);
-  if (element.level === 'batch' && !atTop) throw problem('this works on whole batches and can only stand by itself.');
+  if (inside !== undefined && inside.level !== element.level)
+    throw problem(
+      element.level === 'batch'
+        ? `this works on whole batches and can't stand inside "${inside.name}".`
+        : `this works on single images and can't stand inside "${inside.name}".`,
+    );
   const item = bindArguments(text, call, element, problem);
   element.check?.(item, problem);
   return item;
@@ -70,14 +138,14 @@ function bindArguments(text: string, call: Call, element: Element, problem: (mes
   const given = new Map<string, Argument>();
   const texts: string[] = [];
   const sequences: Item[][] = [];
-  // What is given without a key goes to the parameters in their order; `p` always has its key.
-  const order = Object.keys(parameters).filter((name) => name !== 'p');
+  // What is given without a key goes to the parameters in their order; `p` has its key unless it stands first.
+  const order = Object.keys(parameters).filter((name, i) => name !== 'p' || i === 0);
   for (const argument of call.arguments) {
     const { key, value, from, to } = argument;
     const wrong = (message: string): Error => policyError(text, from, to, message);
     if (key === undefined && value.kind === 'text' && element.texts) texts.push(value.value);
     else if (key === undefined && value.kind === 'calls' && element.sequences !== 'none')
-      sequences.push(value.calls.map((inner) => bind(text, inner, false)));
+      sequences.push(bindAll(text, value.calls, element));
     else {
       const name = key?.toLowerCase() ?? order.find((candidate) => !given.has(candidate));
       if (name === undefined) throw wrong(`"${element.name}" takes ${takes(order)}.`);
@@ -126,8 +194,8 @@ function readArgument(
     if (value.kind === 'colour') return value.value;
     if (value.kind === 'number' && value.value >= 0 && value.value <= 255)
       return [value.value, value.value, value.value];
-    if (word === 'mean' || word === 'reflect' || word === 'edge') return word;
-    throw wrong(`"${name}" must be #rrggbb, a grey from 0 to 255, mean, reflect or edge.`);
+    if (word !== undefined && parameter.words.includes(word)) return word;
+    throw wrong(`"${name}" must be #rrggbb, a grey from 0 to 255, ${parameter.words.join(' or ')}.`);
   }
   const { min, max, integer } = parameter;
   const bounds = `${integer ? 'an integer' : 'a number'} from ${min} to ${max}`;

@@ -8,6 +8,7 @@ export const fillParameter = {
   fill: {
     kind: 'fill',
     about: 'what stands where the image does not reach: #rrggbb, 0..255, mean, reflect (edge pixels repeated) or edge',
+    words: ['mean', 'reflect', 'edge'],
     default: [0, 0, 0],
   },
 } as const;

@@ -11,6 +11,11 @@ export function channelTable(f: (value: number, channel: number) => number): Uin
   return Uint8Array.from({ length: 768 }, (_, i) => toByte(f(i & 255, i >> 8)));
 }
 
+/** A table's share of the result; the rest is the image as it was. */
+export function blendedTable(table: Uint8Array, amount: number): Uint8Array {
+  return channelTable((value, channel) => value + amount * (table[channel * 256 + value]! - value));
+}
+
 function toByte(value: number): number {
   return Math.min(255, Math.max(0, Math.round(value)));
 }

@@ -1,4 +1,5 @@
 import type { Track, TrackRecord } from '../core/profile.ts';
+import type { Policy } from '../augment/policy.ts';
 import { cropGraph, type Preprocessing } from '../models/preprocessing.ts';
 import { DEFAULT_MAX_PIXELS } from '../images/decode.ts';
 import { writeModel } from '../onnx/write.ts';
@@ -8,7 +9,6 @@ import { WorkerClient } from '../runtime/worker-client.ts';
 import { workerFile } from '../runtime/worker-file.ts';
 import type { Crops, ImageWorkerApi, TrainingCrop } from './image-worker.ts';
 import { ThreadShare } from './thread-share.ts';
-import type { TrainingPolicy } from './training-policy.ts';
 
 export interface ImagePoolOptions {
   /** Threads that decode; default one a core. */
@@ -94,18 +94,14 @@ export class ImagePool implements AsyncDisposable {
   }
 
   /**
-   * Randomly drawn crops, in the order of `crops`. While the number of threads stays the same, a file always goes to
+   * Images varied at random, in the order of `crops`. While the number of threads stays the same, a file always goes to
    * the same one, which may still have it decoded; another thread takes over its share of the files only.
    * @throws AbortedError, RunError where a thread died
    */
-  trainingCrops(
-    crops: readonly TrainingCrop[],
-    policy: TrainingPolicy & { readonly crop: NonNullable<TrainingPolicy['crop']> },
-    signal?: AbortSignal,
-  ): Promise<Crop[]> {
+  trainingCrops(crops: readonly TrainingCrop[], policy: Policy, signal?: AbortSignal): Promise<Crop[]> {
     return this.#spread(
       crops,
-      ({ file }) => placeOf(file, this.trainingShare.threads),
+      ({ source, key }) => placeOf(typeof source === 'string' ? source : key.id, this.trainingShare.threads),
       (worker, part) => worker.call('trainingCrops', [part, policy], { signal }),
     );
   }

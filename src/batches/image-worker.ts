@@ -7,7 +7,8 @@ import { ImageError } from '../images/image-error.ts';
 import { EngineHost, type SessionId } from '../runtime/engine-host.ts';
 import { serve } from '../runtime/worker-server.ts';
 import type { WorkerState } from '../runtime/worker-state.ts';
-import { drawCrop, type DrawKey, type TrainingPolicy } from './training-policy.ts';
+import type { Policy } from '../augment/policy.ts';
+import { drawTrainingCrop, type DrawKey } from './training-crop.ts';
 
 /** A thread that reads, decodes and crops images. */
 
@@ -32,16 +33,17 @@ export interface Crops {
 }
 
 export interface TrainingCrop {
-  readonly file: string;
+  /** A file, or pixels of the crop's size that were made before. */
+  readonly source: string | Uint8Array;
   readonly key: DrawKey;
+  /** The image's class, where it has one. */
+  readonly label: string | undefined;
 }
-
-type WithCrop = TrainingPolicy & { readonly crop: NonNullable<TrainingPolicy['crop']> };
 
 function handlers(): {
   start: (options: ImageWorkerOptions) => void;
   evaluationCrops: (files: readonly string[]) => Promise<Crops>;
-  trainingCrops: (crops: readonly TrainingCrop[], policy: WithCrop) => Promise<Crops>;
+  trainingCrops: (crops: readonly TrainingCrop[], policy: Policy) => Promise<Crops>;
   profile: () => TrackRecord | undefined;
   close: () => Promise<void>;
 } {
@@ -105,10 +107,12 @@ function handlers(): {
         into.set(result!['crop']!.data as Uint8Array, offset);
       }),
     trainingCrops: (crops, policy) =>
-      cropEach(crops, async ({ file, key }, into, offset) => {
-        const { width, height, data } = await decodeForTraining(file);
-        const crop = (): void => drawCrop(data, width, height, policy, key, options.size, into, offset);
-        timedSync(track, 'crop, resize, flip', crop, 1);
+      cropEach(crops, async ({ source, key, label }, into, offset) => {
+        const [height, width] = options.size;
+        const input = { width, height };
+        const image = typeof source === 'string' ? await decodeForTraining(source) : { ...input, data: source };
+        const draw = (): void => drawTrainingCrop(image, policy, key, label, input, into, offset);
+        timedSync(track, 'augment', draw, 1);
       }),
     profile: () => track?.record(),
     async close() {

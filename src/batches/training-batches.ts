@@ -1,12 +1,16 @@
 import { AbortedError, InputError } from '../core/errors.ts';
 import { timedSync } from '../core/profile.ts';
+import { randomStream } from '../core/random.ts';
 import { tensor, type Tensor } from '../core/tensor.ts';
+import { mixBatch, mixTargets, type MixedImage } from '../augment/mixing/mix-batch.ts';
+import type { Item } from '../augment/element.ts';
+import type { Policy } from '../augment/policy.ts';
 import type { Quarantined } from '../datasets/dataset.ts';
 import type { EvaluationCrops, ImageSource } from './evaluation-crops.ts';
 import type { Crop, ImagePool } from './image-pool.ts';
 import { epochOrder } from './epoch-order.ts';
 import type { ThreadChoice } from './thread-share.ts';
-import { isFlipped, mirror, type DrawKey, type TrainingPolicy } from './training-policy.ts';
+import type { DrawKey } from './training-crop.ts';
 
 export interface TrainingItem extends ImageSource {
   /** A class index, or a probability for each class; the same kind for all items. */
@@ -16,7 +20,11 @@ export interface TrainingItem extends ImageSource {
 export interface TrainingBatchesOptions {
   readonly items: readonly TrainingItem[];
   readonly batchSize: number;
-  readonly policy: TrainingPolicy;
+  readonly policy: Policy;
+  /** Names of the classes, which a policy can tell apart; needed where it mixes labels. */
+  readonly classes: readonly string[];
+  /** Of the whole training: mixing can be off in the last ones. */
+  readonly epochs: number;
   readonly seed: number;
   /** Part of every random choice's key. */
   readonly stage: string;
@@ -32,6 +40,8 @@ export interface TrainingBatch {
   /** int64 [N] class indices, or float32 [N, K] probabilities. */
   readonly labels: Tensor;
   readonly ids: readonly string[];
+  /** What each image is made of, where the policy mixes. */
+  readonly mixed?: readonly MixedImage[];
 }
 
 /** Batches that are made ahead of the one in use. */
@@ -51,6 +61,11 @@ export class TrainingBatches {
   readonly #pool: ImagePool;
   readonly #evaluation: EvaluationCrops;
   readonly #reported = new Set<string>();
+  /** Whether images are read from their files each time. */
+  readonly #decodes: boolean;
+  readonly #mixer: Item | undefined;
+  /** How often an image stands in a batch. */
+  readonly #times: number;
   /** Begun before it was asked for. */
   #prepared: Epoch | undefined;
 
@@ -69,6 +84,10 @@ export class TrainingBatches {
     this.#options = options;
     this.#pool = pool;
     this.#evaluation = evaluation;
+    const { image, batch } = options.policy;
+    this.#decodes = image.length > 0 && image[0]!.name !== 'evaluationcrop';
+    this.#mixer = batch.find(({ name }) => name !== 'repeat');
+    this.#times = (batch.find(({ name }) => name === 'repeat')?.arguments['times'] ?? 1) as number;
   }
 
   /**
@@ -90,7 +109,7 @@ export class TrainingBatches {
       if (signal?.aborted) throw new AbortedError('Stopped while loading training images.');
       const got = performance.now();
       yield batch;
-      if (this.#options.policy.crop === undefined) continue;
+      if (!this.#decodes) continue;
       const choice = isFirst ? undefined : trainingShare.note(got - asked, performance.now() - got);
       if (choice !== undefined) this.#options.onThreads?.(choice);
       isFirst = false;
@@ -150,42 +169,51 @@ export class TrainingBatches {
       for (const [i, crop] of crops.entries()) if ('pixels' in crop) pixels.set(crop.pixels, i * cropBytes);
     };
     timedSync(this.#pool.track, 'assemble', assemble, batchSize);
-    return {
+    const batch = {
       images: tensor('uint8', [batchSize, h, w, 3], pixels),
-      labels: labelsOf(chosen.map(({ item }) => item.target)),
       ids: chosen.map(({ item }) => item.id),
     };
+    const targets = chosen.map(({ item }) => item.target);
+    const mixer = this.#mixer;
+    if (mixer === undefined) return { ...batch, labels: labelsOf(targets) };
+    const { seed, stage, epochs, classes } = this.#options;
+    const stream = randomStream(seed, stage, epoch, step, 'mix');
+    const mix = (): MixedImage[] => mixBatch(pixels, { width: w, height: h }, mixer, { epoch, epochs }, stream);
+    const mixed = timedSync(this.#pool.track, 'mix', mix, batchSize);
+    const distributions = labelsOf(targets.map((target) => asDistribution(target, classes.length)));
+    const labels = mixTargets(distributions.data as Float32Array, mixed);
+    return { ...batch, labels: tensor('float32', distributions.shape, labels), mixed };
   }
 
   /** What stands `ahead` places behind `position` in the epoch's order, which starts over at its end. */
   #draw(order: readonly number[], position: number, ahead: number, epoch: number): Drawing {
     const { items, seed, stage } = this.#options;
-    const item = items[order[(position + ahead) % order.length]!]!;
+    const place = Math.floor(position / this.#times) + ahead;
+    const item = items[order[place % order.length]!]!;
+    const repeated = Math.floor(place / order.length) * this.#times + (position % this.#times);
     // A stand-in must not look like the same image in its own place.
-    const occurrence = Math.floor((position + ahead) / order.length) + (ahead > 0 ? 1000 + ahead : 0);
+    const occurrence = repeated + (ahead > 0 ? 1000 + ahead : 0);
     return { item, key: { seed, stage, epoch, id: item.id, occurrence } };
   }
 
   async #crops(drawings: readonly Drawing[], signal: AbortSignal | undefined): Promise<Crop[]> {
     const { policy } = this.#options;
-    const { crop } = policy;
-    if (crop !== undefined)
-      return this.#pool.trainingCrops(
-        drawings.map(({ item, key }) => ({ file: item.file, key })),
-        { ...policy, crop },
-        signal,
-      );
+    const asked = drawings.map(({ item, key }) => ({ source: item.file, key, label: this.#labelOf(item) }));
+    if (this.#decodes) return this.#pool.trainingCrops(asked, policy, signal);
     const fixed = await this.#evaluation.crops(
       drawings.map(({ item }) => item),
       signal,
     );
-    return fixed.map((result, i) => {
-      if (!(result instanceof Uint8Array)) return result;
-      if (!policy.flip || !isFlipped(drawings[i]!.key)) return { pixels: result };
-      const pixels = result.slice();
-      timedSync(this.#pool.track, 'mirror', () => mirror(pixels, this.#pool.preprocessing.inputSize[1]), 1);
-      return { pixels };
-    });
+    const crops = fixed.map((crop): Crop => (crop instanceof Uint8Array ? { pixels: crop } : crop));
+    if (policy.image.length <= 1) return crops;
+    const made = crops.flatMap((crop, i) => ('pixels' in crop ? [{ ...asked[i]!, source: crop.pixels }] : []));
+    const varied = (await this.#pool.trainingCrops(made, policy, signal)).values();
+    return crops.map((crop) => ('pixels' in crop ? varied.next().value! : crop));
+  }
+
+  /** Only a label that is certain names a class to the policy. */
+  #labelOf({ target }: TrainingItem): string | undefined {
+    return typeof target === 'number' ? this.#options.classes[target] : undefined;
   }
 
   #report({ id }: TrainingItem, reason: string): void {
@@ -209,6 +237,10 @@ interface Epoch {
 interface Drawing {
   readonly item: TrainingItem;
   readonly key: DrawKey;
+}
+
+function asDistribution(target: TrainingItem['target'], classes: number): Float32Array {
+  return typeof target === 'number' ? Float32Array.from({ length: classes }, (_, k) => (k === target ? 1 : 0)) : target;
 }
 
 /** int64 [N] class indices, or float32 [N, K] probabilities. */

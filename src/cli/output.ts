@@ -76,7 +76,7 @@ export class Output {
 
   #step(event: Extract<Progress, { type: 'step' }>): void {
     if (this.quiet) return;
-    const loss = event.loss === undefined ? '' : `loss ${event.loss.toFixed(3)}`;
+    const loss = event.found ?? (event.loss === undefined ? '' : `loss ${event.loss.toFixed(3)}`);
     if (process.stderr.isTTY) {
       if (this.#bar === undefined || this.#barStage !== event.stage) {
         this.#endBar();

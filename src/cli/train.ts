@@ -92,6 +92,7 @@ export function trainCommand(): Command {
         .option('--freeze <pattern...>', 'freeze parameters that match (globs)')
         .option('--dropout <share>', 'before the head', number(0, 0.95))
         .option('--patience <epochs>', 'stop after so many epochs without a better validation score', integer(1))
+        .option('--augment <policy>', 'how training images are varied (docs/augmentation.md)')
         .addOption(choice('--flip <mode>', 'horizontal flips in training', ['auto', 'on', 'off']))
         .option(
           '--crop-scale <area>',

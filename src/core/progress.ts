@@ -19,6 +19,8 @@ export type Progress =
       readonly loss?: number;
       /** Units a second, once known. */
       readonly rate?: number;
+      /** What was found so far, in a few words. */
+      readonly found?: string;
     }
   /** An epoch of training ended. */
   | {

@@ -11,6 +11,8 @@ export interface RandomStream {
   integer(bound: number): number;
   /** Standard normal (Box-Muller). */
   normal(): number;
+  /** Fills an array with words of 32 random bits: where many are needed at once. */
+  fill(words: Uint32Array): void;
 }
 
 /**
@@ -45,6 +47,9 @@ export function randomStream(...key: readonly (string | number)[]): RandomStream
     normal() {
       const radius = Math.sqrt(-2 * Math.log(1 - uniform()));
       return radius * Math.cos(2 * Math.PI * uniform());
+    },
+    fill(words) {
+      for (let i = 0; i < words.length; i++) words[i] = next();
     },
   };
 }

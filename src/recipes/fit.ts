@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { writeFileAtomic } from '../core/atomic-file.ts';
 import { timed } from '../core/profile.ts';
 import { TrainingBatches, type TrainingItem } from '../batches/training-batches.ts';
+import { varies } from '../augment/policy.ts';
 import type { LabelledSample } from './prepare-data.ts';
 import { schedule } from '../optim/schedules.ts';
 import { memoryReport } from '../runtime/memory.ts';
@@ -55,7 +56,7 @@ export async function fit(workshop: Workshop, request: FitRequest): Promise<{ ne
     return passes.microBatch;
   });
   const items = train.map((sample): TrainingItem => ({ ...sample, target: sample.label }));
-  const isAugmented = plan.flip || plan.cropScale < 1;
+  const isAugmented = varies(plan.augment);
   const inPassesOf = inPasses(asked, microBatch).phases;
   const phases = isAugmented
     ? inPassesOf
@@ -63,12 +64,9 @@ export async function fit(workshop: Workshop, request: FitRequest): Promise<{ ne
   const source = new TrainingBatches(pool, crops, {
     items,
     batchSize,
-    policy: {
-      flip: plan.flip,
-      ...(plan.cropScale < 1 && {
-        crop: { scale: [plan.cropScale, 1] as const, ratio: [1 / plan.cropAspect, plan.cropAspect] as const },
-      }),
-    },
+    policy: plan.augment,
+    classes,
+    epochs: plan.epochs,
     seed: options.seed,
     stage,
     onThreads: (choice) => workshop.record({ type: 'decoding-threads', stage, ...choice, of: pool.threads }),

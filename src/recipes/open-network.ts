@@ -59,6 +59,7 @@ export async function openNetwork(
       preprocessing,
       source: { name, source: 'built in, random weights', preprocessing: describePreprocessing(preprocessing) },
       untrained: () => network,
+      begin: async () => network,
       train: (workshop, stages) => trainNetwork(workshop, stages, options, 'scratch', data, async () => network),
     };
   }
@@ -87,6 +88,8 @@ export async function openNetwork(
     folder: string,
     soften?: number,
   ): Promise<ProbeOutcome> => probeStage(workshop, options, data, samples, folder, extractor, soften);
+  const begin: OpenedNetwork['begin'] = async (workshop, samples, folder) =>
+    headed(await probe(workshop, samples, folder, SOFTER_START));
   return {
     preprocessing,
     source: {
@@ -97,10 +100,11 @@ export async function openNetwork(
     },
     untrained: () =>
       withNewHead(graph, backbone.embedding, preprocessing, data.classes.length, 'zeros', options.dropout ?? 0),
+    begin,
     async train(workshop, stages) {
       if (method === 'finetune')
-        return trainNetwork(workshop, stages, options, 'finetune', data, async (samples, folder) =>
-          headed(await probe(workshop, samples, folder, SOFTER_START)),
+        return trainNetwork(workshop, stages, options, 'finetune', data, (samples, folder) =>
+          begin(workshop, samples, folder),
         );
       return stages.run('probe', async (folder): Promise<Trained> => {
         const outcome = await probe(workshop, data.train, folder);

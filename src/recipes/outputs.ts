@@ -2,7 +2,7 @@ import { RunError } from '../core/errors.ts';
 import { timed, waited, type Track } from '../core/profile.ts';
 import type { OnProgress } from '../core/progress.ts';
 import { sizeOf, tensor, type Tensor } from '../core/tensor.ts';
-import type { EvaluationCrops, ImageSource } from '../batches/evaluation-crops.ts';
+import type { CropBatch, CropBatchOptions, ImageSource } from '../batches/evaluation-crops.ts';
 import type { Graph } from '../onnx/graph.ts';
 import { writeModel } from '../onnx/write.ts';
 import type { Engine } from '../runtime/engine.ts';
@@ -10,6 +10,11 @@ import { WAITS } from '../train/profile-summary.ts';
 
 /** Images a run of a network for inference: enough for the engine's threads, little memory. */
 const BATCH = 32;
+
+/** Where crops come from: `EvaluationCrops`, or those varied. */
+interface CropSource<S> {
+  batches(sources: readonly S[], options: CropBatchOptions): AsyncIterable<CropBatch>;
+}
 
 interface OutputsOptions {
   /** For messages; behind the last colon stands what is done, as it is called where time is measured. */
@@ -26,22 +31,22 @@ interface OutputsOptions {
  * @returns float32 [sources.length, ...], in the order of `sources`
  * @throws RunError naming an image that can't be decoded any more: it could be when the data was read.
  */
-export function outputsOf(
+export function outputsOf<S extends ImageSource>(
   engine: Engine,
   graph: Graph,
-  crops: EvaluationCrops,
-  sources: readonly ImageSource[],
+  crops: CropSource<S>,
+  sources: readonly S[],
   options: OutputsOptions,
 ): Promise<Tensor> {
   const span = options.stage.split(': ').at(-1)!;
   return timed(options.track, span, () => outputs(engine, graph, crops, sources, span, options), sources.length);
 }
 
-async function outputs(
+async function outputs<S extends ImageSource>(
   engine: Engine,
   graph: Graph,
-  crops: EvaluationCrops,
-  sources: readonly ImageSource[],
+  crops: CropSource<S>,
+  sources: readonly S[],
   span: string,
   { fixedBatch, stage, signal, onProgress, track }: OutputsOptions,
 ): Promise<Tensor> {

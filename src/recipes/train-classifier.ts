@@ -1,22 +1,19 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { CropCache } from '../batches/crop-cache.ts';
-import { EvaluationCrops } from '../batches/evaluation-crops.ts';
-import { ImagePool } from '../batches/image-pool.ts';
-import { timed, type Track } from '../core/profile.ts';
+import { timed } from '../core/profile.ts';
 import { packageVersion } from '../core/package-version.ts';
-import { AbortedError, InputError, RunError } from '../core/errors.ts';
+import { InputError } from '../core/errors.ts';
 import { defaultInputSize } from '../models/registry.ts';
-import { Engine } from '../runtime/engine.ts';
+import type { Engine } from '../runtime/engine.ts';
 import { RunFolder } from '../train/run-folder.ts';
 import { JobProfile } from './job-profile.ts';
 import { finishRun, type RunResult } from './finish-run.ts';
-import type { Workshop } from './workshop.ts';
 import { newRunFolder } from './new-run-folder.ts';
 import { prepareData } from './prepare-data.ts';
 import type { TrainControl } from './train-control.ts';
 import { resolveTrainOptions, type ResolvedTrainOptions, type TrainOptions } from './train-options.ts';
-import { engineChoices, type ChoicesRequest } from './engine-choices.ts';
+import type { ChoicesRequest } from './engine-choices.ts';
+import { inWorkshop, withEngine } from './in-workshop.ts';
 import { methodOf } from './method.ts';
 import { openNetwork } from './open-network.ts';
 import type { OpenedNetwork } from './opened-network.ts';
@@ -92,25 +89,7 @@ export async function resumeTraining(folder: string, control: ResumeControl = {}
   }
 }
 
-async function withEngine<T>(
-  options: ResolvedTrainOptions,
-  control: TrainControl,
-  track: Track | undefined,
-  use: (engine: Engine) => Promise<T>,
-): Promise<T> {
-  const start = (): Promise<Engine> =>
-    Engine.start({
-      device: options.device,
-      ...(options.threads !== undefined && { threads: options.threads }),
-      profiled: track !== undefined,
-    });
-  await using engine = await timed(track, 'start the engine', start);
-  if (engine.deviceNote !== undefined) control.onProgress?.({ type: 'note', message: engine.deviceNote });
-  // Awaited here: the engine is disposed on the way out.
-  return await use(engine);
-}
-
-async function work(
+function work(
   run: RunFolder,
   engine: Engine,
   opened: OpenedNetwork,
@@ -119,46 +98,11 @@ async function work(
 ): Promise<TrainResult> {
   const { options, data, control } = job;
   const started = performance.now();
-  let pool: ImagePool | undefined;
-  try {
-    const track = profile?.job;
-    const choices = await timed(track, 'engine choices', () => engineChoices(run, engine, opened, job));
-    const poolOptions = { maxPixels: options.maxPixels * 1e6, track: profile?.batches };
-    pool = await timed(track, 'start decoding threads', () => ImagePool.start(opened.preprocessing, poolOptions));
-    const workshop: Workshop = {
-      engine,
-      choices,
-      pool,
-      crops: new EvaluationCrops(pool, new CropCache(opened.preprocessing)),
-      record: (event) => run.append(event),
-      onProgress: control.onProgress,
-      signal: control.signal,
-      track,
-      writing: profile?.writing,
-    };
-    const trained = await opened.train(workshop, new Stages(run, control, track));
-    const method = methodOf(options);
-    const result = await finishRun(run, workshop, {
-      ...trained,
-      data,
-      options,
-      method,
-      source: opened.source,
-      started,
-    });
-    await profile?.finish(run, engine, pool, control.onProgress);
-    await run.finish();
-    return result;
-  } catch (error) {
-    await profile?.finish(run, engine, pool, control.onProgress);
-    await run.close();
-    const next = `Continue with: gleaner train --resume ${run.path}`;
-    if (error instanceof AbortedError) throw new AbortedError(`${error.message} ${next}`, { cause: error });
-    if (error instanceof RunError) throw new RunError(`${error.message} ${next}`, { cause: error });
-    throw error;
-  } finally {
-    await pool?.dispose();
-  }
+  return inWorkshop(run, engine, opened, job, { command: 'train', profile }, async (workshop) => {
+    const trained = await opened.train(workshop, new Stages(run, control, profile?.job));
+    const { source } = opened;
+    return finishRun(run, workshop, { ...trained, data, options, method: methodOf(options), source, started });
+  });
 }
 
 /** A run may be continued from another folder. */

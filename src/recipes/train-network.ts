@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { checkPolicyClasses, checkPolicySize } from '../augment/check-policy.ts';
 import { fit } from './fit.ts';
 import type { Workshop } from './workshop.ts';
 import type { Network } from './network.ts';
@@ -24,6 +25,7 @@ export async function trainNetwork(
 ): Promise<Trained> {
   const { classes, train: samples, validation } = data;
   const plan = planTraining(options, method, samples.length);
+  checkPolicyClasses(plan.augment, classes);
   workshop.onProgress?.({ type: 'note', message: describePlan(plan, samples.length) });
   const pair = await stages.run(method, (folder) => trained(samples, validation, method, folder));
   if (validation.length > 0) {
@@ -63,6 +65,8 @@ export async function trainNetwork(
     folder: string,
   ): Promise<TrainedPair> {
     const begun = await start(train, folder);
+    const [height, width] = begun.preprocessing.inputSize;
+    checkPolicySize(plan.augment, { width, height });
     const checkpoints = join(folder, 'checkpoints');
     const request = { network: begun, plan, options, train, validation: held, classes, stage, checkpoints };
     return { start: begun, trained: (await fit(workshop, request)).network };
@@ -111,6 +115,6 @@ function describePlan(plan: TrainingPlan, count: number): string {
   return (
     `Training on ${count} images: ${plan.epochs} epochs in batches of ${plan.batchSize}, ${plan.optimizer.name}, ` +
     `learning rate ${plan.lr} (head ${plan.headLr}), batch norm ${plan.batchNorm}, ` +
-    `${plan.cropScale < 1 ? `random crops from ${plan.cropScale} of the area` : 'no random crops'}, ${plan.flip ? 'flips' : 'no flips'}.`
+    `augmentation ${plan.augment.text}.`
   );
 }

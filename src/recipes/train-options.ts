@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parsePolicy } from '../augment/policy.ts';
 import { InputError, suggestion } from '../core/errors.ts';
 
 const fraction = z.number().min(0).max(1);
@@ -77,6 +78,8 @@ export const trainOptionsSchema = z.strictObject({
   dropout: fraction.optional(),
   /** Epochs without a better validation score before the run stops. */
   patience: z.int().min(1).optional(),
+  /** How training images are varied: a policy (docs/augmentation.md), in place of `flip` and `cropScale`. */
+  augment: z.string().optional(),
   flip: z.enum(['auto', 'on', 'off']).default('auto'),
   /** Smallest area of a random crop as a share of the image; 1 turns random crops off. */
   cropScale: z.number().positive().max(1).optional(),
@@ -107,7 +110,10 @@ export type ResolvedTrainOptions = z.output<typeof trainOptionsSchema>;
 /** @throws InputError naming every unknown or bad option at once, with "did you mean". */
 export function resolveTrainOptions(options: unknown, where = 'options of train'): ResolvedTrainOptions {
   const parsed = trainOptionsSchema.safeParse(options);
-  if (parsed.success) return parsed.data;
+  if (parsed.success) {
+    checkAugmentation(parsed.data);
+    return parsed.data;
+  }
   const known = Object.keys(trainOptionsSchema.shape);
   const lines = parsed.error.issues.flatMap((issue) =>
     issue.code === 'unrecognized_keys'
@@ -115,4 +121,16 @@ export function resolveTrainOptions(options: unknown, where = 'options of train'
       : [`${issue.path.join('.') || 'options'}: ${issue.message}`],
   );
   throw new InputError(`In the ${where}: ${lines.join('; ')}.`);
+}
+
+/** @throws InputError for a policy that can't be read, or where crops and flips are told twice */
+function checkAugmentation({ augment, method, flip, cropScale }: ResolvedTrainOptions): void {
+  if (augment === undefined) return;
+  parsePolicy(augment);
+  if (method === 'probe')
+    throw new InputError('"augment" has no effect with method "probe": it trains on features computed once an image.');
+  if (flip !== 'auto' || cropScale !== undefined)
+    throw new InputError(
+      'The policy of "augment" says all about crops and flips: leave "flip" and "cropScale" out, or write them into it.',
+    );
 }

@@ -1,3 +1,4 @@
+import { parsePolicy, type Policy } from '../augment/policy.ts';
 import type { OptimizerOptions } from '../optim/optimizer.ts';
 import type { ResolvedTrainOptions } from './train-options.ts';
 
@@ -15,11 +16,8 @@ export interface TrainingPlan {
   /** Shares of the trained weights in the result, 0..1, of which the likeliest on held-out images is taken. */
   readonly blendShares: readonly number[];
   readonly batchNorm: 'frozen' | 'batch';
-  readonly flip: boolean;
-  /** Smallest area of a random crop, as a share of the image. */
-  readonly cropScale: number;
-  /** Largest aspect of a random crop; the smallest is its inverse. */
-  readonly cropAspect: number;
+  /** How training images are varied; empty: not at all. */
+  readonly augment: Policy;
 }
 
 /** Images a network sees from scratch, if its labelled images are few: what a small network needs to converge. */
@@ -65,10 +63,20 @@ export function planTraining(
           ? 'batch'
           : 'frozen'
         : options.batchNorm,
-    flip: options.flip === 'auto' ? !scratch : options.flip === 'on',
-    cropScale: options.cropScale ?? (scratch ? 0.4 : 0.5),
-    cropAspect: scratch ? 1.5 : 4 / 3,
+    augment: parsePolicy(options.augment ?? defaultPolicy(options, method)),
   };
+}
+
+/** Random crops, and flips where the network was trained with them: from scratch, images may be digits. */
+function defaultPolicy({ flip, cropScale }: ResolvedTrainOptions, method: 'finetune' | 'scratch'): string {
+  const scratch = method === 'scratch';
+  const least = cropScale ?? (scratch ? 0.4 : 0.5);
+  const flips = flip === 'on' || (flip === 'auto' && !scratch);
+  const crop =
+    least < 1
+      ? `randomresizedcrop(scale=${least}..1,ratio=${scratch ? '0.667..1.5' : '0.75..1.333'})`
+      : 'evaluationcrop';
+  return flips ? `${crop}|flip` : crop;
 }
 
 /** Peak rates that suit each rule from scratch. */

@@ -1,4 +1,5 @@
 import { trainableParameters } from '../autodiff/parameters.ts';
+import { mixes } from '../augment/policy.ts';
 import type { Target } from '../lowering/target.ts';
 import { selectTrainable } from '../models/freeze.ts';
 import { parameterGroups } from '../models/parameter-groups.ts';
@@ -45,7 +46,7 @@ export function trainingSteps(
     input: network.input,
     logits: network.logits,
     images: { kind: 'pixels', preprocessing: network.preprocessing },
-    labels: 'indices',
+    labels: mixes(plan.augment) ? 'distributions' : 'indices',
     loss: {
       name: 'cross-entropy',
       smoothing: plan.labelSmoothing,

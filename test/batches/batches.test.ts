@@ -3,6 +3,7 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parsePolicy } from '../../src/augment/policy.ts';
 import { AbortedError, InputError, RunError } from '../../src/core/errors.ts';
 import { Track } from '../../src/core/profile.ts';
 import { randomStream } from '../../src/core/random.ts';
@@ -25,7 +26,6 @@ const preprocessing = parsePreprocessing(
   { inputSize: [SIDE, SIDE], mean: [128, 128, 128], std: [128, 128, 128] },
   'test',
 );
-const crop = { scale: [0.3, 1], ratio: [3 / 4, 4 / 3] } as const;
 
 const folder = mkdtempSync(join(tmpdir(), 'gleaner-batches-'));
 const cacheBefore = process.env['GLEANER_CACHE'];
@@ -166,7 +166,9 @@ describe('TrainingBatches', () => {
   const options = (changes: Partial<TrainingBatchesOptions> = {}): TrainingBatchesOptions => ({
     items: sources.map((source, i) => ({ ...source, target: i % 3 })),
     batchSize: 8,
-    policy: { crop, flip: true },
+    policy: parsePolicy('randomresizedcrop(scale=0.3..1)|flip'),
+    classes: ['a', 'b', 'c'],
+    epochs: 3,
     seed: 7,
     stage: 'train',
     ...changes,
@@ -263,7 +265,7 @@ describe('TrainingBatches', () => {
     expect(records.map(({ name }) => name)).toEqual(['image decoder 1', 'image decoder 2']);
     const images = (what: string): number =>
       records.reduce((sum, { totals }) => sum + (totals.get(what)?.images ?? 0), 0);
-    expect(images('crop, resize, flip')).toBe(48);
+    expect(images('augment')).toBe(48);
     expect(images('decoded before')).toBe(48 - COUNT);
     expect(images('read')).toBe(2 * COUNT);
     expect(images('decode')).toBe(2 * COUNT);
@@ -300,8 +302,8 @@ describe('TrainingBatches', () => {
   });
 
   it('gives the crops of evaluation, half of them mirrored, without random crops', async () => {
-    const plain = await open({ policy: { flip: false } });
-    const flipped = await open({ policy: { flip: true } });
+    const plain = await open({ policy: parsePolicy('') });
+    const flipped = await open({ policy: parsePolicy('evaluationcrop|flip') });
     const expected = new Map((await directCrops(sources)).map((pixels, i) => [sources[i]!.id, pixels] as const));
     const mirrored = (pixels: Uint8Array): Uint8Array =>
       pixels.map((_, i) => {

@@ -117,7 +117,7 @@ it('writes a trace whose spans nest and whose sums are within the time that pass
   expect(row('job', 'epoch').calls).toBe(3);
   expect(row('job', 'step').images + row('job', 'first step').images).toBe(36);
   expect(row('engine', 'pass')).toMatchObject({ calls: 6, images: 36 });
-  expect(row('image decoders', 'crop, resize, flip').images).toBe(36);
+  expect(row('image decoders', 'augment').images).toBe(36);
   expect(row('image decoders', 'read').calls).toBe(row('image decoders', 'decode').calls);
   expect(row('engine', 'validation').images).toBe(18);
   for (const what of ['read the data', 'find copies']) row('data', what);

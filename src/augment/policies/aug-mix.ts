@@ -1,0 +1,80 @@
+import type { Pixels } from '../../images/pixels.ts';
+import { beta, dirichlet } from '../distributions.ts';
+import type { ImageElement } from '../element.ts';
+import type { Fill } from '../../images/sample.ts';
+import { runSteps } from '../run-steps.ts';
+import type { Step } from '../step.ts';
+import { stepsAtDrawnSign, strongOperation } from './magnitude.ts';
+import { RANDAUGMENT_OPERATIONS } from './rand-augment.ts';
+
+/**
+ * AugMix (Hendrycks et al. 2020, arXiv:1912.02781): several short chains of operations, mixed with each other by a
+ * Dirichlet's weights and with the image itself by a Beta's. Its consistency loss is the training option `consistency`.
+ *
+ * Magnitudes as in the authors' code, even between 0.1 and the severity, of 10. Posterize starts from 8 bits, where theirs
+ * starts from 4 and can leave a blank image.
+ */
+export const augMix: ImageElement = {
+  level: 'image',
+  name: 'augmix',
+  about: 'Several short chains of operations, mixed with the image',
+  parameters: {
+    severity: { kind: 'number', about: 'largest magnitude, 1 to 10', min: 1, max: 10, default: 3 },
+    width: { kind: 'number', about: 'chains', min: 1, max: 10, integer: true, default: 3 },
+    depth: { kind: 'number', about: 'operations a chain; 0 draws 1 to 3', min: 0, max: 10, integer: true, default: 0 },
+    alpha: { kind: 'number', about: 'of Dirichlet and Beta', min: 1e-3, max: 100, default: 1 },
+    fill: {
+      kind: 'fill',
+      about: 'what stands where the image does not reach',
+      words: ['mean', 'reflect', 'edge'],
+      default: 'mean',
+    },
+    p: { kind: 'number', about: 'how often, 0..1', min: 0, max: 1, default: 1 },
+  },
+  sequences: 'none',
+  texts: false,
+  draw({ arguments: given }, site) {
+    const { stream } = site;
+    if (stream.uniform() >= (given['p'] as number)) return [];
+    const [severity, width, depth, alpha] = ['severity', 'width', 'depth', 'alpha'].map(
+      (name) => given[name] as number,
+    ) as [number, number, number, number];
+    const share = beta(alpha, alpha, stream);
+    const weights = dirichlet(alpha, width, stream);
+    const chains = weights.map((weight) => {
+      const steps: Step[] = [];
+      for (let left = depth === 0 ? 1 + stream.integer(3) : depth; left > 0; left--) {
+        const name = OPERATIONS_OF_AUGMIX[stream.integer(OPERATIONS_OF_AUGMIX.length)]!;
+        const level = ((0.1 + (severity - 0.1) * stream.uniform()) / 10) * (STRONGEST[name] ?? 1);
+        steps.push(...stepsAtDrawnSign(strongOperation(name), level, site, given['fill'] as Fill));
+      }
+      return { weight: weight * share, steps };
+    });
+    return [{ kind: 'filter', run: (image) => mixChains(image, 1 - share, chains) }];
+  },
+};
+
+const OPERATIONS_OF_AUGMIX = RANDAUGMENT_OPERATIONS.filter((name) => name !== 'identity');
+
+/** In levels: translations by a third of the side instead of 150 of 331; posterize down to 1 bit. */
+const STRONGEST: Readonly<Record<string, number>> = {
+  translatex: 331 / 450,
+  translatey: 331 / 450,
+  posterize: 1.75,
+};
+
+function mixChains(
+  image: Pixels,
+  own: number,
+  chains: readonly { readonly weight: number; readonly steps: readonly Step[] }[],
+): Pixels {
+  const sum = new Float32Array(image.data.length);
+  const add = (data: Uint8Array, weight: number): void => {
+    for (let i = 0; i < sum.length; i++) sum[i]! += weight * data[i]!;
+  };
+  add(image.data, own);
+  for (const { weight, steps } of chains) add(runSteps(steps, image).data, weight);
+  const data = image.data;
+  for (let i = 0; i < sum.length; i++) data[i] = sum[i]! + 0.5;
+  return { ...image, data };
+}

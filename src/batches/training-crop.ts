@@ -1,0 +1,40 @@
+import { RunError } from '../core/errors.ts';
+import { randomStream } from '../core/random.ts';
+import { drawPolicy, type Policy } from '../augment/policy.ts';
+import { runSteps } from '../augment/run-steps.ts';
+import type { Pixels, Size } from '../images/pixels.ts';
+
+/** What a drawn variation depends on, and nothing else. */
+export interface DrawKey {
+  readonly seed: number;
+  readonly stage: string;
+  readonly epoch: number;
+  readonly id: string;
+  /** 0 for the first time that the sample is in this epoch, 1 for the second, ... */
+  readonly occurrence: number;
+}
+
+/**
+ * Draws a variation of an image and writes it.
+ * @param label the image's class, where it has one
+ * @param input size of the result
+ * @param into where the [height, width, 3] result goes, from `offset`
+ * @throws RunError where the policy leaves another size
+ */
+export function drawTrainingCrop(
+  image: Pixels,
+  policy: Policy,
+  { seed, stage, epoch, id, occurrence }: DrawKey,
+  label: string | undefined,
+  input: Size,
+  into: Uint8Array,
+  offset: number,
+): void {
+  const stream = randomStream(seed, stage, epoch, id, occurrence, 'augment');
+  const { width, height, data } = runSteps(drawPolicy(policy, { image, input, stream, label }), image);
+  if (width !== input.width || height !== input.height)
+    throw new RunError(
+      `The policy "${policy.text}" left ${id} at ${width}x${height}; the network takes ${input.width}x${input.height}.`,
+    );
+  into.set(data, offset);
+}
