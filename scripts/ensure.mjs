@@ -21,11 +21,12 @@ ensure('node_modules/.gleaner-installed', ['package.json', 'package-lock.json'],
 });
 ensure(
   'dist/.gleaner-built',
-  ['package-lock.json', 'tsconfig.json', 'tsconfig.build.json', ...filesBelow('src')],
+  ['package-lock.json', 'tsconfig.json', 'tsconfig.build.json', ...filesBelow('src'), ...filesBelow('assembly')],
   () => {
     rmSync('dist', { recursive: true, force: true });
     rmSync('.tsbuild/build.tsbuildinfo', { force: true });
     run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json']);
+    run(process.execPath, ['node_modules/assemblyscript/bin/asc.js', '--config', 'assembly/asconfig.json']);
   },
 );
 

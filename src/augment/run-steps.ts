@@ -1,10 +1,11 @@
-import { kernels as defaultKernels, type Kernels } from '../images/kernels.ts';
+import { fastKernels } from '../images/fast-kernels.ts';
+import type { Kernels } from '../images/kernels.ts';
 import type { Pixels } from '../images/pixels.ts';
 import { project } from '../images/project.ts';
 import { surroundingsOf } from '../images/sample.ts';
 import { remap } from '../images/warp.ts';
-import { applyPointMap, greyMeanOf, histogramsAfter, histogramsOf, joinedTables } from './point-maps.ts';
-import type { Histograms, PointMap, PointStep, Remap, Step } from './step.ts';
+import { applyPointMap, greyMeanOf, histogramsAfter, histogramsOf, joinedTables, sumsOf } from './point-maps.ts';
+import type { Histograms, PointStep, Remap, Step } from './step.ts';
 import { WarpChain } from './warp-chain.ts';
 
 /** Where a result goes. */
@@ -24,7 +25,7 @@ export function runSteps(
   steps: readonly Step[],
   image: Pixels,
   destination?: Destination,
-  kernels: Kernels = defaultKernels(),
+  kernels: Kernels = fastKernels(),
 ): Pixels {
   let pixels = image;
   for (let i = 0; i < steps.length;) {
@@ -65,38 +66,70 @@ function runRemap(kernels: Kernels, { points, interpolation, fill }: Remap, imag
 }
 
 function runPoints(kernels: Kernels, chain: readonly PointStep[], image: Pixels): Pixels {
-  let pixels = image;
+  const pixels = owned(kernels, image);
   let table: Uint8Array | undefined;
   let histograms: Histograms | undefined;
-  const apply = (map: PointMap): void => {
-    const into = kernels.owns(pixels) ? pixels : kernels.buffer(pixels, pixels);
-    applyPointMap(map, pixels, into.data);
-    pixels = into;
-  };
   const flush = (): void => {
-    if (table !== undefined) apply({ table });
+    if (table !== undefined) kernels.lookUp(pixels, table);
     table = undefined;
   };
-  for (const step of chain) {
-    if (step.needs !== 'nothing' && histograms === undefined) {
+  /** Of the image as it is with the table. */
+  const histogramsNow = (): Histograms => {
+    if (histograms === undefined) {
       const now = histogramsOf(pixels);
       histograms = table === undefined ? now : histogramsAfter(now, table);
     }
+    return histograms;
+  };
+  const greyMean = (): number => {
+    if (histograms !== undefined) return greyMeanOf(sumsOf(histograms), pixels);
+    // Faster than histograms, even with a look-up more.
+    flush();
+    return greyMeanOf(kernels.channelSums(pixels), pixels);
+  };
+  for (const step of chain) {
     const map =
       step.needs === 'nothing'
         ? step.make()
         : step.needs === 'histograms'
-          ? step.make(histograms!)
-          : step.make(greyMeanOf(histograms!));
+          ? step.make(histogramsNow())
+          : step.make(greyMean());
     if ('table' in map) {
       table = table === undefined ? map.table : joinedTables(table, map.table);
       if (histograms !== undefined) histograms = histogramsAfter(histograms, map.table);
     } else {
       flush();
-      apply(map);
+      applyPointMap(map, pixels, kernels);
       histograms = undefined;
     }
   }
   flush();
   return pixels;
+}
+
+/** In a buffer of the kernels, where it can be written into. */
+function owned(kernels: Kernels, image: Pixels): Pixels {
+  if (kernels.owns(image)) return image;
+  const copy = kernels.buffer(image);
+  copy.data.set(image.data);
+  return copy;
+}
+
+/**
+ * What a network takes: each channel on its own, less its mean, by its deviation.
+ * @param mean of each channel, on 0..255
+ * @param std likewise, over 0
+ * @param mirrored left to right
+ * @returns [3, height, width] float32
+ */
+export function toNormalisedPlanes(
+  image: Pixels,
+  mean: readonly [number, number, number],
+  std: readonly [number, number, number],
+  { mirrored = false, into, offset = 0 }: { mirrored?: boolean; into?: Float32Array; offset?: number } = {},
+  kernels: Kernels = fastKernels(),
+): Float32Array {
+  const planes = into?.subarray(offset, offset + image.data.length) ?? new Float32Array(image.data.length);
+  kernels.normalise(image, mean, std, mirrored, planes);
+  return planes;
 }

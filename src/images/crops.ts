@@ -1,5 +1,5 @@
 import type { RandomStream } from '../core/random.ts';
-import { kernels } from './kernels.ts';
+import { fastKernels } from './fast-kernels.ts';
 import type { Box } from './pixels.ts';
 import { filterOf } from './resample.ts';
 
@@ -46,7 +46,7 @@ export function resizedCrop(
   into: Uint8Array,
   offset = 0,
 ): void {
-  const { take, buffer, resample } = kernels();
+  const { take, buffer, resample } = fastKernels();
   const source = take({ width, height: pixels.length / (width * 3), data: pixels }, box);
   const across = { from: box.width, to: wide, scale: box.width / wide, offset: 0 };
   const mirrored = { ...across, scale: -across.scale, offset: box.width };

@@ -1,9 +1,10 @@
 import type { Box, Pixels, Size } from './pixels.ts';
+import { channelSums, lookUp, mixColours, normalise, turnHue, type ChannelSums } from './point-kernels.ts';
 import { resample, type Filter } from './resample.ts';
-import { plainBilinearRow, type BilinearRow } from './warp.ts';
+import { plainRows, type Rows } from './warp.ts';
 
 /** The loops over pixels that take most of the time, and the memory that they work in. */
-export interface Kernels {
+export interface Kernels extends Rows {
   /**
    * An image to write into, in one of few buffers that are used again and again; none of those of `kept`. What it holds
    * is lost once its buffer is handed out again.
@@ -15,7 +16,21 @@ export interface Kernels {
   readonly owns: (image: Pixels) => boolean;
   /** Rows, then columns, of an image that was taken. `between` is as wide as the result and as high as the source. */
   readonly resample: (source: Pixels, across: Filter, down: Filter, between: Pixels, into: Pixels) => void;
-  readonly bilinearRow: BilinearRow;
+  /** In place; `table` [3, 256]. */
+  readonly lookUp: (image: Pixels, table: Uint8Array) => void;
+  /** In place; `matrix` [3, 4]: each new channel as a sum of red, green, blue and a constant. */
+  readonly mixColours: (image: Pixels, matrix: Float64Array) => void;
+  /** In place, by -0.5..0.5 turns. */
+  readonly turnHue: (image: Pixels, turns: number) => void;
+  readonly channelSums: (image: Pixels) => ChannelSums;
+  /** `planes`: [3, height, width], (value - mean) / std of each channel. The image may lie anywhere. */
+  readonly normalise: (
+    image: Pixels,
+    mean: readonly number[],
+    std: readonly number[],
+    mirrored: boolean,
+    planes: Float32Array,
+  ) => void;
 }
 
 interface Buffered extends Pixels {
@@ -42,7 +57,12 @@ export function plainKernels(): Kernels {
     },
     owns: (image) => slotOf(image) !== undefined,
     resample,
-    bilinearRow: plainBilinearRow,
+    ...plainRows,
+    lookUp,
+    mixColours,
+    turnHue,
+    channelSums,
+    normalise,
   };
 }
 
@@ -61,12 +81,4 @@ export function copyBox({ width, data }: Pixels, box: Box, into: Uint8Array): vo
     const from = ((box.top + y) * width + box.left) * 3;
     into.set(data.subarray(from, from + bytes), y * bytes);
   }
-}
-
-let chosen: Kernels | undefined;
-
-/** Of this thread. */
-export function kernels(): Kernels {
-  chosen ??= plainKernels();
-  return chosen;
 }

@@ -58,7 +58,7 @@ export function project(kernels: Kernels, image: Pixels, projection: Projection)
   if (antialias && interpolation !== 'nearest')
     ({ source, matrix } = shrunken(kernels, source, matrix, size, interpolation));
   const result = kernels.buffer(size, source);
-  warp(source, { matrix, interpolation, around, frames }, result, kernels.bilinearRow);
+  warp(source, { matrix, interpolation, around, frames }, result, kernels);
   return result;
 }
 

@@ -22,7 +22,7 @@ const FAR = 1e6;
  * 1/256 of a pixel; bicubic is Keys' kernel with a = -0.5, as in Pillow's resizing.
  */
 export function samplePoint(
-  { width, height, data }: Pixels,
+  source: Pixels,
   x: number,
   y: number,
   interpolation: Interpolation,
@@ -33,36 +33,75 @@ export function samplePoint(
   const px = Math.min(FAR, Math.max(-FAR, x));
   const py = Math.min(FAR, Math.max(-FAR, y));
   if (interpolation === 'nearest') {
-    const column = indexOf(Math.floor(px), width, around);
-    const row = indexOf(Math.floor(py), height, around);
-    const at = column < 0 || row < 0 ? -1 : (row * width + column) * 3;
-    for (let c = 0; c < 3; c++) into[to + c] = at < 0 ? (around as Rgb)[c]! : data[at + c]!;
+    const at = placeOf(Math.floor(px), Math.floor(py), source.width, source.height, around);
+    for (let c = 0; c < 3; c++) into[to + c] = at < 0 ? (around as Rgb)[c]! : source.data[at + c]!;
     return;
   }
   const gx = Math.floor((px - 0.5) * PARTS + 0.5);
   const gy = Math.floor((py - 0.5) * PARTS + 0.5);
-  const count = interpolation === 'bilinear' ? 2 : 4;
-  const left = (gx >> 8) - (count >> 1) + 1;
-  const top = (gy >> 8) - (count >> 1) + 1;
-  for (let k = 0; k < count; k++) {
-    columns[k] = indexOf(left + k, width, around);
-    rows[k] = indexOf(top + k, height, around);
-  }
-  const value = (j: number, i: number, c: number): number => {
-    const at = rows[j]! < 0 || columns[i]! < 0 ? -1 : (rows[j]! * width + columns[i]!) * 3;
-    return at < 0 ? (around as Rgb)[c]! : data[at + c]!;
-  };
-  const fx = gx & 255;
-  const fy = gy & 255;
-  for (let c = 0; c < 3; c++)
-    into[to + c] =
-      count === 2
-        ? between(value(0, 0, c), value(0, 1, c), value(1, 0, c), value(1, 1, c), fx, fy)
-        : cubicSum(fx, fy, (j, i) => value(j, i, c));
+  if (interpolation === 'bilinear') bilinear(source, gx, gy, around, into, to);
+  else bicubic(source, gx, gy, around, into, to);
 }
 
-const columns = new Int32Array(4);
-const rows = new Int32Array(4);
+function bilinear(
+  { width, height, data }: Pixels,
+  gx: number,
+  gy: number,
+  around: Surroundings,
+  into: Uint8Array,
+  to: number,
+): void {
+  const left = gx >> 8;
+  const top = gy >> 8;
+  const one = placeOf(left, top, width, height, around);
+  const two = placeOf(left + 1, top, width, height, around);
+  const three = placeOf(left, top + 1, width, height, around);
+  const four = placeOf(left + 1, top + 1, width, height, around);
+  for (let c = 0; c < 3; c++)
+    into[to + c] = between(
+      one < 0 ? (around as Rgb)[c]! : data[one + c]!,
+      two < 0 ? (around as Rgb)[c]! : data[two + c]!,
+      three < 0 ? (around as Rgb)[c]! : data[three + c]!,
+      four < 0 ? (around as Rgb)[c]! : data[four + c]!,
+      gx & 255,
+      gy & 255,
+    );
+}
+
+const places = new Int32Array(16);
+
+function bicubic(
+  { width, height, data }: Pixels,
+  gx: number,
+  gy: number,
+  around: Surroundings,
+  into: Uint8Array,
+  to: number,
+): void {
+  for (let k = 0; k < 16; k++)
+    places[k] = placeOf((gx >> 8) + (k & 3) - 1, (gy >> 8) + (k >> 2) - 1, width, height, around);
+  const across = (gx & 255) * 4;
+  const down = (gy & 255) * 4;
+  for (let c = 0; c < 3; c++) {
+    let sum = 0.5;
+    for (let j = 0; j < 4; j++) {
+      let line = 0;
+      for (let i = 0; i < 4; i++) {
+        const at = places[j * 4 + i]!;
+        line += CUBIC[across + i]! * (at < 0 ? (around as Rgb)[c]! : data[at + c]!);
+      }
+      sum += CUBIC[down + j]! * line;
+    }
+    into[to + c] = sum <= 0 ? 0 : sum >= 255 ? 255 : sum;
+  }
+}
+
+/** First byte of the pixel that stands at (x, y), or -1 for a colour. */
+function placeOf(x: number, y: number, width: number, height: number, around: Surroundings): number {
+  const column = indexOf(x, width, around);
+  const row = indexOf(y, height, around);
+  return column < 0 || row < 0 ? -1 : (row * width + column) * 3;
+}
 
 /** Among four pixels: `fx` and `fy` parts of 256 from the upper left one. */
 export function between(one: number, two: number, three: number, four: number, fx: number, fy: number): number {
@@ -70,16 +109,6 @@ export function between(one: number, two: number, three: number, four: number, f
   const left = (one * (256 - fy) + three * fy) >> 1;
   const right = (two * (256 - fy) + four * fy) >> 1;
   return (left * (256 - fx) + right * fx + 16384) >> 15;
-}
-
-function cubicSum(fx: number, fy: number, value: (row: number, column: number) => number): number {
-  let sum = 0.5;
-  for (let j = 0; j < 4; j++) {
-    let line = 0;
-    for (let i = 0; i < 4; i++) line += CUBIC[fx * 4 + i]! * value(j, i);
-    sum += CUBIC[fy * 4 + j]! * line;
-  }
-  return sum <= 0 ? 0 : sum >= 255 ? 255 : Math.floor(sum);
 }
 
 export function cubic(distance: number): number {

@@ -20,9 +20,9 @@ export interface Projection {
 }
 
 /**
- * Writes the pixels from `start` up to, not including, `end` of one row, whose neighbours all lie in the source.
- * `x`, `y`, `w`: numerators and denominator at pixel 0, in parts of a pixel from the centre of the source's first one;
- * `dx`, `dy`, `dw` what each pixel adds. Pixels start at byte `to` of the result.
+ * Writes the pixels from `start` up to, not including, `end` of one row, whose neighbours all lie in the source. Pixels
+ * start at byte `to` of the result; pixel i comes from (x + i dx, y + i dy), counted from the centre of the source's
+ * first pixel, in parts of 1 / STEPS of a pixel: whole numbers, so that it is exact however it is added up.
  */
 export type BilinearRow = (
   source: Pixels,
@@ -34,26 +34,38 @@ export type BilinearRow = (
   dx: number,
   y: number,
   dy: number,
-  w: number,
-  dw: number,
 ) => void;
 
+/** The same for a projective map, with a denominator: pixel i comes from ((x + i dx) / w, ...), in 1/256 of a pixel. */
+export type ProjectiveRow = (
+  source: Pixels,
+  into: Pixels,
+  to: number,
+  start: number,
+  end: number,
+  ...line: [x: number, dx: number, y: number, dy: number, w: number, dw: number]
+) => void;
+
+export const STEPS = 2 ** 32;
+
 /** Samples a source by a projective map. Each row falls into what lies outside, near the border, and inside. */
-export function warp(source: Pixels, projection: Projection, into: Pixels, bilinearRow: BilinearRow): void {
+export function warp(source: Pixels, projection: Projection, into: Pixels, rows: Rows): void {
   const { matrix, interpolation, around, frames } = projection;
-  const reach = REACH[interpolation];
+  // All neighbours of a point lie inside, and none does: with a little for rounding.
+  const margin = REACH[interpolation] - 0.5 + 1 / PARTS;
   const { width, height } = source;
+  // Pixels are looked at without asking again where they lie.
+  const flat = { width, height, data: source.data };
   const result = into.data;
   for (let row = 0; row < into.height; row++) {
     const line = lineOf(matrix, row);
-    // A little inwards, so that rounding never reaches out of the source.
-    const inside = within(line, width, height, reach - 0.5 + 1 / PARTS, into.width);
+    const inside = within(line, width, height, margin, into.width);
     const seen =
-      typeof around === 'string' ? { from: 0, to: into.width } : within(line, width, height, -reach, into.width);
+      typeof around === 'string' ? { from: 0, to: into.width } : within(line, width, height, -margin, into.width);
     for (const frame of frames) {
       const through = lineOf(frame.matrix, row);
-      meet(inside, within(through, frame.size.width, frame.size.height, reach - 0.5 + 1 / PARTS, into.width));
-      meet(seen, within(through, frame.size.width, frame.size.height, -reach, into.width));
+      meet(inside, within(through, frame.size.width, frame.size.height, margin, into.width));
+      meet(seen, within(through, frame.size.width, frame.size.height, -margin, into.width));
     }
     meet(inside, seen);
     if (inside.to <= inside.from) inside.from = inside.to = seen.to;
@@ -62,28 +74,38 @@ export function warp(source: Pixels, projection: Projection, into: Pixels, bilin
       fillPixels(result, to, 0, seen.from, around);
       fillPixels(result, to, seen.to, into.width, around);
     }
-    samplePixels(source, projection, row, seen.from, inside.from, result, to);
+    samplePixels(flat, projection, row, seen.from, inside.from, result, to);
     if (inside.from < inside.to) {
-      const { x, dx, y, dy, w, dw } = line;
-      if (interpolation === 'nearest') nearestRow(source, result, to, inside, line);
-      else if (interpolation === 'bicubic') bicubicRow(source, result, to, inside, line);
-      else
-        bilinearRow(
-          source,
-          into,
-          to,
-          inside.from,
-          inside.to,
-          (x - 0.5 * w) * PARTS,
-          (dx - 0.5 * dw) * PARTS,
-          (y - 0.5 * w) * PARTS,
-          (dy - 0.5 * dw) * PARTS,
-          w,
-          dw,
-        );
+      if (interpolation === 'nearest') nearestRow(flat, result, to, inside, line);
+      else if (interpolation === 'bicubic') bicubicRow(flat, result, to, inside, line);
+      else bilinearPixels(source, into, to, inside, line, rows);
     }
-    samplePixels(source, projection, row, inside.to, seen.to, result, to);
+    samplePixels(flat, projection, row, inside.to, seen.to, result, to);
   }
+}
+
+/** The loops that take most of the time. */
+export interface Rows {
+  readonly bilinearRow: BilinearRow;
+  readonly projectiveRow: ProjectiveRow;
+}
+
+function bilinearPixels(
+  source: Pixels,
+  into: Pixels,
+  to: number,
+  { from, to: end }: Span,
+  line: Line,
+  rows: Rows,
+): void {
+  const { x, dx, y, dy, w, dw } = line;
+  if (w === 1 && dw === 0) {
+    const whole = (value: number): number => Math.round(value * STEPS);
+    rows.bilinearRow(source, into, to, from, end, whole(x - 0.5), whole(dx), whole(y - 0.5), whole(dy));
+    return;
+  }
+  const parts = (value: number, depth: number): number => (value - 0.5 * depth) * PARTS;
+  rows.projectiveRow(source, into, to, from, end, parts(x, w), parts(dx, dw), parts(y, w), parts(dy, dw), w, dw);
 }
 
 /** Numerators and denominator of a row's source points: at pixel i, x + i dx and so on. */
@@ -195,25 +217,39 @@ function shareWithin(at: number, side: number, interpolation: Interpolation): nu
   return share;
 }
 
-/** The plain version of the row. */
-export const plainBilinearRow: BilinearRow = (source, into, to, start, end, x, dx, y, dy, w, dw) => {
-  const { data } = source;
-  const result = into.data;
-  const stride = source.width * 3;
-  const isAffine = dw === 0 && w === 1;
-  for (let i = start, out = to + start * 3; i < end; i++, out += 3) {
-    const depth = isAffine ? 1 : w + dw * i;
-    const gx = ((x + dx * i) / depth + 0.5) | 0;
-    const gy = ((y + dy * i) / depth + 0.5) | 0;
-    const fx = gx & 255;
-    const fy = gy & 255;
-    const at = (gy >> 8) * stride + (gx >> 8) * 3;
-    const below = at + stride;
-    result[out] = between(data[at]!, data[at + 3]!, data[below]!, data[below + 3]!, fx, fy);
-    result[out + 1] = between(data[at + 1]!, data[at + 4]!, data[below + 1]!, data[below + 4]!, fx, fy);
-    result[out + 2] = between(data[at + 2]!, data[at + 5]!, data[below + 2]!, data[below + 5]!, fx, fy);
-  }
+/** The plain versions of the rows. */
+export const plainRows: Rows = {
+  bilinearRow: (source, into, to, start, end, x, dx, y, dy) => {
+    const { data } = source;
+    const result = into.data;
+    const stride = source.width * 3;
+    const perPart = STEPS / PARTS;
+    for (let i = start, out = to + start * 3; i < end; i++, out += 3) {
+      const gx = Math.floor((x + dx * i + perPart / 2) / perPart);
+      const gy = Math.floor((y + dy * i + perPart / 2) / perPart);
+      blend(data, stride, gx, gy, result, out);
+    }
+  },
+  projectiveRow: (source, into, to, start, end, x, dx, y, dy, w, dw) => {
+    const { data } = source;
+    const result = into.data;
+    const stride = source.width * 3;
+    for (let i = start, out = to + start * 3; i < end; i++, out += 3) {
+      const depth = w + dw * i;
+      blend(data, stride, ((x + dx * i) / depth + 0.5) | 0, ((y + dy * i) / depth + 0.5) | 0, result, out);
+    }
+  },
 };
+
+function blend(data: Uint8Array, stride: number, gx: number, gy: number, result: Uint8Array, out: number): void {
+  const fx = gx & 255;
+  const fy = gy & 255;
+  const at = (gy >> 8) * stride + (gx >> 8) * 3;
+  const below = at + stride;
+  result[out] = between(data[at]!, data[at + 3]!, data[below]!, data[below + 3]!, fx, fy);
+  result[out + 1] = between(data[at + 1]!, data[at + 4]!, data[below + 1]!, data[below + 4]!, fx, fy);
+  result[out + 2] = between(data[at + 2]!, data[at + 5]!, data[below + 2]!, data[below + 5]!, fx, fy);
+}
 
 function nearestRow({ width, data }: Pixels, result: Uint8Array, to: number, span: Span, line: Line): void {
   const { x, dx, y, dy, w, dw } = line;
@@ -254,6 +290,7 @@ export function remap(
   into: Pixels,
 ): void {
   const result = into.data;
+  const flat = { width: source.width, height: source.height, data: source.data };
   for (let i = 0, out = 0; i < points.length; i += 2, out += 3)
-    samplePoint(source, points[i]!, points[i + 1]!, interpolation, around, result, out);
+    samplePoint(flat, points[i]!, points[i + 1]!, interpolation, around, result, out);
 }

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { builtFile } from '../core/built-file.ts';
 import { RunError } from '../core/errors.ts';
 
 /**
@@ -9,13 +10,8 @@ import { RunError } from '../core/errors.ts';
  * workerFile('./engine-worker.ts', import.meta.url);
  */
 export function workerFile(path: string, base: string): URL {
-  const file = new URL(path, base);
-  if (!base.endsWith('.ts')) {
-    file.pathname = file.pathname.replace(/\.ts$/, '.js');
-    return file;
-  }
-  const built = new URL(file.href.replace(/\/src\/(?!.*\/src\/)/, '/dist/').replace(/\.ts$/, '.js'));
-  if (!existsSync(built))
-    throw new RunError(`${fileURLToPath(built)} is missing: run "npm run build" before running from the sources.`);
-  return built;
+  const file = builtFile(path, base);
+  if (base.endsWith('.ts') && !existsSync(file))
+    throw new RunError(`${fileURLToPath(file)} is missing: run "npm run build" before running from the sources.`);
+  return file;
 }

@@ -31,12 +31,11 @@ export const elastic = operation({
 
 function movedPoints(size: Size, alpha: number, sigma: number, stream: RandomStream): Float32Array {
   const count = size.width * size.height;
-  const noise = (): Float32Array =>
-    blurredPlane(
-      Float32Array.from({ length: count }, () => stream.uniform() * 2 - 1),
-      size,
-      sigma,
-    );
+  const noise = (): Float32Array => {
+    const plane = new Float32Array(count);
+    for (let i = 0; i < count; i++) plane[i] = stream.uniform() * 2 - 1;
+    return blurredPlane(plane, size, sigma);
+  };
   const [byX, byY] = [noise(), noise()];
   const points = new Float32Array(count * 2);
   for (let i = 0; i < count; i++) {

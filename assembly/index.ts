@@ -1,0 +1,5 @@
+// The loops over pixels, for WebAssembly with SIMD. Compiled to dist/images/kernels.wasm; src/images/wasm-kernels.ts
+// hands out memory and calls them.
+export { bilinearRow, projectiveRow } from './bilinear';
+export { colourMatrix, lookUp, normalise, sumChannels, turnHue } from './points';
+export { resampleColumns, resampleRows } from './resample';

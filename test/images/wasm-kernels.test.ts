@@ -1,0 +1,181 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { drawPolicy, parsePolicy } from '../../src/augment/policy.ts';
+import { runSteps, toNormalisedPlanes } from '../../src/augment/run-steps.ts';
+import type { PointMap, Step } from '../../src/augment/step.ts';
+import { randomStream } from '../../src/core/random.ts';
+import { fastKernels } from '../../src/images/fast-kernels.ts';
+import { plainKernels, type Kernels } from '../../src/images/kernels.ts';
+import type { Pixels } from '../../src/images/pixels.ts';
+import { wasmKernels } from '../../src/images/wasm-kernels.ts';
+
+const plain = plainKernels();
+const wasm = built(wasmKernels());
+
+/** Never the plain ones against themselves. */
+function built(kernels: Kernels | undefined): Kernels {
+  if (kernels === undefined) throw new Error('The kernels are not built, or there is no SIMD: run "npm run build".');
+  return kernels;
+}
+
+function noise(width: number, height: number, seed: number): Pixels {
+  const stream = randomStream('noise', seed);
+  return { width, height, data: Uint8Array.from({ length: width * height * 3 }, () => stream.integer(256)) };
+}
+
+function same(steps: readonly Step[], image: Pixels): void {
+  const [one, other] = [plain, wasm].map((kernels) => runSteps(steps, image, undefined, kernels));
+  expect(other).toEqual(one);
+}
+
+const sides = fc.integer({ min: 1, max: 70 });
+
+describe('the kernels with SIMD', () => {
+  it('are the ones that are used', () => {
+    expect(fastKernels()).toBeInstanceOf(wasm.constructor);
+  });
+
+  const warps = [
+    'rotate(180)',
+    'scale(0.3..3)',
+    'affine(180,0.5,0.5,0.2..5,40,20,fill=#123456)',
+    'affine(180,0.5,0.5,0.2..5,40,20,bicubic,fill=mean)',
+    'affine(180,antialias=off,fill=reflect)',
+    'perspective(0.9)',
+    'perspective(0.9,fill=edge)',
+    'opticaldistortion',
+    'flip',
+    'quarterturn',
+    'randomresizedcrop(33)',
+    'randomresizedcrop(19,interpolation=bicubic)',
+    'resize(41,exact)',
+    'resize(12,exact,bicubic)',
+    'resize(25,exact,antialias=off)',
+    'randomcrop(30,padding=5)',
+  ];
+
+  it('warp to the same bytes as the plain ones', () => {
+    fc.assert(
+      fc.property(
+        sides,
+        sides,
+        fc.array(fc.constantFrom(...warps), { minLength: 1, maxLength: 3 }),
+        fc.nat(),
+        (width, height, names, seed) => {
+          const image = noise(width, height, seed);
+          const site = { image, input: { width: 20, height: 21 }, stream: randomStream(seed), label: undefined };
+          same(drawPolicy(parsePolicy(names.join('|')), site), image);
+        },
+      ),
+      { numRuns: 250 },
+    );
+  });
+
+  const number = (low: number, high: number) => fc.double({ min: low, max: high, noNaN: true });
+  const map = fc.oneof<fc.Arbitrary<PointMap>[]>(
+    fc.uint8Array({ minLength: 768, maxLength: 768 }).map((table) => ({ table })),
+    fc
+      .array(number(-2, 2), { minLength: 12, maxLength: 12 })
+      .map((m) => ({ matrix: Float64Array.from(m, (value, i) => (i % 4 === 3 ? value * 60 : value)) })),
+    number(-0.5, 0.5).map((hue) => ({ hue })),
+  );
+
+  it('change colours to the same bytes', () => {
+    fc.assert(
+      fc.property(
+        sides,
+        sides,
+        fc.array(map, { minLength: 1, maxLength: 3 }),
+        fc.nat(),
+        (width, height, maps, seed) => {
+          const steps = maps.map((one): Step => ({ kind: 'point', needs: 'nothing', make: () => one }));
+          same(steps, noise(width, height, seed));
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+
+  it('turn hues to the same bytes for every colour of a fine grid', () => {
+    const data = Uint8Array.from({ length: 52 ** 3 * 3 }, (_, i) => {
+      const colour = Math.floor(i / 3);
+      return [colour % 52, Math.floor(colour / 52) % 52, Math.floor(colour / 2704)][i % 3]! * 5;
+    });
+    const image = { width: 52, height: 2704, data };
+    for (const hue of [-0.5, -0.1, 0, 1 / 6, 1 / 3, 0.37, 0.5])
+      same([{ kind: 'point', needs: 'nothing', make: () => ({ hue }) }], image);
+    expect(runSteps([{ kind: 'point', needs: 'nothing', make: () => ({ hue: 0 }) }], image).data).toEqual(data);
+  });
+
+  it('sum channels', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 300 }),
+        fc.integer({ min: 1, max: 300 }),
+        fc.nat(),
+        (width, height, seed) => {
+          const image = noise(width, height, seed);
+          const copy = wasm.take(image, { left: 0, top: 0, width, height });
+          expect(wasm.channelSums(copy)).toEqual(plain.channelSums(image));
+        },
+      ),
+      { numRuns: 20 },
+    );
+    const white = { width: 300, height: 300, data: new Uint8Array(270_000).fill(255) };
+    const copy = wasm.take(white, { left: 0, top: 0, width: 300, height: 300 });
+    expect(wasm.channelSums(copy)).toEqual([22_950_000, 22_950_000, 22_950_000]);
+  });
+
+  it('normalise into planes, mirrored too', () => {
+    const [mean, std] = [
+      [123.675, 116.28, 103.53],
+      [58.395, 57.12, 57.375],
+    ] as const;
+    fc.assert(
+      fc.property(sides, sides, fc.boolean(), fc.nat(), (width, height, mirrored, seed) => {
+        const image = noise(width, height, seed);
+        const [one, other] = [plain, wasm].map((kernels) =>
+          toNormalisedPlanes(image, mean, std, { mirrored }, kernels),
+        );
+        expect(other).toEqual(one);
+        const [x, y, c] = [Math.floor(width / 3), Math.floor(height / 2), 1];
+        const from = mirrored ? width - 1 - x : x;
+        expect(one![(c * height + y) * width + x]).toBeCloseTo(
+          (image.data[(y * width + from) * 3 + c]! - mean[c]!) / std[c]!,
+          5,
+        );
+      }),
+      { numRuns: 50 },
+    );
+    const into = new Float32Array(20).fill(7);
+    toNormalisedPlanes(noise(2, 2, 1), mean, std, { into, offset: 4 });
+    expect(
+      [...into]
+        .map((value) => value === 7)
+        .map(Number)
+        .join(''),
+    ).toBe('11110000000000001111');
+  });
+
+  it('write a result where it is wanted', () => {
+    const image = noise(9, 7, 1);
+    const steps: Step[] = [{ kind: 'point', needs: 'nothing', make: () => ({ hue: 0.25 }) }];
+    const into = new Uint8Array(9 * 7 * 3 + 10);
+    const result = runSteps(steps, image, { into, offset: 6 });
+    expect(result.data.buffer).toBe(into.buffer);
+    expect(into.subarray(6, -4)).toEqual(runSteps(steps, image).data);
+    expect([...into.subarray(0, 6), ...into.subarray(-4)]).toEqual(Array(10).fill(0));
+    expect(() => runSteps(steps, image, { into, offset: 20 })).toThrow(RangeError);
+  });
+
+  it('leave the image that they are given as it is', () => {
+    const image = noise(40, 30, 2);
+    const before = image.data.slice();
+    const steps: Step[] = [
+      { kind: 'point', needs: 'nothing', make: () => ({ hue: 0.25 }) },
+      { kind: 'filter', run: (pixels) => ({ ...pixels, data: pixels.data.fill(3) }) },
+    ];
+    for (const part of [steps, steps.slice(1), steps.slice(0, 1)]) runSteps(part, image);
+    expect(image.data).toEqual(before);
+  });
+});
