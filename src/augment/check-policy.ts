@@ -2,7 +2,7 @@ import { InputError, suggestion } from '../core/errors.ts';
 import { randomStream, type RandomStream } from '../core/random.ts';
 import type { Size } from '../images/pixels.ts';
 import type { Item } from './element.ts';
-import { drawPolicy, type Policy } from './policy.ts';
+import { drawPolicy, sizeAfter, type Policy } from './policy.ts';
 
 /**
  * Whether images of every size leave a policy at the network's input size: tried on small and large, wide and high ones,
@@ -19,9 +19,7 @@ export function checkPolicySize(policy: Policy, input: Size): void {
       CONSTANT_HIGH,
       ...[1, 2, 3, 4].map((seed) => randomStream('policy size', seed)),
     ]) {
-      let size = image;
-      for (const step of drawPolicy(policy, { image, input, stream, label: undefined }))
-        if ('size' in step && step.size !== undefined) size = step.size;
+      const size = sizeAfter(drawPolicy(policy, { image, input, stream, label: undefined }), image);
       if (size.width === input.width && size.height === input.height) continue;
       throw new InputError(
         `The policy "${policy.text}" leaves an image of ${image.width}x${image.height} at ${size.width}x${size.height}, ` +

@@ -1,4 +1,5 @@
 import { suggestion } from '../core/errors.ts';
+import type { Size } from '../images/pixels.ts';
 import { ELEMENTS } from './elements.ts';
 import type { DrawSite, Element, Item } from './element.ts';
 import { parseCalls, policyError, type Call, type CallArgument } from './grammar.ts';
@@ -82,6 +83,13 @@ export function drawPolicy({ image }: Policy, site: DrawSite): readonly Step[] {
   return drawSequence(image, site);
 }
 
+/** The size that an image has after some steps. */
+export function sizeAfter(steps: readonly Step[], image: Size): Size {
+  let { width, height } = image;
+  for (const step of steps) if ('size' in step && step.size !== undefined) ({ width, height } = step.size);
+  return { width, height };
+}
+
 function drawSequence(items: readonly Item[], site: DrawSite): Step[] {
   const steps: Step[] = [];
   let { image } = site;
@@ -89,10 +97,8 @@ function drawSequence(items: readonly Item[], site: DrawSite): Step[] {
     const element = ELEMENTS.get(item.name)!;
     if (element.level !== 'image') continue;
     const drawn = element.draw(item, { ...site, image }, drawSequence);
-    for (const step of drawn) {
-      if ('size' in step && step.size !== undefined) image = step.size;
-      steps.push(step);
-    }
+    image = sizeAfter(drawn, image);
+    steps.push(...drawn);
   }
   return steps;
 }
@@ -233,13 +239,14 @@ function formatItems(items: readonly Item[]): string {
 function formatItem({ name, arguments: given, texts, sequences }: Item): string {
   const { parameters } = ELEMENTS.get(name)!;
   const parts = [...texts.map((text) => `'${text.replaceAll(/['\\]/g, '\\$&')}'`), ...sequences.map(formatItems)];
-  parts.push(...formatArguments(parameters, given));
+  parts.push(...formatArguments(parameters, given, sequences.length > 0));
   return parts.length === 0 ? name : `${name}(${parts.join(',')})`;
 }
 
-function formatArguments(parameters: Parameters, given: Item['arguments']): string[] {
+/** @param keyed beside sequences, a word without its key would be one of them */
+function formatArguments(parameters: Parameters, given: Item['arguments'], keyed: boolean): string[] {
   const parts: string[] = [];
-  let inOrder = true;
+  let inOrder = !keyed;
   for (const [key, parameter] of Object.entries(parameters)) {
     const value = given[key];
     if (value === undefined || JSON.stringify(value) === JSON.stringify(parameter.default)) {

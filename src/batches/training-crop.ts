@@ -1,6 +1,6 @@
 import { RunError } from '../core/errors.ts';
 import { randomStream } from '../core/random.ts';
-import { drawPolicy, type Policy } from '../augment/policy.ts';
+import { drawPolicy, sizeAfter, type Policy } from '../augment/policy.ts';
 import { runSteps } from '../augment/run-steps.ts';
 import type { Pixels, Size } from '../images/pixels.ts';
 
@@ -31,10 +31,11 @@ export function drawTrainingCrop(
   offset: number,
 ): void {
   const stream = randomStream(seed, stage, epoch, id, occurrence, 'augment');
-  const { width, height, data } = runSteps(drawPolicy(policy, { image, input, stream, label }), image);
-  if (width !== input.width || height !== input.height)
+  const steps = drawPolicy(policy, { image, input, stream, label });
+  const size = sizeAfter(steps, image);
+  if (size.width !== input.width || size.height !== input.height)
     throw new RunError(
-      `The policy "${policy.text}" left ${id} at ${width}x${height}; the network takes ${input.width}x${input.height}.`,
+      `The policy "${policy.text}" left ${id} at ${size.width}x${size.height}; the network takes ${input.width}x${input.height}.`,
     );
-  into.set(data, offset);
+  runSteps(steps, image, { into, offset });
 }

@@ -56,15 +56,13 @@ export const randAugment: ImageElement = {
     if (stream.uniform() >= (given['p'] as number)) return [];
     const choose = weightedChoice(item);
     const steps: Step[] = [];
-    let { image } = site;
     for (let i = 0; i < (given['n'] as number); i++) {
       const name = choose(stream.uniform());
       if (stream.uniform() >= (given['each'] as number)) continue;
       const magnitude = drawMagnitude(given, stream);
       if (name === 'identity') continue;
       const fill = given['fill'] as Fill;
-      const drawn = stepsAtDrawnSign(strongOperation(name), magnitude / MAX_MAGNITUDE, { ...site, image }, fill);
-      for (const step of drawn) if ('size' in step && step.size !== undefined) image = step.size;
+      const drawn = stepsAtDrawnSign(strongOperation(name), magnitude / MAX_MAGNITUDE, site, fill);
       steps.push(...drawn);
     }
     return steps;
