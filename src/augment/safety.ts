@@ -1,7 +1,7 @@
 /**
  * Which operations a data set bears: whether a network that did not see an image, and recognises it, still recognises
- * it once it is varied. Where a class turns into one other class the label has changed with the pixels (a 6 turned upside
- * down); where it is lost to no class in particular, too little is left to be seen.
+ * it once it is varied. Where one class turns into one other class the label has changed with the pixels (a 6 turned upside
+ * down); where it is lost to no class in particular, or to one that takes all that is lost, too little is left to be seen.
  */
 
 /** What a network said of images under one view; class indices. */
@@ -38,7 +38,7 @@ export interface ViewSafety {
 export interface SafetyLimits {
   /** A view is hard where surely more than this share of recognised images is lost. */
   readonly lost: number;
-  /** A class changes where surely more than this share of it is taken for one other class. */
+  /** A class changes where surely more than this share of it, and more than twice the share of the others, is taken for one other class. */
   readonly takenFor: number;
 }
 
@@ -70,8 +70,11 @@ export function judgeViews(
       const most = counts.indexOf(Math.max(...counts));
       const recognised = ofClass.length;
       if (lost === 0) return { className, recognised, lost: 0, changes: false };
-      const changes = interval(counts[most]!, recognised)[0] > limits.takenFor;
-      const takenFor = { className: classes[most]!, share: counts[most]! / recognised };
+      const share = counts[most]! / recognised;
+      const others = known.filter((i) => labels[i] !== k && labels[i] !== most);
+      const shareOfOthers = others.filter((i) => predicted[i] === most).length / Math.max(1, others.length);
+      const changes = interval(counts[most]!, recognised)[0] > limits.takenFor && share > 2 * shareOfOthers;
+      const takenFor = { className: classes[most]!, share };
       return { className, recognised, lost: lost / recognised, takenFor, changes };
     });
     const lost = known.filter((i) => predicted[i] !== labels[i]).length;

@@ -162,7 +162,7 @@ function showSafety({ images, accuracy, views }: SafetyResult, text: (line: stri
   text(
     table(
       ['operation', 'magnitude', 'recognised no more', 'verdict', 'worst class'],
-      views.map(({ operation, level, lost, interval, verdict, classes }) => {
+      views.toSorted(byOperation).map(({ operation, level, lost, interval, verdict, classes }) => {
         const worst = classes.toSorted((a, b) => b.lost - a.lost)[0];
         const taken = worst?.takenFor === undefined ? '' : `, taken for ${worst.takenFor.className}`;
         return [
@@ -175,6 +175,11 @@ function showSafety({ images, accuracy, views }: SafetyResult, text: (line: stri
       }),
     ),
   );
+}
+
+/** Each operation by itself, its strongest level first. */
+function byOperation(a: SafetyResult['views'][number], b: SafetyResult['views'][number]): number {
+  return a.operation === b.operation ? (b.level ?? 1) - (a.level ?? 1) : a.operation < b.operation ? -1 : 1;
 }
 
 function searchCommand(): Command {
