@@ -51,32 +51,54 @@ function applyTable(table: Uint8Array, data: Uint8Array, into: Uint8Array): void
 }
 
 function applyMatrix(m: Float64Array, data: Uint8Array, into: Uint8Array): void {
+  const [rr, rg, rb, r0, gr, gg, gb, g0, br, bg, bb, b0] = m as unknown as MatrixEntries;
   for (let i = 0; i < data.length; i += 3) {
-    const [r, g, b] = [data[i]!, data[i + 1]!, data[i + 2]!];
-    for (let c = 0; c < 3; c++) {
-      const at = c * 4;
-      const value = m[at]! * r + m[at + 1]! * g + m[at + 2]! * b + m[at + 3]! + 0.5;
-      into[i + c] = value <= 0 ? 0 : value >= 255 ? 255 : value;
-    }
+    const r = data[i]!;
+    const g = data[i + 1]!;
+    const b = data[i + 2]!;
+    const red = rr * r + rg * g + rb * b + r0 + 0.5;
+    const green = gr * r + gg * g + gb * b + g0 + 0.5;
+    const blue = br * r + bg * g + bb * b + b0 + 0.5;
+    into[i] = red <= 0 ? 0 : red >= 255 ? 255 : red;
+    into[i + 1] = green <= 0 ? 0 : green >= 255 ? 255 : green;
+    into[i + 2] = blue <= 0 ? 0 : blue >= 255 ? 255 : blue;
   }
 }
 
+// oxfmt-ignore
+type MatrixEntries = readonly [
+  number, number, number, number,
+  number, number, number, number,
+  number, number, number, number,
+];
+
 /** Through HSV: value and saturation stay. */
 function turnHue(turns: number, data: Uint8Array, into: Uint8Array): void {
+  // To 0..6, of which each part is between two of red, yellow, green, cyan, blue, magenta.
+  const turned = (((turns * 6) % 6) + 6) % 6;
   for (let i = 0; i < data.length; i += 3) {
-    const [r, g, b] = [data[i]!, data[i + 1]!, data[i + 2]!];
-    const most = Math.max(r, g, b);
-    const chroma = most - Math.min(r, g, b);
+    const r = data[i]!;
+    const g = data[i + 1]!;
+    const b = data[i + 2]!;
+    const most = r > g ? (r > b ? r : b) : g > b ? g : b;
+    const least = r < g ? (r < b ? r : b) : g < b ? g : b;
+    const chroma = most - least;
     if (chroma === 0) {
       into[i] = into[i + 1] = into[i + 2] = most;
       continue;
     }
-    const sector = most === r ? (g - b) / chroma + 6 : most === g ? (b - r) / chroma + 2 : (r - g) / chroma + 4;
-    const hue = sector + turns * 6 + 12;
-    for (let c = 0; c < 3; c++) {
-      // A channel is at its height within one sector of its own hue and at its depth two sectors away.
-      const k = (5 - 2 * c + hue) % 6;
-      into[i + c] = Math.round(most - chroma * Math.max(0, Math.min(k, 4 - k, 1)));
-    }
+    // -1..5, then 0..6.
+    let hue = most === r ? (g - b) / chroma : most === g ? (b - r) / chroma + 2 : (r - g) / chroma + 4;
+    hue += turned;
+    if (hue < 0) hue += 6;
+    else if (hue >= 6) hue -= 6;
+    // A channel is at its height within one part of its own hue and at its depth from two on.
+    const red = Math.abs(hue - 3) - 1;
+    const green = 2 - Math.abs(hue - 2);
+    const blue = 2 - Math.abs(hue - 4);
+    const base = least + 0.5;
+    into[i] = base + chroma * (red <= 0 ? 0 : red >= 1 ? 1 : red);
+    into[i + 1] = base + chroma * (green <= 0 ? 0 : green >= 1 ? 1 : green);
+    into[i + 2] = base + chroma * (blue <= 0 ? 0 : blue >= 1 ? 1 : blue);
   }
 }

@@ -4,7 +4,7 @@ import { randomStream } from '../../src/core/random.ts';
 describe('randomStream', () => {
   it('fills with the words that its numbers are made of', () => {
     const words = new Int32Array(6);
-    randomStream('words', 1).fill(words);
+    randomStream('words', 1).fillWords(words);
     const stream = randomStream('words', 1);
     for (let i = 0; i < 6; i += 2)
       expect(stream.uniform()).toBe(((words[i]! >>> 5) * 2 ** 26 + (words[i + 1]! >>> 6)) / 2 ** 53);
@@ -12,7 +12,7 @@ describe('randomStream', () => {
 
   it('goes on after a filling as if the numbers had been drawn', () => {
     const [filled, drawn] = [randomStream('words', 2), randomStream('words', 2)];
-    filled.fill(new Int32Array(200));
+    filled.fillWords(new Int32Array(200));
     for (let i = 0; i < 100; i++) drawn.uniform();
     expect(filled.uniform()).toBe(drawn.uniform());
   });
