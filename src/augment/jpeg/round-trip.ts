@@ -4,12 +4,12 @@ import { forwardDct, inverseDct } from './dct.ts';
 import { quantizationAt } from './quantization.ts';
 
 /**
- * What JPEG's compression makes of an image, in place: YCbCr with chroma of half the resolution (4:2:0), cosine transform, quantization, and back, as
- * libjpeg does by default. Nothing is written: what is lossless in JPEG is left out. The transforms are exact here and in fixed point there, so
- * that now and then a coefficient falls to the neighbouring step.
+ * What an image is after it was saved as JPEG and read again, in place: YCbCr with chroma of half the resolution (4:2:0), cosine transform,
+ * quantization, and back. Nothing is written: what is lossless in JPEG is left out. The bytes are those of libjpeg (and libjpeg-turbo) with its
+ * defaults; an image of four columns or fewer excepted, whose chroma libjpeg-turbo enlarges more simply.
  * @param quality 1 to 100, libjpeg's
  */
-export function compressJpeg(image: Pixels, quality: number): Pixels {
+export function jpegRoundTrip(image: Pixels, quality: number): Pixels {
   const { width, height } = image;
   const { luma, chroma } = quantizationAt(quality);
   const full = { width: wholeBlocks(width), height: wholeBlocks(height) };
