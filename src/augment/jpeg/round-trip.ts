@@ -5,8 +5,7 @@ import { quantizationAt } from './quantization.ts';
 
 /**
  * What an image is after it was saved as JPEG and read again, in place: YCbCr with chroma of half the resolution (4:2:0), cosine transform,
- * quantization, and back. Nothing is written: what is lossless in JPEG is left out. The bytes are those of libjpeg (and libjpeg-turbo) with its
- * defaults; an image of four columns or fewer excepted, whose chroma libjpeg-turbo enlarges more simply.
+ * quantization, and back. Nothing is written: what is lossless in JPEG is left out. The bytes are those of libjpeg-turbo with its defaults.
  * @param quality 1 to 100, libjpeg's
  */
 export function jpegRoundTrip(image: Pixels, quality: number): Pixels {
@@ -146,7 +145,7 @@ function joinChannels(
   }
 }
 
-/** Three quarters of the nearer and one of the farther neighbour, down and across. */
+/** Three quarters of the nearer and one of the farther neighbour, down and across; of two columns or fewer, the nearest alone, as libjpeg-turbo. */
 function enlargeLine(
   values: Uint8Array,
   near: number,
@@ -155,6 +154,10 @@ function enlargeLine(
   into: Uint8Array,
   to: number,
 ): void {
+  if (columns <= 2) {
+    for (let x = 0; x < 2 * columns; x++) into[to + x] = values[near + (x >> 1)]!;
+    return;
+  }
   let here = 3 * values[near]! + values[far]!;
   let before = here;
   for (let x = 0, at = to; x < columns; x++, at += 2) {
