@@ -50,36 +50,59 @@ function convolveLines(
   lines: number,
 ): void {
   const line = sums(length);
-  const half = 1 << (shift - 1);
   for (let y = 0; y < lines; y++) {
     const start = from + y * next;
-    const end = start + length;
-    const to = y * length;
-    for (let k = 1; k < kernel.length; k += 3) {
-      const one = kernel[k]!;
-      const two = kernel[k + 1]!;
-      const three = kernel[k + 2]!;
-      const near = k * step;
-      const middle = near + step;
-      const far = middle + step;
-      const centre = kernel[0]!;
-      if (k === 1)
-        for (let at = start, i = 0; at < end; at++, i++)
-          line[i] =
-            half +
-            Math.imul(centre, source[at]!) +
-            Math.imul(one, source[at - near]! + source[at + near]!) +
-            Math.imul(two, source[at - middle]! + source[at + middle]!) +
-            Math.imul(three, source[at - far]! + source[at + far]!);
-      else
-        for (let at = start, i = 0; at < end; at++, i++)
-          line[i]! +=
-            Math.imul(one, source[at - near]! + source[at + near]!) +
-            Math.imul(two, source[at - middle]! + source[at + middle]!) +
-            Math.imul(three, source[at - far]! + source[at + far]!);
-    }
-    for (let i = 0; i < length; i++) into[to + i] = line[i]! >> shift;
+    line.fill(1 << (shift - 1), 0, length);
+    addCentre(source, start, kernel, step, line, length);
+    for (let k = 4; k < kernel.length; k += 3) addNeighbours(source, start, kernel, k, step, line, length);
+    writeLine(line, shift, into, y * length, length);
   }
+}
+
+function addCentre(
+  source: Uint16Array,
+  start: number,
+  kernel: Int32Array,
+  step: number,
+  line: Int32Array,
+  length: number,
+): void {
+  const centre = kernel[0]!;
+  const one = kernel[1]!;
+  const two = kernel[2]!;
+  const three = kernel[3]!;
+  for (let at = start, i = 0; i < length; at++, i++)
+    line[i]! +=
+      Math.imul(centre, source[at]!) +
+      Math.imul(one, source[at - step]! + source[at + step]!) +
+      Math.imul(two, source[at - 2 * step]! + source[at + 2 * step]!) +
+      Math.imul(three, source[at - 3 * step]! + source[at + 3 * step]!);
+}
+
+function addNeighbours(
+  source: Uint16Array,
+  start: number,
+  kernel: Int32Array,
+  k: number,
+  step: number,
+  line: Int32Array,
+  length: number,
+): void {
+  const one = kernel[k]!;
+  const two = kernel[k + 1]!;
+  const three = kernel[k + 2]!;
+  const near = k * step;
+  const middle = near + step;
+  const far = middle + step;
+  for (let at = start, i = 0; i < length; at++, i++)
+    line[i]! +=
+      Math.imul(one, source[at - near]! + source[at + near]!) +
+      Math.imul(two, source[at - middle]! + source[at + middle]!) +
+      Math.imul(three, source[at - far]! + source[at + far]!);
+}
+
+function writeLine(line: Int32Array, shift: number, into: Uint16Array, to: number, length: number): void {
+  for (let i = 0; i < length; i++) into[to + i] = line[i]! >> shift;
 }
 
 export interface Tap {

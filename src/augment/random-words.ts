@@ -13,7 +13,7 @@ const memory = reused((length) => new Int32Array(length));
 /** Words of 32 random bits; valid until the next call. */
 export function randomWords(seed: GrainSeed, count: number): Int32Array {
   const words = memory(count).subarray(0, count);
-  randomStream('grain', seed).fill(words);
+  randomStream('grain', seed).fillWords(words);
   return words;
 }
 

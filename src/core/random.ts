@@ -12,7 +12,7 @@ export interface RandomStream {
   /** Standard normal (Box-Muller). */
   normal(): number;
   /** Fills an array with random bits, 32 a word: where many are needed at once. */
-  fill(words: Int32Array): void;
+  fillWords(words: Int32Array): void;
 }
 
 /**
@@ -25,7 +25,7 @@ export function randomStream(...key: readonly (string | number)[]): RandomStream
   // xoshiro128** (Blackman and Vigna, 2018), seeded from the hash.
   let [a, b, c, d] = [0, 4, 8, 12].map((offset) => digest.readUInt32LE(offset)) as [number, number, number, number];
   if ((a | b | c | d) === 0) a = 1;
-  const fill = (words: Int32Array): void => {
+  const fillWords = (words: Int32Array): void => {
     // Copies: the engine keeps these in registers, not what a closure shares.
     let p = a;
     let q = b;
@@ -48,7 +48,7 @@ export function randomStream(...key: readonly (string | number)[]): RandomStream
   };
   const word = new Int32Array(1);
   const next = (): number => {
-    fill(word);
+    fillWords(word);
     return word[0]!;
   };
   const uniform = (): number => ((next() >>> 5) * 67108864 + (next() >>> 6)) / 9007199254740992;
@@ -63,7 +63,7 @@ export function randomStream(...key: readonly (string | number)[]): RandomStream
       const radius = Math.sqrt(-2 * Math.log(1 - uniform()));
       return radius * Math.cos(2 * Math.PI * uniform());
     },
-    fill,
+    fillWords,
   };
 }
 

@@ -1,10 +1,10 @@
-import { compressJpeg } from '../jpeg/model.ts';
+import { jpegRoundTrip } from '../jpeg/round-trip.ts';
 import { operation } from '../operation.ts';
 
-/** What JPEG loses: `jpeg/model.ts`. */
+/** What JPEG loses, to the byte as libjpeg would have it: `jpeg/round-trip.ts`. */
 export const jpeg = operation({
   name: 'jpeg',
-  about: 'Saved as JPEG and read again: blocks and smeared colours (a model of it)',
+  about: 'Saved as JPEG and read again: blocks and smeared colours',
   group: 'noise',
   parameters: {
     quality: {
@@ -18,6 +18,6 @@ export const jpeg = operation({
     },
   },
   probability: 0.5,
-  steps: ({ quality }) => (quality === 100 ? [] : [{ kind: 'filter', run: (image) => compressJpeg(image, quality) }]),
+  steps: ({ quality }) => (quality === 100 ? [] : [{ kind: 'filter', run: (image) => jpegRoundTrip(image, quality) }]),
   strength: { signed: false, at: (level) => ({ quality: 100 - 95 * level }) },
 });

@@ -1,7 +1,8 @@
-"""Writes jpeg.json, or with other sides jpeg-narrow.json: an image saved as JPEG (4:2:0) by Pillow's libjpeg-turbo and read again.
+"""Writes jpeg.json, or with other sides jpeg-narrow.json and jpeg-slit.json: an image saved as JPEG (4:2:0) by Pillow's libjpeg-turbo and read again.
 
     python test/augment/golden/jpeg.py 37 27 > test/augment/golden/jpeg.json
     python test/augment/golden/jpeg.py 5 19 > test/augment/golden/jpeg-narrow.json
+    python test/augment/golden/jpeg.py 3 20 > test/augment/golden/jpeg-slit.json
 
 Needs pillow.
 """

@@ -59,11 +59,12 @@ describe('sunflare', () => {
 });
 
 describe('the light of a black body', () => {
-  // CIE 15: illuminant A (2856 K) and the locus at 6500 K.
+  // CIE 15: illuminant A (2856 K) and the Planckian locus.
   it.each([
     [2856, 0.44757, 0.40745],
     [6500, 0.31352, 0.32363],
     [2000, 0.52669, 0.41331],
+    [5000, 0.3451, 0.35161],
     [10_000, 0.28063, 0.28829],
   ])('has the published chromaticity at %i K', (kelvin, x, y) => {
     const [foundX, foundY] = planckianLocus(kelvin);

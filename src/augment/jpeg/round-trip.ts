@@ -4,12 +4,11 @@ import { forwardDct, inverseDct } from './dct.ts';
 import { quantizationAt } from './quantization.ts';
 
 /**
- * What JPEG's compression makes of an image, in place: YCbCr with chroma of half the resolution (4:2:0), cosine transform, quantization, and back, as
- * libjpeg does by default. Nothing is written: what is lossless in JPEG is left out. The transforms are exact here and in fixed point there, so
- * that now and then a coefficient falls to the neighbouring step.
+ * What an image is after it was saved as JPEG and read again, in place: YCbCr with chroma of half the resolution (4:2:0), cosine transform,
+ * quantization, and back. Nothing is written: what is lossless in JPEG is left out. The bytes are those of libjpeg-turbo with its defaults.
  * @param quality 1 to 100, libjpeg's
  */
-export function compressJpeg(image: Pixels, quality: number): Pixels {
+export function jpegRoundTrip(image: Pixels, quality: number): Pixels {
   const { width, height } = image;
   const { luma, chroma } = quantizationAt(quality);
   const full = { width: wholeBlocks(width), height: wholeBlocks(height) };
@@ -146,7 +145,7 @@ function joinChannels(
   }
 }
 
-/** Three quarters of the nearer and one of the farther neighbour, down and across. */
+/** Three quarters of the nearer and one of the farther neighbour, down and across; of two columns or fewer, the nearest alone, as libjpeg-turbo. */
 function enlargeLine(
   values: Uint8Array,
   near: number,
@@ -155,6 +154,10 @@ function enlargeLine(
   into: Uint8Array,
   to: number,
 ): void {
+  if (columns <= 2) {
+    for (let x = 0; x < 2 * columns; x++) into[to + x] = values[near + (x >> 1)]!;
+    return;
+  }
   let here = 3 * values[near]! + values[far]!;
   let before = here;
   for (let x = 0, at = to; x < columns; x++, at += 2) {
