@@ -27,7 +27,7 @@ function tableAt(table: usize, at: usize): u32 {
   return <u32>load<u8>(table + <usize>load<u8>(at));
 }
 
-/** @param m twelve f32; the constants have half a level added */
+/** @param m twelve f32 */
 export function colourMatrix(image: usize, count: i32, m: usize): void {
   const end = image + 3 * count;
   for (let at = image; at < end; at += 12) {
@@ -49,20 +49,22 @@ function mixed(m: usize, red: v128, green: v128, blue: v128): v128 {
     ),
     v128.load32_splat(m + 12),
   );
-  return i32x4.trunc_sat_f32x4_s(f32x4.pmin(f32x4.pmax(sum, f32x4.splat(0)), f32x4.splat(255)));
+  return f32x4.add(f32x4.pmin(f32x4.pmax(sum, f32x4.splat(0)), f32x4.splat(255)), f32x4.splat(WHOLE));
 }
+
+/** Added to a float of 0..255, leaves it as a whole number in the lowest byte. */
+const WHOLE: f32 = 8388608;
 
 /** @param turn six times the turns of the hue, plus 12 */
 export function turnHue(image: usize, count: i32, turn: f32): void {
   const end = image + 3 * count;
-  const turned = f32x4.splat(turn);
   for (let at = image; at < end; at += 12) {
     const pixels = v128.load(at);
     const red = channel0(pixels);
     const green = channel1(pixels);
     const blue = channel2(pixels);
     const most = i32x4.max_s(red, i32x4.max_s(green, blue));
-    const chroma = i32x4.sub(most, i32x4.min_s(red, i32x4.min_s(green, blue)));
+    const least = i32x4.min_s(red, i32x4.min_s(green, blue));
     const isRed = i32x4.eq(most, red);
     const isGreen = i32x4.eq(most, green);
     const difference = v128.bitselect(
@@ -70,33 +72,28 @@ export function turnHue(image: usize, count: i32, turn: f32): void {
       v128.bitselect(i32x4.sub(blue, red), i32x4.sub(red, green), isGreen),
       isRed,
     );
-    const base = v128.bitselect(
-      f32x4.splat(6),
-      v128.bitselect(f32x4.splat(2), f32x4.splat(4), isGreen),
-      isRed,
-    );
-    const height = f32x4.convert_i32x4_s(most);
-    const range = f32x4.convert_i32x4_s(chroma);
+    const base = v128.andnot(v128.bitselect(f32x4.splat(2), f32x4.splat(4), isGreen), isRed);
+    const range = f32x4.convert_i32x4_s(i32x4.sub(most, least));
     const share = f32x4.div(f32x4.convert_i32x4_s(difference), f32x4.pmax(range, f32x4.splat(1)));
-    const hue = f32x4.add(f32x4.add(share, base), turned);
+    const turned = f32x4.add(f32x4.add(share, base), f32x4.splat(turn));
+    const hue = f32x4.sub(
+      turned,
+      f32x4.mul(f32x4.splat(6), f32x4.floor(f32x4.mul(turned, f32x4.splat(<f32>(1.0 / 6.0))))),
+    );
+    const floor = f32x4.add(f32x4.convert_i32x4_s(least), f32x4.splat(WHOLE));
     storeChannels(
       at,
-      valueAt(f32x4.add(hue, f32x4.splat(5)), height, range),
-      valueAt(f32x4.add(hue, f32x4.splat(3)), height, range),
-      valueAt(f32x4.add(hue, f32x4.splat(1)), height, range),
+      raisedBy(f32x4.sub(f32x4.abs(f32x4.sub(hue, f32x4.splat(3))), f32x4.splat(1)), range, floor),
+      raisedBy(f32x4.sub(f32x4.splat(2), f32x4.abs(f32x4.sub(hue, f32x4.splat(2)))), range, floor),
+      raisedBy(f32x4.sub(f32x4.splat(2), f32x4.abs(f32x4.sub(hue, f32x4.splat(4)))), range, floor),
     );
   }
 }
 
 // @ts-ignore: decorator
 @inline
-function valueAt(place: v128, height: v128, range: v128): v128 {
-  const k = f32x4.sub(place, f32x4.mul(f32x4.splat(6), f32x4.floor(f32x4.mul(place, f32x4.splat(<f32>(1.0 / 6.0))))));
-  const depth = f32x4.pmax(
-    f32x4.splat(0),
-    f32x4.pmin(f32x4.pmin(k, f32x4.sub(f32x4.splat(4), k)), f32x4.splat(1)),
-  );
-  return i32x4.trunc_sat_f32x4_s(f32x4.add(f32x4.sub(height, f32x4.mul(range, depth)), f32x4.splat(0.5)));
+function raisedBy(share: v128, range: v128, floor: v128): v128 {
+  return f32x4.add(floor, f32x4.mul(range, f32x4.pmin(f32x4.pmax(share, f32x4.splat(0)), f32x4.splat(1))));
 }
 
 /** Sums of 48 bytes' places, 48 u32: place i belongs to channel i mod 3. `count` is a multiple of 16 pixels. */

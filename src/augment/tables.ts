@@ -1,8 +1,7 @@
 /** A table with one function for all channels: [3, 256], rounded and clamped to 0..255. */
 export function sameTable(f: (value: number) => number): Uint8Array {
-  const one = Uint8Array.from({ length: 256 }, (_, value) => toByte(f(value)));
   const table = new Uint8Array(768);
-  for (let c = 0; c < 3; c++) table.set(one, c * 256);
+  for (let value = 0; value < 256; value++) table[value] = table[256 + value] = table[512 + value] = toByte(f(value));
   return table;
 }
 

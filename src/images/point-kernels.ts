@@ -18,38 +18,35 @@ export function lookUp({ data }: Pixels, table: Uint8Array): void {
 
 /** @param matrix [3, 4]: each new channel as a sum of red, green, blue and a constant, rounded and clamped */
 export function mixColours({ data }: Pixels, matrix: Float64Array): void {
-  const m = roundedMatrix(matrix);
+  const m = Float32Array.from(matrix);
   for (let i = 0; i < data.length; i += 3) {
     const [r, g, b] = [data[i]!, data[i + 1]!, data[i + 2]!];
     for (let c = 0, at = 0; c < 3; c++, at += 4) {
       const mixed = f32(f32(f32(m[at]! * r) + f32(m[at + 1]! * g)) + f32(m[at + 2]! * b));
       const value = f32(mixed + m[at + 3]!);
-      data[i + c] = value <= 0 ? 0 : value >= 255 ? 255 : value;
+      data[i + c] = f32((value <= 0 ? 0 : value >= 255 ? 255 : value) + WHOLE) - WHOLE;
     }
   }
 }
 
-/** As 32-bit floats, the constants with half a level, so that cutting off rounds. */
-export function roundedMatrix(matrix: Float64Array): Float32Array {
-  return Float32Array.from(matrix, (value, i) => value + (i % 4 === 3 ? 0.5 : 0));
-}
+/** Added to a 32-bit float of 0..255, rounds it to a whole number (halves to even ones). */
+const WHOLE = 2 ** 23;
 
 /** Through HSV: value and saturation stay. `turns` of the hue, -0.5..0.5. */
 export function turnHue({ data }: Pixels, turns: number): void {
-  const turned = f32(turns * 6 + 12);
+  const turn = f32(turns * 6 + 12);
   for (let i = 0; i < data.length; i += 3) {
     const [r, g, b] = [data[i]!, data[i + 1]!, data[i + 2]!];
     const most = Math.max(r, g, b);
-    const chroma = most - Math.min(r, g, b);
-    const [difference, base] = most === r ? [g - b, 6] : most === g ? [b - r, 2] : [r - g, 4];
-    const hue = f32(f32(f32(difference / Math.max(chroma, 1)) + base) + turned);
-    for (let c = 0; c < 3; c++) {
-      // A channel is at its height within one sector of its own hue and at its depth two sectors away.
-      const place = f32(hue + (5 - 2 * c));
-      const k = f32(place - f32(6 * Math.floor(f32(place * SIXTH))));
-      const depth = Math.max(0, Math.min(k, f32(4 - k), 1));
-      data[i + c] = f32(f32(most - f32(chroma * depth)) + 0.5);
-    }
+    const least = Math.min(r, g, b);
+    const range = most - least;
+    const [difference, base] = most === r ? [g - b, 0] : most === g ? [b - r, 2] : [r - g, 4];
+    const turned = f32(f32(f32(difference / Math.max(range, 1)) + base) + turn);
+    const hue = f32(turned - f32(6 * Math.floor(f32(turned * SIXTH))));
+    // How far each channel stands above the least: all of the range within a sixth about its own hue.
+    const shares = [f32(Math.abs(f32(hue - 3)) - 1), f32(2 - Math.abs(f32(hue - 2))), f32(2 - Math.abs(f32(hue - 4)))];
+    for (let c = 0; c < 3; c++)
+      data[i + c] = f32(least + WHOLE + f32(range * Math.min(1, Math.max(0, shares[c]!)))) - WHOLE;
   }
 }
 

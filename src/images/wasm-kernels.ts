@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs';
 import { builtFile } from '../core/built-file.ts';
 import { copyBox, freeSlot, isWhole, type Kernels } from './kernels.ts';
 import type { Pixels, Size } from './pixels.ts';
-import { roundedMatrix } from './point-kernels.ts';
 import type { Filter } from './resample.ts';
 import { WebAssembly, type WasmMemory } from './web-assembly.ts';
 
@@ -166,7 +165,7 @@ class WasmKernels implements Kernels {
 
   readonly mixColours: Kernels['mixColours'] = (image, matrix) => {
     const at = this.#reserve(this.#numbers, 48);
-    new Float32Array(this.#memory.buffer, at).set(roundedMatrix(matrix));
+    new Float32Array(this.#memory.buffer, at).set(matrix);
     this.#run.colourMatrix(addressOf(image), image.width * image.height, at);
   };
 
