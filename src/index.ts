@@ -14,3 +14,5 @@ export { CACHE_PARTS, cacheClear, cacheContents, type CacheContents, type CacheP
 export { doctor, doctorLines, type DoctorReport } from './runtime/doctor.ts';
 export { exportRun, type ExportOptions, type ExportResult } from './recipes/export-run.ts';
 export { checkData, type DataCheck } from './datasets/check.ts';
+export { auditData, type Audit, type AuditOptions } from './audit/audit.ts';
+export { renderAuditPage } from './report/audit-page.ts';

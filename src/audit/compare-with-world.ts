@@ -2,7 +2,7 @@ import { randomStream } from '../core/random.ts';
 import { wilsonInterval } from '../evaluate/interval.ts';
 import type { Estimate, Finding, Severity } from './finding.ts';
 import type { MeasuredImage } from './measure-images.ts';
-import { PROPERTIES, propertyOf, type PropertyKey } from './properties.ts';
+import { PROPERTIES, propertyOf, type GroupMeasures, type PropertyKey } from './properties.ts';
 import { ascending, bootstrapInterval, cliffsDelta, drawn, holm, permutationTest, quantile } from './statistics.ts';
 
 /** Numbers of each side that are compared: more tell nothing new at the size of a difference that matters. */
@@ -40,15 +40,15 @@ export interface Comparison {
   readonly differs: boolean;
 }
 
-/** Compares each property; both sides need at least 8 images that have it. */
+/** Compares each property that was measured; both sides need at least 8 images that have it. */
 export function compareWithWorld(
-  data: readonly MeasuredImage[],
-  world: readonly MeasuredImage[],
+  data: readonly GroupMeasures[],
+  world: readonly GroupMeasures[],
   seed: number,
 ): Comparison[] {
-  const values = (images: readonly MeasuredImage[], key: PropertyKey): number[] =>
+  const values = (images: readonly GroupMeasures[], key: PropertyKey): number[] =>
     drawn(
-      images.map(({ measures }) => measures[key]).filter((value) => !Number.isNaN(value)),
+      images.map((measures) => measures[key] ?? Number.NaN).filter((value) => !Number.isNaN(value)),
       MOST_COMPARED,
       randomStream(seed, 'audit', key, images === data ? 'data' : 'world'),
     );

@@ -13,7 +13,7 @@ import type { Measures } from './properties.ts';
 /** Of the shorter side, to which larger images are shrunk: near what networks see. Smaller ones stay as they are. */
 export const MEASURED_SIDE = 224;
 /** Of the thumbnails that classes are told apart by. */
-export const THUMBNAIL_SIDE = 16;
+export const THUMBNAIL_SIDE = 8;
 /** Standard deviation of luma below which there is nothing to see. */
 const BLANK_CONTRAST = 3;
 /** Decoding has four threads by default, and the next images are read meanwhile. */
@@ -38,7 +38,7 @@ export interface MeasureOptions {
   readonly onProgress?: OnProgress;
 }
 
-/** Decodes each image once and measures it; what does not decode is left out. Memory: 2 KB an image. */
+/** Decodes each image once and measures it; what does not decode is left out. Memory: 1 KB an image. */
 export async function measureImages(
   samples: readonly Sample[],
   stage: string,

@@ -141,8 +141,8 @@ export function bootstrapInterval(
   rounds = 300,
 ): [low: number, high: number] {
   const values = Float64Array.from({ length: rounds }, () =>
-    statistic(...samples.map((sample) => resampled(sample, stream).sort())),
-  ).sort();
+    statistic(...samples.map((sample) => resampled(sample, stream).toSorted())),
+  ).toSorted();
   return [quantile(values, 0.025), quantile(values, 0.975)];
 }
 
