@@ -64,20 +64,20 @@ export async function auditData(path: string, options: AuditOptions = {}): Promi
     ...(onProgress && { onProgress }),
     ...(maxPixels !== undefined && { maxPixels }),
   };
+  // First, so that a wrong path is told at once.
+  const given =
+    options.world === undefined
+      ? undefined
+      : await readImages(options.world, {
+          ...shared,
+          ...(options.followLinks !== undefined && { followLinks: options.followLinks }),
+        });
   const { dataset, duplicates } = await prepareDataset(path, options);
   const { root, classes } = dataset;
   const samples = dataset.samples.filter(({ split }) => split === 'train');
   if (samples.length === 0) throw new InputError(`${path} has no labelled training image to audit.`);
   const pool = dataset.samples.filter(({ split }) => split === 'unlabeled');
-  const others: readonly Sample[] =
-    options.world === undefined
-      ? pool.length >= FEWEST_OF_POOL
-        ? pool
-        : []
-      : await readImages(options.world, {
-          ...shared,
-          ...(options.followLinks !== undefined && { followLinks: options.followLinks }),
-        });
+  const others: readonly Sample[] = given ?? (pool.length >= FEWEST_OF_POOL ? pool : []);
   const predicted = options.predictions === undefined ? undefined : await readPredictions(options.predictions, samples);
   const data = await measureImages(samples, 'measure images', shared);
   const world = await measureImages(others, 'measure the world', shared);

@@ -1,14 +1,11 @@
 /**
  * Fisher's linear discriminant for few features: the class whose mean is nearest by the pooled covariance, which is
- * shrunk towards its diagonal so that it has an inverse. All classes count alike, however many images each has.
+ * shrunk towards its diagonal, the more the fewer rows there are. All classes count alike, however many images each has.
  */
 export interface Discriminant {
   /** Index of the likeliest class. */
   readonly predict: (features: ArrayLike<number>) => number;
 }
-
-/** Share of the diagonal in the covariance. */
-const SHRINKAGE = 0.1;
 
 /** @param rows [n, features], all of one length; @param labels of the rows, 0..classes - 1; each class needs a row */
 export function fitDiscriminant(
@@ -31,10 +28,11 @@ export function fitDiscriminant(
     for (let f = 0; f < size; f++) centred[f] = row[f]! - mean[f]!;
     for (let f = 0; f < size; f++) for (let g = 0; g <= f; g++) covariance[f * size + g]! += centred[f]! * centred[g]!;
   }
+  const shrinkage = size / (size + rows.length);
   const trace = centred.reduce((sum, _, f) => sum + covariance[f * size + f]!, 0);
   for (let f = 0; f < size; f++)
     for (let g = 0; g <= f; g++) {
-      covariance[f * size + g]! *= f === g ? 1 : 1 - SHRINKAGE;
+      covariance[f * size + g]! *= f === g ? 1 : 1 - shrinkage;
       if (f === g) covariance[f * size + f]! += 1e-6 * (trace / size) + 1e-12;
       covariance[g * size + f] = covariance[f * size + g]!;
     }

@@ -1,5 +1,5 @@
-import { randomStream } from '../core/random.ts';
-import { crossValidate, type CrossValidation } from './cross-validate.ts';
+import { randomStream, shuffled } from '../core/random.ts';
+import { crossValidate, type CrossValidation, type Fit } from './cross-validate.ts';
 import { fitDiscriminant } from './discriminant.ts';
 import type { Estimate, Finding, FindingKind, Severity } from './finding.ts';
 import { THUMBNAIL_SIDE, type MeasuredImage } from './measure-images.ts';
@@ -19,6 +19,8 @@ const NEARLY_ALL = 0.95;
 /** Share of the skill on whole thumbnails from which file properties are worth a word, or what they reach alone. */
 const FILE_SHARE = 0.8;
 const FILE_SKILL = 0.25;
+const LEVEL = 0.01;
+const LABELLINGS = 199;
 const FORMATS = ['jpeg', 'png', 'webp', 'tiff', 'gif', 'avif'];
 
 /** How well classes are told apart by what should not tell them. Accuracies are means over the classes. */
@@ -55,19 +57,21 @@ export function findShortcuts(
   const labels = chosen.map(({ sample }) => used.indexOf(sample.label!));
   const groupOf = new Map(groups.flatMap((ids, group) => ids.map((id) => [id, group] as const)));
   const copies = chosen.map(({ sample }, i) => groupOf.get(sample.id) ?? groups.length + i);
-  const file = crossValidate(chosen.map(filePropertiesOf), labels, used.length, copies, naiveBayes(used.length), seed);
-  const byPixels = (isPart: (x: number, y: number) => boolean): CrossValidation => {
+  const tryOn = <Row>(rows: readonly Row[], fit: Fit<Row>): Trial => {
+    const validate = (own: readonly number[]): CrossValidation =>
+      crossValidate(rows, own, used.length, copies, fit, seed);
+    const found = validate(labels);
+    return { ...found, p: () => chanceOf(found.accuracy.value, labels, validate, seed) };
+  };
+  const byPixels = (isPart: (x: number, y: number) => boolean): Trial => {
     const rows = chosen.map(({ thumbnail }) => partOf(thumbnail, isPart));
     const projection = principalComponents(rows, Math.min(COMPONENTS, Math.floor(rows.length / 4)));
-    return crossValidate(
+    return tryOn(
       rows.map((row) => projection.apply(row)),
-      labels,
-      used.length,
-      copies,
       (some, own) => fitDiscriminant(some, own, used.length).predict,
-      seed,
     );
   };
+  const file = tryOn(chosen.map(filePropertiesOf), naiveBayes(used.length));
   const isBorder = (x: number, y: number): boolean =>
     Math.min(x, y, THUMBNAIL_SIDE - 1 - x, THUMBNAIL_SIDE - 1 - y) < BORDER;
   const [whole, border, centre] = [byPixels(() => true), byPixels(isBorder), byPixels((x, y) => !isBorder(x, y))];
@@ -83,13 +87,16 @@ export function findShortcuts(
     whole: skillOf(whole.accuracy.value, used.length),
     centre: skillOf(centre.accuracy.value, used.length),
   };
-  const telling = (found: CrossValidation, kind: FindingKind, what: string, advice: string): Finding[] => {
+  const telling = (found: Trial, kind: FindingKind, what: string, advice: string): Finding[] => {
     const skill = skillOf(found.accuracy.value, used.length);
     const isNear =
       kind === 'classes-by-background'
         ? skill >= NEARLY_ALL * Math.max(skills.whole, skills.centre)
         : skill >= Math.min(FILE_SKILL, FILE_SHARE * skills.whole);
     if (found.accuracy.interval[0] <= 1 / used.length || skill < LEAST_SKILL || !isNear) return [];
+    // Two parts are tried.
+    const p = Math.min(1, 2 * found.p());
+    if (p > LEVEL) return [];
     const right = recalls(labels, found.predicted, used.length);
     const order = right.map((_, c) => c).toSorted((a, b) => right[b]! - right[a]!);
     const best = order.filter((c) => right[c]! >= 2 / used.length);
@@ -105,6 +112,7 @@ export function findShortcuts(
           'accuracy on whole thumbnails': whole.accuracy,
           'accuracy on the centre of thumbnails': centre.accuracy,
         },
+        p,
         classes: best.map((c) => classes[used[c]!]!),
         examples: order
           .slice(0, 3)
@@ -128,6 +136,23 @@ export function findShortcuts(
     ),
   ];
   return { shortcuts, findings };
+}
+
+interface Trial extends CrossValidation {
+  /** Share of random labellings that are told apart as well. */
+  readonly p: () => number;
+}
+
+function chanceOf(
+  accuracy: number,
+  labels: readonly number[],
+  validate: (labels: readonly number[]) => CrossValidation,
+  seed: number,
+): number {
+  const stream = randomStream(seed, 'audit', 'random labels');
+  let exceeded = 0;
+  for (let i = 0; i < LABELLINGS; i++) if (validate(shuffled(labels, stream)).accuracy.value >= accuracy) exceeded++;
+  return (exceeded + 1) / (LABELLINGS + 1);
 }
 
 function filePropertiesOf({ measures, format, isGrey }: MeasuredImage): number[] {

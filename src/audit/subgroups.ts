@@ -13,7 +13,7 @@ const MOST_OF_CLASS = 0.25;
 /** Ashman's D (1994): distance of the means over the root mean square of both deviations; above 2 they are apart. */
 const LEAST_SEPARATION = 4;
 /** The empty stretch between both, over the spread (10th to 90th percentile) of the larger. */
-const LEAST_GAP = 0.35;
+const LEAST_GAP = 0.5;
 /** Of all images, what is looked at for accuracy: the fifth at each end of a property. */
 const TAIL = 0.2;
 const LEAST_LOSS = 0.1;
