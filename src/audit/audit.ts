@@ -96,7 +96,7 @@ export async function auditData(path: string, options: AuditOptions = {}): Promi
     ...(world.length === 0 ? narrownessFindings(seen, seed) : []),
     ...blankFindings(data, classes),
     ...smallFindings(data, classes),
-    ...duplicateFindings(data, duplicates, classes),
+    ...duplicateFindings(data, duplicates, dataset.conflicts, classes),
     ...orderFindings(data, classes, seed),
     ...findings,
     ...subgroupFindings(data, classes, world, predicted),

@@ -1,5 +1,5 @@
 import type { Duplicates } from '../datasets/duplicates.ts';
-import { counted } from '../datasets/dataset.ts';
+import { counted, type Conflict } from '../datasets/dataset.ts';
 import { wilsonInterval } from '../evaluate/interval.ts';
 import type { Finding, Severity } from './finding.ts';
 import type { MeasuredImage } from './measure-images.ts';
@@ -48,10 +48,14 @@ export function smallFindings(images: readonly MeasuredImage[], classes: readonl
   ];
 }
 
-/** Copies within the audited images. */
+/**
+ * Copies within the audited images, and those under several classes, which were left out of them.
+ * @param conflicts as the data set has them
+ */
 export function duplicateFindings(
   images: readonly MeasuredImage[],
   duplicates: Duplicates,
+  conflicts: readonly Conflict[],
   classes: readonly string[],
 ): Finding[] {
   const byId = new Map(images.map((image) => [image.sample.id, image]));
@@ -59,33 +63,33 @@ export function duplicateFindings(
     .map((ids) => ids.flatMap((id) => byId.get(id) ?? []))
     .filter((group) => group.length > 1)
     .toSorted((a, b) => b.length - a.length);
-  if (groups.length === 0) return [];
-  const extra = groups.reduce((sum, group) => sum + group.length - 1, 0);
-  const mixed = groups.filter((group) => group.some(({ sample }) => sample.label !== group[0]!.sample.label));
+  const extra = [...groups, ...conflicts.map(({ files }) => files)].reduce((sum, group) => sum + group.length - 1, 0);
+  if (extra === 0) return [];
+  const all = images.length + conflicts.reduce((sum, { files }) => sum + files.length, 0);
   const ids = new Set(groups.flat().map(({ sample }) => sample.id));
   const mirrored = duplicates.pairs.filter(({ files, mirrored }) => mirrored && files.every((id) => ids.has(id)));
+  const isMixed = conflicts.length > 0;
   return [
     {
       kind: 'near-duplicates',
-      severity: mixed.length > 0 ? 'high' : shareSeverity(extra, images.length),
+      severity: isMixed ? 'high' : shareSeverity(extra, all),
       what:
-        `${counted(extra, 'image')} of ${images.length} ${extra === 1 ? 'is a copy or near copy' : 'are copies or near copies'} of another (${counted(groups.length, 'group')})` +
-        `${mixed.length > 0 ? `, ${counted(mixed.length, 'group')} under several classes` : ''}.`,
-      advice:
-        mixed.length > 0
-          ? 'Decide the class of those that stand under several; keep one of each group.'
-          : 'Keep one of each group, or see that copies stay on one side of every split.',
+        `${counted(extra, 'image')} of ${all} ${extra === 1 ? 'is a copy or near copy' : 'are copies or near copies'} of another` +
+        `${isMixed ? `; ${counted(conflicts.length, 'picture stands', 'pictures stand')} under several classes` : ''}.`,
+      advice: isMixed
+        ? 'Decide the class of those that stand under several (they are left out until then); keep one of each group.'
+        : 'Keep one of each group, or see that copies stay on one side of every split.',
       evidence: {
-        ...shareOf(extra, images.length),
-        groups: { value: groups.length },
-        'groups under several classes': { value: mixed.length },
+        ...shareOf(extra, all),
+        groups: { value: groups.length + conflicts.length },
+        'groups under several classes': { value: conflicts.length },
         'mirrored pairs': { value: mirrored.length },
       },
-      classes: classesOf(groups.flat(), classes),
-      examples: [...mixed, ...groups]
-        .slice(0, 3)
-        .flatMap((group) => group.slice(0, 2))
-        .map(({ sample }) => sample.id),
+      classes: [...new Set([...conflicts.flatMap(({ labels }) => labels), ...classesOf(groups.flat(), classes)])],
+      examples: [
+        ...conflicts.slice(0, 3).flatMap(({ files }) => files.slice(0, 2)),
+        ...groups.slice(0, 3).flatMap((group) => group.slice(0, 2).map(({ sample }) => sample.id)),
+      ].slice(0, EXAMPLES),
     },
   ];
 }

@@ -146,10 +146,21 @@ describe('images with a fault', () => {
     for (let i = 0; i < 12; i++) await writeImages(root, { [`a/${i}.png`]: await png(i, 64) });
     const found = async () => {
       const { dataset, duplicates } = await prepareDataset(root);
-      return duplicateFindings(await measureImages(dataset.samples, 'toy'), duplicates, dataset.classes);
+      const images = await measureImages(dataset.samples, 'toy');
+      return duplicateFindings(images, duplicates, dataset.conflicts, dataset.classes);
     };
     expect(await found()).toEqual([]);
-    // One of the twelve again, smaller.
+    // Under the same class.
+    await writeImages(root, {
+      'a/again.jpg': await sharp(await png(5, 64))
+        .jpeg({ quality: 90 })
+        .toBuffer(),
+    });
+    expect((await found())[0]).toMatchObject({
+      severity: 'medium',
+      evidence: { images: { value: 1 }, 'groups under several classes': { value: 0 } },
+    });
+    // Another one smaller, under another class.
     await writeImages(root, {
       'b/again.png': await sharp(await png(3, 64))
         .resize(40)
@@ -159,7 +170,7 @@ describe('images with a fault', () => {
     expect((await found())[0]).toMatchObject({
       kind: 'near-duplicates',
       severity: 'high',
-      evidence: { images: { value: 1 }, 'groups under several classes': { value: 1 } },
+      evidence: { images: { value: 2 }, 'groups under several classes': { value: 1 } },
     });
   });
 });
