@@ -101,8 +101,7 @@ export async function auditData(path: string, options: AuditOptions = {}): Promi
     ...findings,
     ...subgroupFindings(data, classes, world, predicted),
   ].toSorted(bySeverity);
-  const proposal =
-    world.length === 0 ? undefined : await proposePolicy(samples, others, comparisons, { seed, ...shared });
+  const proposal = world.length === 0 ? undefined : await proposePolicy(seen, world, comparisons, { seed, ...shared });
   return {
     type: 'result',
     root,

@@ -3,7 +3,7 @@ import type { PropertyGroup, PropertyKey } from './properties.ts';
 /** An operation that could make the data's images like the world's, and the values that are tried. */
 export interface Candidate {
   readonly operation: string;
-  readonly group: Exclude<PropertyGroup, 'file'>;
+  readonly group: PropertyGroup;
   /** In rising order, the identity among them. */
   readonly values: readonly number[];
   readonly identity: number;
@@ -19,8 +19,8 @@ export interface Candidate {
   readonly text: (low: number, high: number, fill: string, probability?: number) => string;
 }
 
-const PLACE: readonly PropertyKey[] = ['subjectX', 'subjectY', 'subjectSize', 'flatBorder'];
-const TURN: readonly PropertyKey[] = ['axes', 'slant', 'lean', 'upright', 'flatBorder'];
+const PLACE: readonly PropertyKey[] = ['subjectX', 'subjectY', 'subjectSize'];
+const TURN: readonly PropertyKey[] = ['axes', 'slant', 'lean', 'upright'];
 const LIGHT: readonly PropertyKey[] = ['brightness', 'contrast', 'dark', 'light'];
 const HUE: readonly PropertyKey[] = ['saturation', 'warmth', 'tint'];
 
@@ -60,6 +60,10 @@ export const CANDIDATES: readonly Candidate[] = [
   ),
   candidate('blur', 'detail', ['sharpness', 'noise'], [0, 0.4, 0.6, 0.8, 1, 1.3, 1.6, 2, 2.5, 3.2, 4]),
   candidate('noise', 'detail', ['noise', 'sharpness'], [0, 2, 4, 6, 8, 11, 15, 20, 27, 36, 50]),
+  candidate('downscale', 'file', ['side'], [0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1], {
+    identity: 1,
+  }),
+  candidate('jpeg', 'file', ['jpegQuality'], [5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100], { identity: 100 }),
 ];
 
 function candidate(

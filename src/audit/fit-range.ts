@@ -1,5 +1,8 @@
+import type { RandomStream } from '../core/random.ts';
 import type { Candidate } from './candidates.ts';
+import type { Estimate } from './finding.ts';
 import type { Response } from './response.ts';
+import { ascending, quantile } from './statistics.ts';
 
 /** How often an operation is done: the simplest first. */
 const PROBABILITIES = [1, 0.7, 0.5, 0.3] as const;
@@ -72,4 +75,51 @@ function settingsOf(candidate: Candidate, low: number, high: number, probability
 function changeOf({ values, identity }: Candidate, { settings }: FittedRange): number {
   const middle = values.indexOf(identity);
   return settings.reduce((sum, share, i) => sum + share * Math.abs(i - middle), 0);
+}
+
+const RESAMPLES = 200;
+
+/** Which images a range is fitted on, and which it is checked on: how often each counts. */
+export interface Halves {
+  readonly fit: Float64Array;
+  readonly check: Float64Array;
+  readonly all: Float64Array;
+}
+
+/** Images come shuffled: every other one. */
+export function halves(count: number): Halves {
+  const of = (isIn: (i: number) => boolean): Float64Array =>
+    Float64Array.from({ length: count }, (_, i) => (isIn(i) ? 1 : 0));
+  return { fit: of((i) => i % 2 === 0), check: of((i) => i % 2 === 1), all: of(() => true) };
+}
+
+/** How often each value is drawn where the operation is not done. */
+export function untouched({ values, identity }: Candidate): number[] {
+  return values.map((value) => (value === identity ? 1 : 0));
+}
+
+/**
+ * Share of the distance to the world that the range fitted on one half takes away on the other, with the middle 95 % over
+ * images drawn again.
+ */
+export function heldOutGain(
+  candidate: Candidate,
+  response: Response,
+  images: Halves,
+  world: Halves,
+  stream: RandomStream,
+): Required<Estimate> {
+  const { settings } = fitRange(candidate, response, images.fit, world.fit);
+  const gain = (own: ArrayLike<number>, others: ArrayLike<number>): number => {
+    const before = response.distance(untouched(candidate), own, others);
+    return before === 0 ? 0 : 1 - response.distance(settings, own, others) / before;
+  };
+  const again = (half: Float64Array): Float64Array => {
+    const members = [...half.keys()].filter((i) => half[i]! > 0);
+    const counts = new Float64Array(half.length);
+    for (let i = 0; i < members.length; i++) counts[members[stream.integer(members.length)]!]!++;
+    return counts;
+  };
+  const gains = ascending(Array.from({ length: RESAMPLES }, () => gain(again(images.check), again(world.check))));
+  return { value: gain(images.check, world.check), interval: [quantile(gains, 0.025), quantile(gains, 0.975)] };
 }

@@ -6,17 +6,16 @@ import { AbortedError } from '../core/errors.ts';
 import type { OnProgress } from '../core/progress.ts';
 import { randomStream, shuffled } from '../core/random.ts';
 import { mapConcurrent } from '../datasets/concurrent.ts';
-import type { Sample } from '../datasets/dataset.ts';
 import { decodeShrunk } from '../images/decode-shrunk.ts';
 import { ImageError } from '../images/image-error.ts';
 import type { Pixels } from '../images/pixels.ts';
 import { CANDIDATES, type Candidate } from './candidates.ts';
 import { compareWithWorld, type Comparison, type Uncovered } from './compare-with-world.ts';
 import type { Estimate } from './finding.ts';
-import { fitRange } from './fit-range.ts';
-import { MEASURED_SIDE } from './measure-images.ts';
+import { fitRange, halves, heldOutGain, untouched, type Halves } from './fit-range.ts';
+import { MEASURED_SIDE, type MeasuredImage } from './measure-images.ts';
 import { measurePixels } from './measure.ts';
-import { PROPERTIES, type GroupMeasures, type PropertyKey } from './properties.ts';
+import { PROPERTIES, type GroupMeasures, type PropertyGroup, type PropertyKey } from './properties.ts';
 import { Response } from './response.ts';
 import { ascending, quantile } from './statistics.ts';
 import { marginsOf } from './subject.ts';
@@ -27,7 +26,6 @@ const MOST_OF_WORLD = 200;
 const FEWEST_OF_WORLD = 16;
 /** Shares of the distance to the world that an operation must take away on the images it was not fitted on. */
 const LEAST_GAIN = 0.1;
-const RESAMPLES = 200;
 
 /** Colour and geometry show in small images; detail is judged near the size that networks see. */
 const GROUPS = [
@@ -35,6 +33,8 @@ const GROUPS = [
   { group: 'colour', side: 64 },
   { group: 'detail', side: MEASURED_SIDE },
 ] as const;
+
+type PixelGroup = Exclude<PropertyGroup, 'file'>;
 
 /** An operation that makes the data more like the world. */
 export interface ProposedOperation {
@@ -75,8 +75,8 @@ export interface ProposeOptions {
  * half of the world. One operation after the other, each on what the ones before it leave, until no property differs.
  */
 export async function proposePolicy(
-  data: readonly Sample[],
-  world: readonly Sample[],
+  data: readonly MeasuredImage[],
+  world: readonly MeasuredImage[],
   comparisons: readonly Comparison[],
   options: ProposeOptions,
 ): Promise<Proposal> {
@@ -102,6 +102,13 @@ export async function proposePolicy(
         ),
       );
     }
+  if (world.length >= FEWEST_OF_WORLD) {
+    const stream = randomStream(options.seed, 'audit', 'tried images', 'file');
+    const [tried, others] = [shuffled(data, stream), shuffled(world, stream)];
+    operations.push(
+      ...fileOperations(tried.slice(0, MOST_OF_WORLD), others.slice(0, MOST_OF_WORLD), differing, options.seed),
+    );
+  }
   const policy = parsePolicy(operations.map(({ text }) => text).join('|')).text;
   return { policy, operations, coverage };
 }
@@ -110,7 +117,7 @@ export async function proposePolicy(
 class GroupFit {
   /** Of what was chosen, the ranges that fit best. */
   readonly texts: string[] = [];
-  readonly #group: Candidate['group'];
+  readonly #group: PixelGroup;
   readonly #images: readonly Pixels[];
   readonly #world: readonly GroupMeasures[];
   readonly #fill: string;
@@ -120,7 +127,7 @@ class GroupFit {
 
   /** @param before what was chosen in earlier groups */
   constructor(
-    group: Candidate['group'],
+    group: PixelGroup,
     images: readonly Pixels[],
     world: readonly Pixels[],
     before: readonly string[],
@@ -162,21 +169,13 @@ class GroupFit {
     if (best === undefined) return undefined;
     const { candidate, response } = best;
     this.#tried.add(candidate.operation);
-    const gain = this.#heldOutGain(candidate, response, images, world);
-    if (gain.value < LEAST_GAIN || gain.interval![0] <= 0) return undefined;
-    const { low, high, probability } = fitRange(candidate, response, images.all, world.all);
+    const found = settled(candidate, response, images, world, covers, this.#fill, this.#options.seed);
+    if (found === undefined) return undefined;
+    const { low, high, probability } = found.fitted;
     const text = candidate.text(low, high, this.#fill, probability);
     this.#base = this.#base.map((image, i) => augmented(image, text, this.#options.seed, candidate.operation, i));
     this.texts.push(text);
-    const [from, to] =
-      probability < 1 ? [low, high] : [Math.min(low, candidate.identity), Math.max(high, candidate.identity)];
-    return {
-      operation: candidate.operation,
-      text: parsePolicy(candidate.text(from, to, this.#fill, probability)).text,
-      fitted: { low, high, probability },
-      covers,
-      gain,
-    };
+    return found;
   }
 
   /** What the world's images lie outside of, before and after the whole policy. */
@@ -216,52 +215,77 @@ class GroupFit {
     }
     return all;
   }
-
-  #heldOutGain(candidate: Candidate, response: Response, images: Halves, world: Halves): Required<Estimate> {
-    const { settings } = fitRange(candidate, response, images.fit, world.fit);
-    const gain = (own: ArrayLike<number>, others: ArrayLike<number>): number =>
-      1 - response.distance(settings, own, others) / response.distance(untouched(candidate), own, others);
-    const stream = randomStream(this.#options.seed, 'audit', candidate.operation, 'held out');
-    const again = (half: Float64Array): Float64Array => {
-      const members = [...half.keys()].filter((i) => half[i]! > 0);
-      const counts = new Float64Array(half.length);
-      for (let i = 0; i < members.length; i++) counts[members[stream.integer(members.length)]!]!++;
-      return counts;
-    };
-    const gains = ascending(Array.from({ length: RESAMPLES }, () => gain(again(images.check), again(world.check))));
-    return {
-      value: gain(images.check, world.check),
-      interval: [quantile(gains, 0.025), quantile(gains, 0.975)],
-    };
-  }
 }
 
-/** How often each value is drawn where the operation is not done. */
-function untouched({ values, identity }: Candidate): number[] {
-  return values.map((value) => (value === identity ? 1 : 0));
+/** The range of a candidate, if on images that it was not fitted on it brings the data clearly nearer to the world. */
+function settled(
+  candidate: Candidate,
+  response: Response,
+  images: Halves,
+  world: Halves,
+  covers: readonly PropertyKey[],
+  fill: string,
+  seed: number,
+): ProposedOperation | undefined {
+  const gain = heldOutGain(
+    candidate,
+    response,
+    images,
+    world,
+    randomStream(seed, 'audit', candidate.operation, 'held out'),
+  );
+  if (gain.value < LEAST_GAIN || gain.interval[0] <= 0) return undefined;
+  const { low, high, probability } = fitRange(candidate, response, images.all, world.all);
+  const [from, to] =
+    probability < 1 ? [low, high] : [Math.min(low, candidate.identity), Math.max(high, candidate.identity)];
+  const { text } = parsePolicy(candidate.text(from, to, fill, probability));
+  return { operation: candidate.operation, text, fitted: { low, high, probability }, covers, gain };
 }
 
-interface Halves {
-  readonly fit: Float64Array;
-  readonly check: Float64Array;
-  readonly all: Float64Array;
+/**
+ * Operations that make pixels as a file's size and compression make them. What they do to the property is known, so
+ * nothing is run: fewer pixels count below what networks see, and of two qualities the lower one shows.
+ */
+function fileOperations(
+  data: readonly MeasuredImage[],
+  world: readonly MeasuredImage[],
+  differing: ReadonlySet<PropertyKey>,
+  seed: number,
+): ProposedOperation[] {
+  const seen = ({ measures: { side, jpegQuality } }: MeasuredImage): GroupMeasures => ({
+    side: Math.min(side, Math.log2(MEASURED_SIDE)),
+    jpegQuality,
+  });
+  const others = world.map(seen);
+  return CANDIDATES.filter(
+    ({ operation, group, covers }) =>
+      group === 'file' && OPERATIONS.has(operation) && covers.some((key) => differing.has(key)),
+  ).flatMap((candidate) => {
+    const { values, covers } = candidate;
+    const now = data.map(seen);
+    const responses = values.map((value) =>
+      now.map(({ side, jpegQuality }) => ({
+        side: side! + Math.log2(candidate.operation === 'downscale' ? value : 1),
+        jpegQuality: candidate.operation === 'jpeg' ? Math.min(jpegQuality!, value) : jpegQuality!,
+      })),
+    );
+    const scales = new Map([...scalesOf('file', now, others)].filter(([key]) => covers.includes(key)));
+    const response = new Response(responses, others, scales);
+    return settled(candidate, response, halves(now.length), halves(others.length), covers, '', seed) ?? [];
+  });
 }
 
-/** Images come shuffled: every other one. */
-function halves(count: number): Halves {
-  const of = (isIn: (i: number) => boolean): Float64Array =>
-    Float64Array.from({ length: count }, (_, i) => (isIn(i) ? 1 : 0));
-  return { fit: of((i) => i % 2 === 0), check: of((i) => i % 2 === 1), all: of(() => true) };
-}
-
-/** The spread of each property over data and world together: a property that neither varies in does not count. */
+/**
+ * The spread of each property over data and world together: a property that neither varies in does not count. Nor do
+ * margins, which any movement makes: they decide about the fill alone.
+ */
 function scalesOf(
   group: Candidate['group'],
   data: readonly GroupMeasures[],
   world: readonly GroupMeasures[],
 ): Map<PropertyKey, number> {
   const scales = new Map<PropertyKey, number>();
-  for (const { key } of PROPERTIES.filter((property) => property.group === group)) {
+  for (const { key } of PROPERTIES.filter((property) => property.group === group && property.key !== 'flatBorder')) {
     const values = ascending([...data, ...world].map((measures) => measures[key]!));
     const scale = values.length < 4 ? 0 : quantile(values, 0.95) - quantile(values, 0.05);
     if (scale > 0) scales.set(key, scale);
@@ -286,18 +310,18 @@ function augmented(image: Pixels, policy: string, seed: number, purpose: string,
   return runSteps(drawPolicy(parsePolicy(policy), { image: size, input: size, stream, label: undefined }), image);
 }
 
-async function decoded(samples: readonly Sample[], side: number, options: ProposeOptions): Promise<Pixels[]> {
-  const images = await mapConcurrent(
-    samples,
+async function decoded(images: readonly MeasuredImage[], side: number, options: ProposeOptions): Promise<Pixels[]> {
+  const pixels = await mapConcurrent(
+    images,
     6,
-    ({ file }) =>
-      decodeShrunk(file, side, { ...(options.maxPixels !== undefined && { maxPixels: options.maxPixels }) }).catch(
-        (error: unknown) => {
-          if (!(error instanceof ImageError)) throw error;
-          return undefined;
-        },
-      ),
+    ({ sample }) =>
+      decodeShrunk(sample.file, side, {
+        ...(options.maxPixels !== undefined && { maxPixels: options.maxPixels }),
+      }).catch((error: unknown) => {
+        if (!(error instanceof ImageError)) throw error;
+        return undefined;
+      }),
     options.signal,
   );
-  return images.filter((image) => image !== undefined);
+  return pixels.filter((image) => image !== undefined);
 }

@@ -15,8 +15,7 @@ async function proposed(data: ToyData, world: ToyData): Promise<Proposal> {
     world.images.map(({ measures }) => measures),
     0,
   );
-  const samples = ({ images }: ToyData) => images.map(({ sample }) => sample);
-  return proposePolicy(samples(data), samples(world), comparisons, { seed: 0 });
+  return proposePolicy(data.images, world.images, comparisons, { seed: 0 });
 }
 
 const bright: Draw = (s, i) => ({ ...usual(s, i), light: 1 + 0.2 * s.uniform() });
