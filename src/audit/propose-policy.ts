@@ -157,25 +157,27 @@ class GroupFit {
     );
     const scales = scalesOf(this.#group, now, this.#world);
     const [images, world] = [halves(now.length), halves(this.#world.length)];
-    let best: { candidate: Candidate; response: Response; distance: number } | undefined;
+    const trials: { candidate: Candidate; response: Response; distance: number }[] = [];
     for (const candidate of candidates) {
       const response = new Response(await this.#responses(candidate, now), this.#world, scales);
       const { distance } = fitRange(candidate, response, images.fit, world.fit);
       // What does nothing now is not tried again on what others leave.
       if (distance > (1 - LEAST_GAIN / 2) * response.distance(untouched(candidate), images.fit, world.fit))
         this.#tried.add(candidate.operation);
-      if (best === undefined || distance < best.distance) best = { candidate, response, distance };
+      else trials.push({ candidate, response, distance });
     }
-    if (best === undefined) return undefined;
-    const { candidate, response } = best;
-    this.#tried.add(candidate.operation);
-    const found = settled(candidate, response, images, world, covers, this.#fill, this.#options.seed);
-    if (found === undefined) return undefined;
-    const { low, high, probability } = found.fitted;
-    const text = candidate.text(low, high, this.#fill, probability);
-    this.#base = this.#base.map((image, i) => augmented(image, text, this.#options.seed, candidate.operation, i));
-    this.texts.push(text);
-    return found;
+    // The nearest first; where it does not hold on the other half, the next.
+    for (const { candidate, response } of trials.toSorted((a, b) => a.distance - b.distance)) {
+      this.#tried.add(candidate.operation);
+      const found = settled(candidate, response, images, world, covers, this.#fill, this.#options.seed);
+      if (found === undefined) continue;
+      const { low, high, probability } = found.fitted;
+      const text = candidate.text(low, high, this.#fill, probability);
+      this.#base = this.#base.map((image, i) => augmented(image, text, this.#options.seed, candidate.operation, i));
+      this.texts.push(text);
+      return found;
+    }
+    return undefined;
   }
 
   /** What the world's images lie outside of, before and after the whole policy. */
@@ -276,8 +278,8 @@ function fileOperations(
 }
 
 /**
- * The spread of each property over data and world together: a property that neither varies in does not count. Nor do
- * margins, which any movement makes: they decide about the fill alone.
+ * The spread of each property over data and world together: a property that neither varies in does not count. Margins
+ * count for a third: any movement makes them, so that alone they would have one movement stand in for another.
  */
 function scalesOf(
   group: Candidate['group'],
@@ -285,10 +287,10 @@ function scalesOf(
   world: readonly GroupMeasures[],
 ): Map<PropertyKey, number> {
   const scales = new Map<PropertyKey, number>();
-  for (const { key } of PROPERTIES.filter((property) => property.group === group && property.key !== 'flatBorder')) {
+  for (const { key } of PROPERTIES.filter((property) => property.group === group)) {
     const values = ascending([...data, ...world].map((measures) => measures[key]!));
     const scale = values.length < 4 ? 0 : quantile(values, 0.95) - quantile(values, 0.05);
-    if (scale > 0) scales.set(key, scale);
+    if (scale > 0) scales.set(key, key === 'flatBorder' ? 3 * scale : scale);
   }
   return scales;
 }
