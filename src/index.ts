@@ -33,3 +33,5 @@ export {
 } from './recipes/policy-search.ts';
 export type { PolicySearchOptions } from './recipes/search-options.ts';
 export type { Arm, PolicyEvidence } from './recipes/search-policy.ts';
+export { auditData, type Audit, type AuditOptions } from './audit/audit.ts';
+export { renderAuditPage } from './report/audit-page.ts';

@@ -36,7 +36,7 @@ const OTHER_SIZES: readonly Size[] = [
 ];
 
 function constant(value: number): RandomStream {
-  return { uniform: () => value, integer: (bound) => Math.floor(value * bound), normal: () => 0, fill: () => {} };
+  return { uniform: () => value, integer: (bound) => Math.floor(value * bound), normal: () => 0, fillWords: () => {} };
 }
 
 const CONSTANT_LOW = constant(0);

@@ -1,4 +1,5 @@
 import { html, type Html } from './html.ts';
+import { renderPage } from './page.ts';
 import type { RunSummary } from './run-summary.ts';
 import { classes } from './sections/classes.ts';
 import { data } from './sections/data.ts';
@@ -8,10 +9,6 @@ import { provenance } from './sections/provenance.ts';
 import { confidence, score } from './sections/score.ts';
 import { training } from './sections/training.ts';
 import { variants } from './sections/variants.ts';
-import { style } from './style.ts';
-
-/** Forbids every request and every script, whatever a class is named. */
-const POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
 /**
  * A run as one HTML file: no network, no script, light and dark, and fit to be printed. The same summary
@@ -31,30 +28,10 @@ export function renderReport(run: RunSummary): string {
     ['data', 'Data', run.data ? data(run.data) : html``],
     ['made', 'How it was made', provenance(run)],
   ];
-  const shown = sections.filter(([, , content]) => content.text !== '');
-  return html`<!doctype html>
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta http-equiv="Content-Security-Policy" content="${POLICY}" />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <meta name="generator" content="Gleaner" />
-        <title>${run.name} – Gleaner</title>
-        <style>
-          ${style}
-        </style>
-      </head>
-      <body>
-        <header>
-          ${headline(run)}
-          <nav aria-label="Sections">
-            <ul>
-              ${shown.map(([id, name]) => html`<li><a href="#${id}">${name}</a></li>`)}
-            </ul>
-          </nav>
-        </header>
-        <main>${shown.map(([, , content]) => content)}</main>
-        <footer>Made by Gleaner. Intervals are Wilson's, at 95 %. This file needs no network.</footer>
-      </body>
-    </html> `.text;
+  return renderPage({
+    title: run.name,
+    header: headline(run),
+    sections,
+    footer: "Made by Gleaner. Intervals are Wilson's, at 95 %. This file needs no network.",
+  });
 }
