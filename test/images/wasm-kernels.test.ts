@@ -147,6 +147,14 @@ describe('the kernels with SIMD', () => {
       }),
       { numRuns: 50 },
     );
+    const [steps, image] = [
+      [{ kind: 'point', needs: 'nothing', make: () => ({ hue: 0.25 }) }] as Step[],
+      noise(9, 7, 3),
+    ];
+    expect(toNormalisedPlanes(image, mean, std, { steps })).toEqual(
+      toNormalisedPlanes(runSteps(steps, image), mean, std),
+    );
+    expect(() => toNormalisedPlanes(image, mean, std, { into: new Float32Array(190), offset: 2 })).toThrow(RangeError);
     const into = new Float32Array(20).fill(7);
     toNormalisedPlanes(noise(2, 2, 1), mean, std, { into, offset: 4 });
     expect(
