@@ -25,7 +25,8 @@ function noise(width: number, height: number, seed: number): Pixels {
 
 function same(steps: readonly Step[], image: Pixels): void {
   const [one, other] = [plain, wasm].map((kernels) => runSteps(steps, image, undefined, kernels));
-  expect(other).toEqual(one);
+  expect([other!.width, other!.height]).toEqual([one!.width, one!.height]);
+  expect(one!.data.findIndex((value, i) => value !== other!.data[i])).toBe(-1);
 }
 
 const sides = fc.integer({ min: 1, max: 70 });
