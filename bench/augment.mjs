@@ -105,8 +105,9 @@ async function oursOf({ policy, normalised, decodes }, files) {
     const stream = randomStream(0, 'bench', i);
     const steps = drawPolicy(parsed, { image, input: { width: SIDE, height: SIDE }, stream, label: undefined });
     const offset = (i % IMAGES) * SIDE * SIDE * 3;
-    const varied = runSteps(steps, image, { into: pixels, offset });
-    return normalised ? toNormalisedPlanes(varied, MEAN, STD, { into: batch, offset }) : varied;
+    return normalised
+      ? toNormalisedPlanes(image, MEAN, STD, { steps, into: batch, offset })
+      : runSteps(steps, image, { into: pixels, offset });
   };
   if (!decodes) return (i) => vary(images[i % IMAGES], i);
   return async (i) => vary(await decodeImage(encoded[i % IMAGES]), i);

@@ -27,6 +27,21 @@ export function runSteps(
   destination?: Destination,
   kernels: Kernels = fastKernels(),
 ): Pixels {
+  const pixels = perform(steps, image, kernels);
+  const { width, height } = pixels;
+  if (destination !== undefined) {
+    destination.into.set(pixels.data, destination.offset);
+    return {
+      width,
+      height,
+      data: destination.into.subarray(destination.offset, destination.offset + width * height * 3),
+    };
+  }
+  return kernels.owns(pixels) ? { width, height, data: pixels.data.slice() } : pixels;
+}
+
+/** The result may be the image itself, or lie in a buffer of the kernels. */
+function perform(steps: readonly Step[], image: Pixels, kernels: Kernels): Pixels {
   let pixels = image;
   for (let i = 0; i < steps.length;) {
     const step = steps[i]!;
@@ -46,16 +61,7 @@ export function runSteps(
       else pixels = step.run({ width: pixels.width, height: pixels.height, data: pixels.data.slice() });
     }
   }
-  const { width, height } = pixels;
-  if (destination !== undefined) {
-    destination.into.set(pixels.data, destination.offset);
-    return {
-      width,
-      height,
-      data: destination.into.subarray(destination.offset, destination.offset + width * height * 3),
-    };
-  }
-  return kernels.owns(pixels) ? { width, height, data: pixels.data.slice() } : pixels;
+  return pixels;
 }
 
 function runRemap(kernels: Kernels, { points, interpolation, fill }: Remap, image: Pixels): Pixels {
@@ -119,17 +125,28 @@ function owned(kernels: Kernels, image: Pixels): Pixels {
  * What a network takes: each channel on its own, less its mean, by its deviation.
  * @param mean of each channel, on 0..255
  * @param std likewise, over 0
- * @param mirrored left to right
+ * @param options `steps` are run first, with no copy between; `mirrored`: left to right, in the end; `into`: where the
+ * result goes, from `offset` on
  * @returns [3, height, width] float32
  */
 export function toNormalisedPlanes(
   image: Pixels,
   mean: readonly [number, number, number],
   std: readonly [number, number, number],
-  { mirrored = false, into, offset = 0 }: { mirrored?: boolean; into?: Float32Array; offset?: number } = {},
+  options: {
+    readonly steps?: readonly Step[];
+    readonly mirrored?: boolean;
+    readonly into?: Float32Array;
+    readonly offset?: number;
+  } = {},
   kernels: Kernels = fastKernels(),
 ): Float32Array {
-  const planes = into?.subarray(offset, offset + image.data.length) ?? new Float32Array(image.data.length);
-  kernels.normalise(image, mean, std, mirrored, planes);
+  const { steps = [], mirrored = false, into, offset = 0 } = options;
+  const pixels = perform(steps, image, kernels);
+  const count = pixels.width * pixels.height * 3;
+  const planes = into?.subarray(offset, offset + count) ?? new Float32Array(count);
+  if (planes.length < count)
+    throw new RangeError(`The result needs ${count} floats from ${offset} on, the destination has ${into!.length}.`);
+  kernels.normalise(pixels, mean, std, mirrored, planes);
   return planes;
 }
