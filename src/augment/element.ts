@@ -1,4 +1,5 @@
 import type { Argument, Drawn, Parameters } from './parameters.ts';
+import type { RandomStream } from '../core/random.ts';
 import type { Operation, Site } from './operation.ts';
 import type { Step } from './step.ts';
 
@@ -16,6 +17,11 @@ export interface Item {
 export interface DrawSite extends Site {
   /** The image's class, where it has one. */
   readonly label: string | undefined;
+  /**
+   * Where several views of an image are drawn that differ in `augmix` alone: the clean one goes without it, each other
+   * draws it from a stream of its own. All else is drawn from `stream`, the same numbers for every view.
+   */
+  readonly view?: 'clean' | RandomStream;
 }
 
 /** A name of the policy language that varies one image. */

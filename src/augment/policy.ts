@@ -78,6 +78,11 @@ export function mixes({ batch }: Policy): boolean {
   return batch.some(({ name }) => name !== 'repeat');
 }
 
+/** Whether a name stands in it, be it inside another. */
+export function uses({ image, batch }: Policy, name: string): boolean {
+  return [...image, ...batch].flatMap(withInner).some((item) => item.name === name);
+}
+
 /** The steps of one drawing of a policy. */
 export function drawPolicy({ image }: Policy, site: DrawSite): readonly Step[] {
   return drawSequence(image, site);

@@ -21,7 +21,7 @@ export interface ImagePoolOptions {
   readonly track?: Track | undefined;
 }
 
-/** One crop, or why there is none. */
+/** One crop, or the views of one image one after the other; or why there is none. */
 export type Crop = { readonly pixels: Uint8Array } | { readonly error: string };
 
 /**
@@ -35,7 +35,6 @@ export class ImagePool implements AsyncDisposable {
   /** Of the threads, those that make training crops; all of them make the crops of evaluation. */
   readonly trainingShare: ThreadShare;
   readonly #workers: readonly WorkerClient<ImageWorkerApi>[];
-  readonly #cropBytes: number;
 
   private constructor(
     workers: readonly WorkerClient<ImageWorkerApi>[],
@@ -46,7 +45,6 @@ export class ImagePool implements AsyncDisposable {
     this.trainingShare = new ThreadShare(workers.length);
     this.track = track;
     this.preprocessing = preprocessing;
-    this.#cropBytes = preprocessing.inputSize[0] * preprocessing.inputSize[1] * 3;
   }
 
   static async start(preprocessing: Preprocessing, options: ImagePoolOptions = {}): Promise<ImagePool> {
@@ -96,13 +94,18 @@ export class ImagePool implements AsyncDisposable {
   /**
    * Images varied at random, in the order of `crops`. While the number of threads stays the same, a file always goes to
    * the same one, which may still have it decoded; another thread takes over its share of the files only.
+   * @param views of each image; of several, the first is without `augmix` and the others differ in it alone
    * @throws AbortedError, RunError where a thread died
    */
-  trainingCrops(crops: readonly TrainingCrop[], policy: Policy, signal?: AbortSignal): Promise<Crop[]> {
+  trainingCrops(
+    crops: readonly TrainingCrop[],
+    policy: Policy,
+    { views = 1, signal }: { readonly views?: number; readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<Crop[]> {
     return this.#spread(
       crops,
       ({ source, key }) => placeOf(typeof source === 'string' ? source : key.id, this.trainingShare.threads),
-      (worker, part) => worker.call('trainingCrops', [part, policy], { signal }),
+      (worker, part) => worker.call('trainingCrops', [part, policy, views], { signal }),
     );
   }
 
@@ -135,12 +138,10 @@ export class ImagePool implements AsyncDisposable {
           this.#workers[w]!,
           indices.map((i) => items[i]!),
         );
+        const bytes = pixels.length / indices.length;
         for (const [at, i] of indices.entries()) {
           const error = errors[at];
-          results[i] =
-            error === undefined
-              ? { pixels: pixels.subarray(at * this.#cropBytes, (at + 1) * this.#cropBytes) }
-              : { error };
+          results[i] = error === undefined ? { pixels: pixels.subarray(at * bytes, (at + 1) * bytes) } : { error };
         }
       }),
     );

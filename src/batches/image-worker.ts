@@ -26,7 +26,10 @@ export interface ImageWorkerOptions {
   readonly profileAs?: string;
 }
 
-/** Crops one after the other in `pixels`; an entry of `errors` says why the crop at its place is missing. */
+/**
+ * Crops one after the other in `pixels`, where images have several views all those of one image together; an entry of
+ * `errors` says why what belongs at its place is missing.
+ */
 export interface Crops {
   readonly pixels: Uint8Array;
   readonly errors: readonly (string | undefined)[];
@@ -43,7 +46,7 @@ export interface TrainingCrop {
 function handlers(): {
   start: (options: ImageWorkerOptions) => void;
   evaluationCrops: (files: readonly string[]) => Promise<Crops>;
-  trainingCrops: (crops: readonly TrainingCrop[], policy: Policy) => Promise<Crops>;
+  trainingCrops: (crops: readonly TrainingCrop[], policy: Policy, views: number) => Promise<Crops>;
   profile: () => TrackRecord | undefined;
   close: () => Promise<void>;
 } {
@@ -75,9 +78,10 @@ function handlers(): {
 
   const cropEach = async <T>(
     items: readonly T[],
+    views: number,
     crop: (item: T, into: Uint8Array, offset: number) => Promise<void>,
   ) => {
-    const bytes = options.size[0] * options.size[1] * 3;
+    const bytes = views * options.size[0] * options.size[1] * 3;
     const pixels = new Uint8Array(items.length * bytes);
     const errors: (string | undefined)[] = [];
     for (const [i, item] of items.entries())
@@ -97,7 +101,7 @@ function handlers(): {
       if (given.profileAs !== undefined) track = new Track(given.profileAs);
     },
     evaluationCrops: (files) =>
-      cropEach(files, async (file, into, offset) => {
+      cropEach(files, 1, async (file, into, offset) => {
         const { width, height, data } = await decodeImage(file, { maxPixels: options.maxPixels, track });
         engine ??= await timed(track, 'load the crop graph', openEngine);
         const { host, session } = engine;
@@ -106,12 +110,17 @@ function handlers(): {
         const [result] = await timed(track, 'crop graph', () => host.run([run], () => false), 1);
         into.set(result!['crop']!.data as Uint8Array, offset);
       }),
-    trainingCrops: (crops, policy) =>
-      cropEach(crops, async ({ source, key, label }, into, offset) => {
+    trainingCrops: (crops, policy, views) =>
+      cropEach(crops, views, async ({ source, key, label }, into, offset) => {
         const [height, width] = options.size;
         const input = { width, height };
         const image = typeof source === 'string' ? await decodeForTraining(source) : { ...input, data: source };
-        const draw = (): void => drawTrainingCrop(image, policy, key, label, input, into, offset);
+        const draw = (): void => {
+          if (views === 1) drawTrainingCrop(image, policy, key, label, undefined, input, into, offset);
+          else
+            for (let view = 0; view < views; view++)
+              drawTrainingCrop(image, policy, key, label, view, input, into, offset + view * width * height * 3);
+        };
         timedSync(track, 'augment', draw, 1);
       }),
     profile: () => track?.record(),

@@ -4,7 +4,7 @@ import { randomStream } from '../core/random.ts';
 import { tensor, type Tensor } from '../core/tensor.ts';
 import { mixBatch, mixTargets, type MixedImage } from '../augment/mixing/mix-batch.ts';
 import type { Item } from '../augment/element.ts';
-import type { Policy } from '../augment/policy.ts';
+import { mixes, uses, type Policy } from '../augment/policy.ts';
 import type { Quarantined } from '../datasets/dataset.ts';
 import type { EvaluationCrops, ImageSource } from './evaluation-crops.ts';
 import type { Crop, ImagePool } from './image-pool.ts';
@@ -21,6 +21,11 @@ export interface TrainingBatchesOptions {
   readonly items: readonly TrainingItem[];
   readonly batchSize: number;
   readonly policy: Policy;
+  /**
+   * Of each image; of several, the first is the policy without `augmix` and the others differ from it in that alone.
+   * Default 1.
+   */
+  readonly views?: number;
   /** Names of the classes, which a policy can tell apart; needed where it mixes labels. */
   readonly classes: readonly string[];
   /** Of the whole training: mixing can be off in the last ones. */
@@ -35,7 +40,7 @@ export interface TrainingBatchesOptions {
 }
 
 export interface TrainingBatch {
-  /** uint8 [N, h, w, 3]; of values computed before, float32 [N, ...] */
+  /** uint8 [N, h, w, 3], of V views [N V, h, w, 3] with those of an image together; of values computed before, float32 [N, ...] */
   readonly images: Tensor;
   /** int64 [N] class indices, or float32 [N, K] probabilities. */
   readonly labels: Tensor;
@@ -64,14 +69,15 @@ export class TrainingBatches {
   /** Whether images are read from their files each time. */
   readonly #decodes: boolean;
   readonly #mixer: Item | undefined;
+  readonly #views: number;
   /** How often an image stands in a batch. */
   readonly #times: number;
   /** Begun before it was asked for. */
   #prepared: Epoch | undefined;
 
-  /** @throws RangeError without items, for a batch size under 1, or for targets of two kinds or widths */
+  /** @throws RangeError without items, for a batch size under 1, targets of two kinds or widths, or several views of a policy that has none */
   constructor(pool: ImagePool, evaluation: EvaluationCrops, options: TrainingBatchesOptions) {
-    const { items, batchSize } = options;
+    const { items, batchSize, views = 1 } = options;
     if (items.length === 0) throw new RangeError('Training needs at least one image, got none.');
     if (!Number.isInteger(batchSize) || batchSize < 1)
       throw new RangeError(`The batch size must be an integer of at least 1, got ${batchSize}.`);
@@ -87,6 +93,11 @@ export class TrainingBatches {
     const { image, batch } = options.policy;
     this.#decodes = image.length > 0 && image[0]!.name !== 'evaluationcrop';
     this.#mixer = batch.find(({ name }) => name !== 'repeat');
+    if (views > 1 && (mixes(options.policy) || !uses(options.policy, 'augmix')))
+      throw new RangeError(
+        `${views} views of an image need "augmix" and nothing that mixes, got "${options.policy.text}".`,
+      );
+    this.#views = views;
     this.#times = (batch.find(({ name }) => name === 'repeat')?.arguments['times'] ?? 1) as number;
   }
 
@@ -186,14 +197,14 @@ export class TrainingBatches {
       }
 
     const [h, w] = this.#pool.preprocessing.inputSize;
-    const cropBytes = h * w * 3;
+    const cropBytes = this.#views * h * w * 3;
     const pixels = new Uint8Array(batchSize * cropBytes);
     const assemble = (): void => {
       for (const [i, crop] of crops.entries()) if ('pixels' in crop) pixels.set(crop.pixels, i * cropBytes);
     };
     timedSync(this.#pool.track, 'assemble', assemble, batchSize);
     const batch = {
-      images: tensor('uint8', [batchSize, h, w, 3], pixels),
+      images: tensor('uint8', [batchSize * this.#views, h, w, 3], pixels),
       ids: chosen.map(({ item }) => item.id),
     };
     const targets = chosen.map(({ item }) => item.target);
@@ -221,8 +232,9 @@ export class TrainingBatches {
 
   async #crops(drawings: readonly Drawing[], signal: AbortSignal | undefined): Promise<Crop[]> {
     const { policy } = this.#options;
+    const how = { views: this.#views, signal };
     const asked = drawings.map(({ item, key }) => ({ source: item.file, key, label: this.#labelOf(item) }));
-    if (this.#decodes) return this.#pool.trainingCrops(asked, policy, signal);
+    if (this.#decodes) return this.#pool.trainingCrops(asked, policy, how);
     const fixed = await this.#evaluation.crops(
       drawings.map(({ item }) => item),
       signal,
@@ -230,7 +242,7 @@ export class TrainingBatches {
     const crops = fixed.map((crop): Crop => (crop instanceof Uint8Array ? { pixels: crop } : crop));
     if (policy.image.length <= 1) return crops;
     const made = crops.flatMap((crop, i) => ('pixels' in crop ? [{ ...asked[i]!, source: crop.pixels }] : []));
-    const varied = (await this.#pool.trainingCrops(made, policy, signal)).values();
+    const varied = (await this.#pool.trainingCrops(made, policy, how)).values();
     return crops.map((crop) => ('pixels' in crop ? varied.next().value! : crop));
   }
 

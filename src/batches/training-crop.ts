@@ -15,8 +15,9 @@ export interface DrawKey {
 }
 
 /**
- * Draws a variation of an image and writes it.
+ * Draws a variation of an image and writes it; of several views, which differ in `augmix` alone, each in turn.
  * @param label the image's class, where it has one
+ * @param view of several, which one: 0 is without `augmix`; undefined where there is only one
  * @param input size of the result
  * @param into where the [height, width, 3] result goes, from `offset`
  * @throws RunError where the policy leaves another size
@@ -26,12 +27,15 @@ export function drawTrainingCrop(
   policy: Policy,
   { seed, stage, epoch, id, occurrence }: DrawKey,
   label: string | undefined,
+  view: number | undefined,
   input: Size,
   into: Uint8Array,
   offset: number,
 ): void {
-  const stream = randomStream(seed, stage, epoch, id, occurrence, 'augment');
-  const steps = drawPolicy(policy, { image, input, stream, label });
+  const draw = [seed, stage, epoch, id, occurrence] as const;
+  const site = { image, input, stream: randomStream(...draw, 'augment'), label };
+  const own = view !== undefined && { view: view === 0 ? ('clean' as const) : randomStream(...draw, 'augmix', view) };
+  const steps = drawPolicy(policy, { ...site, ...own });
   const size = sizeAfter(steps, image);
   if (size.width !== input.width || size.height !== input.height)
     throw new RunError(

@@ -39,7 +39,7 @@ export class VariedCrops {
           const key = { ...this.#key, epoch: view, id, occurrence: 0 };
           return { source: pixels.slice(at, at + bytes), key, label: undefined };
         });
-        for (const [i, crop] of (await this.#pool.trainingCrops(asked, policy, options.signal)).entries()) {
+        for (const [i, crop] of (await this.#pool.trainingCrops(asked, policy, { signal: options.signal })).entries()) {
           if ('error' in crop) throw new RunError(crop.error);
           varied.set(crop.pixels, (from + i) * bytes);
         }

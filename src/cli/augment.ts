@@ -94,7 +94,10 @@ function replayCommand(): Command {
       command
         .addOption(new Option('--epoch <n>', 'epoch, from 1').argParser(integer(1)).makeOptionMandatory())
         .option('--stage <name>', 'finetune, scratch or fold-K (default: the one that trained the model)')
-        .option('--out <file>', 'a .png file; further times in the epoch get a number (default: replay.png)'),
+        .option(
+          '--out <file>',
+          'a .png file; further times in the epoch, and views, get a number (default: replay.png)',
+        ),
     async ([run, id], { epoch, stage, threads, out }, { output, signal }) => {
       const images = await replayAugmentation(
         run!,
@@ -109,7 +112,9 @@ function replayCommand(): Command {
         await writeImage(file, image.pixels);
         files.push(file);
         const labels = image.labels.map(({ className, share }) => `${percent(share)} ${className}`).join(', ');
-        output.text(`${file}: epoch ${epoch}, step ${image.step}, ${labels}`);
+        const view =
+          image.view === undefined ? '' : `, view ${image.view}${image.view === 0 ? ' (without augmix)' : ''}`;
+        output.text(`${file}: epoch ${epoch}, step ${image.step}${view}, ${labels}`);
       }
       output.jsonLine({
         type: 'result',

@@ -40,7 +40,13 @@ export function trainCommand(): Command {
         .option('--config <file>', 'options as YAML or JSON; flags win over it');
       dataFlags(command);
       preprocessingFlags(command);
-      trainingFlags(command).option('--augment <policy>', 'how training images are varied (docs/augmentation.md)');
+      trainingFlags(command)
+        .option('--augment <policy>', 'how training images are varied (docs/augmentation.md)')
+        .option(
+          '--consistency <weight>',
+          'of the agreement of views with and without augmix; 12 in its paper',
+          number(0),
+        );
       cropFlags(command)
         // Model out
         .option('--abstain-precision <p>', 'precision wanted of answers above the abstain threshold', number(0.01, 1))

@@ -13,6 +13,7 @@ import { trainLoop, type LoopResult, type Phase, type Validation } from '../trai
 import { findLearningRate } from '../train/lr-finder.ts';
 import { planPasses } from '../train/memory-plan.ts';
 import { compileStep } from '../train/compile-step.ts';
+import { viewsOf } from '../train/step-loss.ts';
 import { TrainingStep } from '../train/training-step.ts';
 import { withWeights } from '../train/weights.ts';
 import { evaluatePredictions } from '../evaluate/evaluation.ts';
@@ -67,6 +68,7 @@ export async function fit(workshop: Workshop, request: FitRequest): Promise<{ ne
     items,
     batchSize,
     policy: plan.augment,
+    views: viewsOf(options),
     classes,
     epochs: plan.epochs,
     seed: options.seed,

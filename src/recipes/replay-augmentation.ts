@@ -5,6 +5,7 @@ import { TrainingBatches } from '../batches/training-batches.ts';
 import { InputError, suggestion } from '../core/errors.ts';
 import type { Pixels } from '../images/pixels.ts';
 import { readConfig } from '../train/run-folder.ts';
+import { viewsOf } from '../train/step-loss.ts';
 import { methodOf } from './method.ts';
 import { openNetwork } from './open-network.ts';
 import { foldsOf, prepareData, type LabelledSample, type TrainingData } from './prepare-data.ts';
@@ -29,6 +30,8 @@ export interface ReplayedImage {
   readonly epoch: number;
   /** Counted from 1. */
   readonly step: number;
+  /** Of three, where training compared views: 0 is without `augmix`, 1 and 2 are with it. */
+  readonly view?: number;
   readonly pixels: Pixels;
   /** What it is made of: one image, or several where images are mixed. */
   readonly sources: readonly { readonly id: string; readonly share: number }[];
@@ -38,7 +41,7 @@ export interface ReplayedImage {
 
 /**
  * Makes training images of a run again, from seed, stage, epoch and id: exactly the pixels that the network saw. An image
- * that stands several times in the epoch comes several times.
+ * that stands several times in the epoch comes several times, and every view of it that training compared.
  * @param id the image, as the run's data names it: its path in the data folder
  * @throws InputError where run, stage, epoch or image do not exist, or the data changed
  */
@@ -62,6 +65,7 @@ export async function replayAugmentation(
   if (!Number.isInteger(epoch) || epoch < 1 || epoch > plan.epochs)
     throw new InputError(`The run has epochs 1 to ${plan.epochs}, got ${epoch}.`);
   const { preprocessing } = await openNetwork(options, method, data, quiet);
+  const views = viewsOf(options);
   await using pool = await ImagePool.start(preprocessing, {
     maxPixels: options.maxPixels * 1e6,
     ...(threads !== undefined && { threads }),
@@ -70,6 +74,7 @@ export async function replayAugmentation(
     items: samples.map((sample) => ({ ...sample, target: sample.label })),
     batchSize: imagesOfStep(plan, options, samples.length),
     policy: plan.augment,
+    views,
     classes: data.classes,
     epochs: plan.epochs,
     seed: options.seed,
@@ -84,19 +89,23 @@ export async function replayAugmentation(
   const bytes = width * height * 3;
   const found = await batches.replay(epoch, id);
   return found.flatMap(({ step, places, batch }) =>
-    places.map((place): ReplayedImage => {
+    places.flatMap((place) => {
       const { sources, shares } = batch.mixed?.[place] ?? { sources: [place], shares: [1] };
       const classOf = (at: number): string => data.classes[samples[known.indexOf(batch.ids[at]!)]!.label]!;
       const labels = new Map<string, number>();
       for (const [i, at] of sources.entries()) labels.set(classOf(at), (labels.get(classOf(at)) ?? 0) + shares[i]!);
-      return {
-        id,
-        epoch,
-        step: step + 1,
-        pixels: { width, height, data: (batch.images.data as Uint8Array).slice(place * bytes, (place + 1) * bytes) },
-        sources: sources.map((at, i) => ({ id: batch.ids[at]!, share: shares[i]! })),
-        labels: [...labels].map(([className, share]) => ({ className, share })),
-      };
+      return Array.from({ length: views }, (_, view): ReplayedImage => {
+        const at = (place * views + view) * bytes;
+        return {
+          id,
+          epoch,
+          step: step + 1,
+          ...(views > 1 && { view }),
+          pixels: { width, height, data: (batch.images.data as Uint8Array).slice(at, at + bytes) },
+          sources: sources.map((source, i) => ({ id: batch.ids[source]!, share: shares[i]! })),
+          labels: [...labels].map(([className, share]) => ({ className, share })),
+        };
+      });
     }),
   );
 }

@@ -26,7 +26,7 @@ export async function trainNetwork(
   const { classes, train: samples, validation } = data;
   const plan = planTraining(options, method, samples.length);
   checkPolicyClasses(plan.augment, classes);
-  workshop.onProgress?.({ type: 'note', message: describePlan(plan, samples.length) });
+  workshop.onProgress?.({ type: 'note', message: describePlan(plan, options, samples.length) });
   const pair = await stages.run(method, (folder) => trained(samples, validation, method, folder));
   if (validation.length > 0) {
     const held = await predictionsOfBlends(workshop, plan, pair, data, validation, 'validation images');
@@ -111,10 +111,11 @@ function chosen(
   return { network: blended(pair, share), calibration: predictions };
 }
 
-function describePlan(plan: TrainingPlan, count: number): string {
+function describePlan(plan: TrainingPlan, { consistency }: ResolvedTrainOptions, count: number): string {
+  const agreement = consistency === undefined ? '' : `, consistency of views ${consistency}`;
   return (
     `Training on ${count} images: ${plan.epochs} epochs in batches of ${plan.batchSize}, ${plan.optimizer.name}, ` +
     `learning rate ${plan.lr} (head ${plan.headLr}), batch norm ${plan.batchNorm}, ` +
-    `augmentation ${plan.augment.text}.`
+    `augmentation ${plan.augment.text}${agreement}.`
   );
 }

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { z } from 'zod';
-import { parsePolicy } from '../augment/policy.ts';
+import { mixes, parsePolicy, uses } from '../augment/policy.ts';
 import { InputError, suggestion } from '../core/errors.ts';
 
 const fraction = z.number().min(0).max(1);
@@ -82,6 +82,8 @@ export const trainOptionsSchema = z.strictObject({
   patience: z.int().min(1).optional(),
   /** How training images are varied: a policy (docs/augmentation.md), in place of `flip` and `cropScale`. */
   augment: z.string().optional(),
+  /** What the agreement of three views of an image counts for, with and without the `augmix` in `augment` (docs/training.md). */
+  consistency: z.number().positive().optional(),
   flip: z.enum(['auto', 'on', 'off']).default('auto'),
   /** Smallest area of a random crop as a share of the image; 1 turns random crops off. */
   cropScale: z.number().positive().max(1).optional(),
@@ -125,10 +127,24 @@ export function resolveTrainOptions(options: unknown, where = 'options of train'
   throw new InputError(`In the ${where}: ${lines.join('; ')}.`);
 }
 
-/** @throws InputError for a policy that can't be read, or where crops and flips are told twice */
-function checkAugmentation({ augment, method, flip, cropScale }: ResolvedTrainOptions): void {
+/** @throws InputError for a policy that can't be read, without what `consistency` needs, or where crops and flips are told twice */
+function checkAugmentation({ augment, consistency, method, flip, cropScale }: ResolvedTrainOptions): void {
+  const policy = augment === undefined ? undefined : parsePolicy(augment);
+  if (consistency !== undefined) {
+    if (method === 'probe')
+      throw new InputError(
+        '"consistency" has no effect with method "probe": it trains on features computed once an image.',
+      );
+    if (policy === undefined || !uses(policy, 'augmix'))
+      throw new InputError(
+        '"consistency" compares images with and without augmix, which "augment" must have: for instance "randomresizedcrop|flip|augmix".',
+      );
+    if (mixes(policy))
+      throw new InputError(
+        '"consistency" compares views of one image, and the policy of "augment" mixes several: choose one of the two.',
+      );
+  }
   if (augment === undefined) return;
-  parsePolicy(augment);
   if (method === 'probe')
     throw new InputError('"augment" has no effect with method "probe": it trains on features computed once an image.');
   if (flip !== 'auto' || cropScale !== undefined)

@@ -16,7 +16,7 @@ export interface TrainingSteps {
   readonly phases: readonly Phase[];
   /** Peak learning rate of each group of parameters. */
   readonly rates: Readonly<Record<string, number>>;
-  /** Images a step. */
+  /** Images a step, however many views it has of each. */
   readonly batchSize: number;
 }
 
@@ -51,6 +51,7 @@ export function trainingSteps(
       name: 'cross-entropy',
       smoothing: plan.labelSmoothing,
       ...(options.classWeights === 'balanced' && { classWeights: balancedWeights(samples, classes) }),
+      ...(options.consistency !== undefined && { consistency: options.consistency }),
     },
     microBatch,
     microBatches: options.accumulate,

@@ -7,10 +7,11 @@ import { capturedNames, producers, type Graph, type Node } from '../onnx/graph.t
 import { specialize } from '../onnx/specialize.ts';
 import type { StepOptions } from './step-options.ts';
 import { isDropout, withActiveDropout } from './gradient-graph.ts';
+import { viewsOf } from './step-loss.ts';
 
 /** A step in two: what training does not change, and the rest. */
 export interface FrozenSplit {
-  /** `pixels` uint8 [microBatch, h, w, 3] to `value` float32 [microBatch, ...shape]. */
+  /** `pixels` uint8 [N, h, w, 3] to `value` float32 [N, ...shape], of the N images of a pass. */
   readonly prefix: Graph;
   /** One image's share of `pixels`. */
   readonly images: { readonly dtype: 'uint8'; readonly shape: readonly number[] };
@@ -33,7 +34,7 @@ export function splitFrozen(step: StepOptions): FrozenSplit | undefined {
   // What takes no time is not worth a graph of its own.
   if (!frozenPrefix(graph, trained).nodes.some(({ opType }) => HEAVY.has(opType))) return undefined;
   const b = new GraphBuilder(`${graph.name}_frozen`);
-  const pixels = b.input('pixels', 'uint8', [microBatch, ...images.preprocessing.inputSize, 3]);
+  const pixels = b.input('pixels', 'uint8', [microBatch * viewsOf(step.loss), ...images.preprocessing.inputSize, 3]);
   const x = addNormalise(b, pixels, images.preprocessing);
   const active = step.dropout === 'as-is' ? graph : withActiveDropout(graph);
   // With sizes as numbers, what was computed from shapes is folded and crosses no cut.

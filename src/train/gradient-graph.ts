@@ -10,7 +10,7 @@ import { append } from '../onnx/compose.ts';
 import { producers, pruned, type Graph, type Node, type ValueInfo } from '../onnx/graph.ts';
 import { specialize } from '../onnx/specialize.ts';
 import { withRecomputation } from './recompute.ts';
-import { addStepLoss, type LabelKind, type LossOptions } from './step-loss.ts';
+import { addStepLoss, viewsOf, type LabelKind, type LossOptions } from './step-loss.ts';
 
 /** What a batch of images is: cropped pixels, uint8 [N, h, w, 3], or the network's own input, float32 [N, ...shape]. */
 export type ImageInput =
@@ -28,7 +28,7 @@ export interface GradientOptions {
   /** Whether a batch comes with a weight a sample. Default false. */
   readonly sampleWeights?: boolean;
   readonly loss: LossOptions;
-  /** Images a pass. */
+  /** Samples a pass: images, or several views of each where their consistency is part of the loss. */
   readonly microBatch: number;
   /**
    * `batch` takes the statistics of each pass, for normalisations that train (themselves or the convolution
@@ -123,7 +123,7 @@ export function forwardWithLoss(
   const isPixels = images.kind === 'pixels';
   const shape = isPixels ? [...images.preprocessing.inputSize, 3] : images.shape;
   const dtype = isPixels ? 'uint8' : 'float32';
-  const fed = b.input(STEP.images, dtype, [microBatch, ...shape]);
+  const fed = b.input(STEP.images, dtype, [microBatch * viewsOf(options.loss), ...shape]);
   const x = isPixels ? addNormalise(b, fed, images.preprocessing) : fed;
   const fixed = specialize(dropout === 'mask' ? withActiveDropout(wanted) : wanted, {
     inputs: { [options.input]: b.shape(x) },

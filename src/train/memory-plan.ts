@@ -2,6 +2,7 @@ import { InputError } from '../core/errors.ts';
 import { sizeOf } from '../core/tensor.ts';
 import type { Graph, Node } from '../onnx/graph.ts';
 import { compileStep, type CompiledStep } from './compile-step.ts';
+import { viewsOf } from './step-loss.ts';
 import type { StepOptions } from './step-options.ts';
 import { valueBytes } from './value-bytes.ts';
 
@@ -48,6 +49,8 @@ export function planPasses(
   const wanted = options.microBatch;
   const total = wanted * (options.microBatches ?? 1);
   const usable = availableBytes * USABLE;
+  const views = viewsOf(options.loss);
+  const images = (count: number): string => `${count} images${views === 1 ? '' : ` in ${views} views each`}`;
   let asked: number | undefined;
   for (let microBatch = wanted; microBatch >= 1; microBatch = nextSmaller(microBatch, total)) {
     const compiled = compileStep({ ...options, microBatch, microBatches: total / microBatch });
@@ -59,13 +62,13 @@ export function planPasses(
       return {
         ...plan,
         note:
-          `A pass of ${wanted} images needs about ${megabytes(asked)}, ${megabytes(availableBytes)} are free: ` +
+          `A pass of ${images(wanted)} needs about ${megabytes(asked)}, ${megabytes(availableBytes)} are free: ` +
           `${plan.microBatches} passes of ${microBatch} a step, their gradients summed (about ${megabytes(bytes)}).`,
       };
     }
     if (compiled.statistics.length > 0 && !allowSmallerStatistics)
       throw new InputError(
-        `A pass of ${microBatch} images needs about ${megabytes(bytes)}, ${megabytes(availableBytes)} are free. Smaller passes would ` +
+        `A pass of ${images(microBatch)} needs about ${megabytes(bytes)}, ${megabytes(availableBytes)} are free. Smaller passes would ` +
           'normalise by the statistics of fewer images: choose --recompute 1, a smaller --batch-size, or --batch-norm frozen.',
       );
     if (microBatch === 1)

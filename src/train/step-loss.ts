@@ -1,6 +1,7 @@
-import type { Tensor } from '../core/tensor.ts';
+import { float32, type Tensor } from '../core/tensor.ts';
 import { binaryCrossEntropy } from '../losses/binary-cross-entropy.ts';
 import { crossEntropy } from '../losses/cross-entropy.ts';
+import { jensenShannon } from '../losses/jensen-shannon.ts';
 import type { GraphBuilder } from '../onnx/builder.ts';
 
 /** Plain data: what `config.json` holds. */
@@ -10,6 +11,19 @@ export interface LossOptions {
   readonly smoothing?: number;
   /** What each class counts for. */
   readonly classWeights?: readonly number[];
+  /**
+   * With cross-entropy: what the Jensen-Shannon divergence between an image's views counts for beside the loss of the
+   * first, over 0. A batch then has `viewsOf` rows of images a sample, one after the other. Default: one view, no such loss.
+   */
+  readonly consistency?: number;
+}
+
+/** Of an image whose consistency counts: as it is, and two drawings (Hendrycks et al. 2020, arXiv:1912.02781, section 3). */
+const VIEWS = 3;
+
+/** Rows of images that a batch has for each sample. */
+export function viewsOf({ consistency }: { readonly consistency?: number | undefined }): number {
+  return consistency === undefined ? 1 : VIEWS;
 }
 
 /** The labels of a batch: class indices, int64 [N], or distributions over classes, float32 [N, K]. */
@@ -20,6 +34,8 @@ const LOSSES = { 'cross-entropy': crossEntropy, 'binary-cross-entropy': binaryCr
 /**
  * Adds the loss of a micro-batch: the sum over its samples times the scalar `scale`, so that the sum over
  * the micro-batches of a step is the mean over its samples, whatever their weights.
+ * @param values `logits` [N, K], with consistency [N V, K]; what there is of labels and weights, of N samples
+ * @throws RangeError for consistency that is not over 0, or of another loss than cross-entropy
  */
 export function addStepLoss(
   b: GraphBuilder,
@@ -27,13 +43,46 @@ export function addStepLoss(
   values: { readonly logits: string; readonly labels: string; readonly sampleWeights?: string; readonly scale: string },
 ): string {
   const { logits, labels, sampleWeights, scale } = values;
-  const sum = LOSSES[options.name](b, logits, labels, {
+  const views = options.consistency === undefined ? undefined : logitsOfViews(b, options, logits);
+  const first = views === undefined ? logits : b.op('Gather', [views, b.int(0)], { axis: 1 });
+  let sum = LOSSES[options.name](b, first, labels, {
     reduction: 'sum',
     ...(options.smoothing !== undefined && { smoothing: options.smoothing }),
     ...(options.classWeights !== undefined && { classWeights: options.classWeights }),
     ...(sampleWeights !== undefined && { sampleWeights }),
   });
+  if (views !== undefined) {
+    const counts = countsOfSamples(b, options, labels, sampleWeights);
+    const divergence = jensenShannon(b, views, {
+      reduction: 'sum',
+      ...(counts !== undefined && { sampleWeights: counts }),
+    });
+    sum = b.op('Add', [sum, b.op('Mul', [divergence, b.float(options.consistency!)])]);
+  }
   return b.op('Mul', [sum, scale], {}, { name: 'loss' });
+}
+
+/** [N, V, K] of [N V, K]. */
+function logitsOfViews(b: GraphBuilder, options: LossOptions, logits: string): string {
+  const { name, consistency } = options;
+  if (name !== 'cross-entropy')
+    throw new RangeError(`Consistency of views goes with the loss "cross-entropy", got "${name}".`);
+  if (!(consistency! > 0 && Number.isFinite(consistency)))
+    throw new RangeError(`The weight of consistency must be finite and over 0, got ${consistency}.`);
+  const [rows, classes] = b.shape(logits) as [number, number];
+  return b.op('Reshape', [logits, b.int([rows / VIEWS, VIEWS, classes])]);
+}
+
+/** [N]: what a sample counts for in both losses, as in their divisor (`lossDivisor`). */
+function countsOfSamples(
+  b: GraphBuilder,
+  { classWeights }: LossOptions,
+  labels: string,
+  sampleWeights: string | undefined,
+): string | undefined {
+  if (classWeights === undefined || b.type(labels).dtype !== 'int64') return sampleWeights;
+  const ofClasses = b.op('Gather', [b.constant(float32(classWeights)), labels]);
+  return sampleWeights === undefined ? ofClasses : b.op('Mul', [ofClasses, sampleWeights]);
 }
 
 /**

@@ -11,12 +11,15 @@ import type { TrainingState } from './checkpoint.ts';
 import type { CompiledStep } from './compile-step.ts';
 import { packMembers, unpackMembers, type Buffer } from './flat-buffers.ts';
 import { STEP } from './gradient-graph.ts';
-import { lossDivisor } from './step-loss.ts';
+import { lossDivisor, viewsOf } from './step-loss.ts';
 import { expectTensor, joined, scalar, slice } from './step-tensors.ts';
 
-/** One step's worth of images: micro-batch times passes of them. */
+/** One step's worth of N samples: micro-batch times passes of them. */
 export interface StepBatch {
-  /** uint8 [N, h, w, 3] or float32 [N, ...shape], as the step was compiled for. */
+  /**
+   * uint8 [N, h, w, 3] or float32 [N, ...shape], as the step was compiled for; with consistency in the loss [N V, ...],
+   * the V views of a sample one after the other.
+   */
   readonly images: Tensor;
   /** int64 [N] or float32 [N, K]. */
   readonly labels: Tensor;
@@ -39,7 +42,7 @@ export interface StepResult {
   readonly loss: number;
   /** Norm of all gradients together, before clipping. */
   readonly gradientNorm: number;
-  /** Of every sample, before the update: float32 [N, K]. */
+  /** Of every image, before the update: float32 [N, K], or [N V, K] of views. */
   readonly logits: Float32Array;
 }
 
@@ -110,7 +113,7 @@ export class TrainingStep {
     return step;
   }
 
-  /** Images a step. */
+  /** Samples a step. */
   get batchSize(): number {
     const { microBatch, microBatches = 1 } = this.compiled.options;
     return microBatch * microBatches;
@@ -227,19 +230,19 @@ export class TrainingStep {
     const { prefix } = this.compiled;
     return {
       session,
-      feeds: { [prefix!.inputs[0]!.name]: this.#rows(batch.images, pass) },
+      feeds: { [prefix!.inputs[0]!.name]: this.#images(batch, pass) },
       keep: { [prefix!.outputs[0]!.name]: this.#frozen },
     };
   }
 
   #passRun(input: StepInput, pass: number, scale: number, optimizerFeeds: Readonly<Record<string, Tensor>>): Run {
     const { compiled } = this;
-    const { images, labels, sampleWeights } = input.batch;
+    const { labels, sampleWeights } = input.batch;
     const feeds: Record<string, Tensor> = {
       [STEP.labels]: this.#rows(labels, pass),
       [STEP.lossScale]: float32Scalar(scale),
     };
-    if (compiled.prefix === undefined) feeds[STEP.images] = this.#rows(images, pass);
+    if (compiled.prefix === undefined) feeds[STEP.images] = this.#images(input.batch, pass);
     if (compiled.options.sampleWeights) feeds[STEP.sampleWeights] = this.#rows(sampleWeights!, pass);
     for (const mask of compiled.masks) {
       if (input.drawMask === undefined)
@@ -304,16 +307,26 @@ export class TrainingStep {
 
   #checkBatch({ images, labels, sampleWeights }: StepBatch): void {
     const { compiled, batchSize } = this;
-    expectTensor('images', images, compiled.images.dtype, [batchSize, ...compiled.images.shape]);
+    expectTensor('images', images, compiled.images.dtype, [batchSize * this.#views, ...compiled.images.shape]);
     if (compiled.options.labels === 'indices') expectTensor('labels', labels, 'int64', [batchSize]);
     else expectTensor('labels', labels, 'float32', [batchSize, compiled.classes]);
     if (compiled.options.sampleWeights) expectTensor('sample weights', sampleWeights, 'float32', [batchSize]);
   }
 
-  /** A pass' share of a step's batch. */
+  /** A pass' share of a step's samples. */
   #rows(value: Tensor, pass: number): Tensor {
     const { microBatch } = this.compiled.options;
     return slice(value, pass * microBatch, microBatch);
+  }
+
+  /** A pass' share of the images: samples stay whole. */
+  #images({ images }: StepBatch, pass: number): Tensor {
+    const rows = this.compiled.options.microBatch * this.#views;
+    return slice(images, pass * rows, rows);
+  }
+
+  get #views(): number {
+    return viewsOf(this.compiled.options.loss);
   }
 
   /** Where the frozen part of the network leaves what a pass takes. */

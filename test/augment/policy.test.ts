@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { checkPolicyClasses, checkPolicySize } from '../../src/augment/check-policy.ts';
 import { ELEMENTS } from '../../src/augment/elements.ts';
 import { PRESETS } from '../../src/augment/presets.ts';
-import { drawPolicy, mixes, parsePolicy, varies } from '../../src/augment/policy.ts';
+import { drawPolicy, mixes, parsePolicy, uses, varies } from '../../src/augment/policy.ts';
 import { runSteps } from '../../src/augment/run-steps.ts';
 import { InputError } from '../../src/core/errors.ts';
 import { randomStream } from '../../src/core/random.ts';
@@ -135,7 +135,50 @@ describe('drawPolicy', () => {
   });
 });
 
-describe('varies and mixes', () => {
+describe('views of an image', () => {
+  /** The drawing of one seed, seen with the numbers that `augmix` draws keyed by `own`, or without it. */
+  function drawView(text: string, seed: number, own: 'clean' | number): Pixels {
+    const view = own === 'clean' ? own : randomStream('view', own);
+    const stream = randomStream('policy', seed);
+    return runSteps(drawPolicy(parsePolicy(text), { image, input, stream, label: undefined, view }), image);
+  }
+
+  it('share all numbers but those of augmix, without which the clean one is', () => {
+    const policy = (augmix: string): string => `randomresizedcrop(16)|flip${augmix}|brightness(0.5)|erase(1)`;
+    for (let seed = 0; seed < 10; seed++) {
+      const clean = drawView(policy('|augmix(10)'), seed, 'clean');
+      expect(clean).toEqual(draw(policy(''), seed));
+      expect(drawView(policy('|augmix(10)'), seed, 1)).not.toEqual(clean);
+      expect(drawView(policy('|augmix(10)'), seed, 1)).toEqual(drawView(policy('|augmix(10)'), seed, 1));
+      expect(drawView(policy('|augmix(10)'), seed, 2)).not.toEqual(drawView(policy('|augmix(10)'), seed, 1));
+      // What is drawn for augmix takes nothing from the numbers of what follows.
+      expect(drawView(policy('|augmix(10,p=0)'), seed, 1)).toEqual(clean);
+    }
+  });
+
+  it('draw each augmix of a policy anew, and find it inside others', () => {
+    const twice = drawView('augmix(10)|augmix(10)', 0, 1);
+    expect(twice).not.toEqual(drawView('augmix(10)', 0, 1));
+    let mixed = 0;
+    for (let seed = 0; seed < 20; seed++) {
+      const clean = drawView('oneof(augmix(10),invert(p=1))', seed, 'clean');
+      const view = drawView('oneof(augmix(10),invert(p=1))', seed, 1);
+      // All views take the same of the two ways.
+      expect(isSame(clean)).toBe(Buffer.compare(clean.data, view.data) !== 0);
+      if (isSame(clean)) mixed++;
+    }
+    expect(mixed).toBeGreaterThan(3);
+    expect(mixed).toBeLessThan(17);
+  });
+});
+
+describe('varies, mixes and uses', () => {
+  it('find a name wherever it stands', () => {
+    expect(uses(parsePolicy("flip|oneof(only('a',augmix),invert)"), 'augmix')).toBe(true);
+    expect(uses(parsePolicy('flip|switch(cutmix(1),mixup)'), 'mixup')).toBe(true);
+    expect(uses(parsePolicy('flip|trivialaugment'), 'augmix')).toBe(false);
+  });
+
   it('tell what a policy does to images and labels', () => {
     expect([varies(parsePolicy('')), varies(parsePolicy('evaluationcrop')), varies(parsePolicy('flip'))]).toEqual([
       false,

@@ -17,7 +17,7 @@ import { cropGraph, parsePreprocessing } from '../../src/models/preprocessing.ts
 import { writeModel } from '../../src/onnx/write.ts';
 import { EngineHost } from '../../src/runtime/engine-host.ts';
 import { decodeImage } from '../../src/images/decode.ts';
-import { tensor } from '../../src/core/tensor.ts';
+import { tensor, type Tensor } from '../../src/core/tensor.ts';
 
 const SIDE = 16;
 const CROP_BYTES = SIDE * SIDE * 3;
@@ -62,6 +62,11 @@ async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
   const all: T[] = [];
   for await (const item of items) all.push(item);
   return all;
+}
+
+/** Of a batch. */
+function cropOf({ data }: Tensor, row: number): Buffer {
+  return Buffer.from((data as Uint8Array).slice(row * CROP_BYTES, (row + 1) * CROP_BYTES));
 }
 
 /** The crop by one run of the graph, without pool and cache. */
@@ -326,6 +331,65 @@ describe('TrainingBatches', () => {
     expect(mirrors).toBeLessThan(19);
     await plain.pool.dispose();
     await flipped.pool.dispose();
+  });
+
+  it('has several views of each image that differ in augmix alone, the first of them without it', async () => {
+    const crop = 'randomresizedcrop(scale=0.3..1)|flip';
+    for (const [policy, without] of [
+      [`${crop}|augmix(10)|brightness(0.3)`, `${crop}|brightness(0.3)`],
+      ['evaluationcrop|flip|augmix(10)', 'evaluationcrop|flip'],
+    ] as const) {
+      const one = await open({ policy: parsePolicy(without) });
+      const three = await open({ policy: parsePolicy(policy), views: 3 });
+      const single = await collect(one.batches.epoch(1));
+      const several = await collect(three.batches.epoch(1));
+      const seen = new Set<string>();
+      for (const [step, { images, labels, ids }] of several.entries()) {
+        const plain = single[step]!;
+        expect(images.shape).toEqual([24, SIDE, SIDE, 3]);
+        expect([labels, ids]).toEqual([plain.labels, plain.ids]);
+        for (let i = 0; i < 8; i++) {
+          const [clean, ...drawn] = [0, 1, 2].map((view) => cropOf(images, i * 3 + view));
+          expect(clean).toEqual(cropOf(plain.images, i));
+          for (const pixels of drawn) {
+            expect(pixels).not.toEqual(clean);
+            seen.add(pixels.toString('base64'));
+          }
+        }
+      }
+      expect(seen.size).toBe(2 * 24);
+      // Known from the key alone, and made again.
+      const other = await open({ policy: parsePolicy(policy), views: 3 }, 1);
+      expect(await collect(other.batches.epoch(1, 1))).toEqual(several.slice(1));
+      const { id } = sources[4]!;
+      for (const { step, places, batch } of await other.batches.replay(1, id)) {
+        expect(batch).toEqual(several[step]);
+        for (const place of places) expect(batch.ids[place]).toBe(id);
+      }
+      for (const { pool } of [one, three, other]) await pool.dispose();
+    }
+  });
+
+  it('decodes an image once for all its views, and fills the place of a broken one with all of the next', async () => {
+    const items = [...options().items, { ...broken('third.jpg'), target: 0 }];
+    const track = new Track('batches');
+    const pool = await ImagePool.start(preprocessing, { threads: 2, track, decodedBytes: 0 });
+    const given = options({ items, policy: parsePolicy('randomresizedcrop|augmix'), views: 3 });
+    const batches = new TrainingBatches(pool, new EvaluationCrops(pool, new CropCache(preprocessing)), given);
+    const all = await collect(batches.epoch(1));
+    const decoded = (await pool.profile()).reduce((sum, { totals }) => sum + (totals.get('decode')?.images ?? 0), 0);
+    // Those of the epoch, and once the broken one.
+    expect(decoded).toBe(24 + 1);
+    for (const { images, ids } of all) {
+      expect(ids).not.toContain('third.jpg');
+      for (let row = 0; row < 24; row++) expect(cropOf(images, row).some((value) => value !== 0)).toBe(true);
+    }
+    await pool.dispose();
+  });
+
+  it('refuses several views where there is no augmix, or images are mixed', () => {
+    for (const text of ['randomresizedcrop|flip', 'randomresizedcrop|augmix|mixup'])
+      expect(() => new TrainingBatches(undefined as never, undefined as never, { ...options(), policy: parsePolicy(text), views: 3 })).toThrow('need "augmix" and nothing that mixes'); // prettier-ignore
   });
 
   it('hands on soft labels', async () => {

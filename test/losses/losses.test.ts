@@ -6,6 +6,7 @@ import { binaryCrossEntropy, type BinaryCrossEntropyOptions } from '../../src/lo
 import { crossEntropy, type CrossEntropyOptions } from '../../src/losses/cross-entropy.ts';
 import { GraphBuilder } from '../../src/onnx/builder.ts';
 import { run } from '../lowering/engine.ts';
+import { expectClose } from './expect-close.ts';
 
 interface Case {
   readonly loss: 'crossEntropy' | 'binaryCrossEntropy';
@@ -105,11 +106,4 @@ async function compute(
   const { graph, gradients } = gradient(b.build(), 'total', ['logits']);
   const results = await run(graph, feeds);
   return { loss: toNumbers(results['loss']!), gradient: toNumbers(results[gradients.get('logits')!]!) };
-}
-
-/** Within `tolerance` of the larger of 1 and the expected value. */
-function expectClose(actual: readonly number[], expected: readonly number[], tolerance: number): void {
-  expect(actual.length).toBe(expected.length);
-  for (const [i, value] of actual.entries())
-    expect(Math.abs(value - expected[i]!) / Math.max(1, Math.abs(expected[i]!))).toBeLessThan(tolerance);
 }

@@ -1,6 +1,6 @@
 import type { Pixels } from '../../images/pixels.ts';
 import { beta, dirichlet } from '../distributions.ts';
-import type { ImageElement } from '../element.ts';
+import type { DrawSite, ImageElement } from '../element.ts';
 import type { Fill } from '../../images/sample.ts';
 import { runSteps } from '../run-steps.ts';
 import type { Step } from '../step.ts';
@@ -33,7 +33,9 @@ export const augMix: ImageElement = {
   },
   sequences: 'none',
   texts: false,
-  draw({ arguments: given }, site) {
+  draw({ arguments: given }, { view, ...shared }) {
+    if (view === 'clean') return [];
+    const site: DrawSite = view === undefined ? shared : { ...shared, stream: view };
     const { stream } = site;
     if (stream.uniform() >= (given['p'] as number)) return [];
     const [severity, width, depth, alpha] = ['severity', 'width', 'depth', 'alpha'].map(
