@@ -3,6 +3,7 @@ import { beta, dirichlet } from '../distributions.ts';
 import type { DrawSite, ImageElement } from '../element.ts';
 import type { Fill } from '../../images/sample.ts';
 import { runSteps } from '../run-steps.ts';
+import { commonParameters } from './common-parameters.ts';
 import type { Step } from '../step.ts';
 import { stepsAtDrawnSign, strongOperation } from './magnitude.ts';
 import { RANDAUGMENT_OPERATIONS } from './rand-augment.ts';
@@ -23,13 +24,7 @@ export const augMix: ImageElement = {
     width: { kind: 'number', about: 'chains', min: 1, max: 10, integer: true, default: 3 },
     depth: { kind: 'number', about: 'operations a chain; 0 draws 1 to 3', min: 0, max: 10, integer: true, default: 0 },
     alpha: { kind: 'number', about: 'of Dirichlet and Beta', min: 1e-3, max: 100, default: 1 },
-    fill: {
-      kind: 'fill',
-      about: 'what stands where the image does not reach',
-      words: ['mean', 'reflect', 'edge'],
-      default: 'mean',
-    },
-    p: { kind: 'number', about: 'how often, 0..1', min: 0, max: 1, default: 1 },
+    ...commonParameters,
   },
   sequences: 'none',
   texts: false,
