@@ -135,8 +135,8 @@ class WasmKernels implements Kernels {
 
   readonly release: Kernels['release'] = (image) => this.#slots.release(slotOf(image));
 
-  readonly bilinearRow: Kernels['bilinearRow'] = (source, into, to, start, end, ...line) =>
-    this.#run.bilinearRow(addressOf(source), source.width * 3, addressOf(into) + to, start, end, ...line);
+  readonly bilinearRow: Kernels['bilinearRow'] = (source, into, to, start, end, x, dx, y, dy) =>
+    this.#run.bilinearRow(addressOf(source), source.width * 3, addressOf(into) + to, start, end, x, dx, y, dy);
 
   readonly projectiveRow: Kernels['projectiveRow'] = (source, into, to, start, end, ...line) =>
     this.#run.projectiveRow(addressOf(source), source.width * 3, addressOf(into) + to, start, end, ...line);
