@@ -4,7 +4,7 @@ import type { Pixels } from '../images/pixels.ts';
 import { project } from '../images/project.ts';
 import { surroundingsOf } from '../images/sample.ts';
 import { remap } from '../images/warp.ts';
-import { applyPointMap, greyMeanOf, histogramsAfter, histogramsOf, joinedTables, sumsOf } from './point-maps.ts';
+import { applyPointMap, greyMeanOf, histogramsAfter, joinedTables, sumsOf } from './point-maps.ts';
 import type { Histograms, PointStep, Remap, Step } from './step.ts';
 import { WarpChain } from './warp-chain.ts';
 
@@ -27,7 +27,7 @@ export function runSteps(
   destination?: Destination,
   kernels: Kernels = fastKernels(),
 ): Pixels {
-  const pixels = perform(steps, image, kernels);
+  const pixels = runInBuffers(steps, image, kernels);
   const { width, height } = pixels;
   if (destination !== undefined) {
     destination.into.set(pixels.data, destination.offset);
@@ -40,8 +40,11 @@ export function runSteps(
   return kernels.owns(pixels) ? { width, height, data: pixels.data.slice() } : pixels;
 }
 
-/** The result may be the image itself, or lie in a buffer of the kernels. */
-function perform(steps: readonly Step[], image: Pixels, kernels: Kernels): Pixels {
+/**
+ * `runSteps` without a copy.
+ * @returns the image itself, or one in a buffer of the kernels: the next steps may write over it unless it is held
+ */
+export function runInBuffers(steps: readonly Step[], image: Pixels, kernels: Kernels): Pixels {
   let pixels = image;
   for (let i = 0; i < steps.length;) {
     const step = steps[i]!;
@@ -57,6 +60,7 @@ function perform(steps: readonly Step[], image: Pixels, kernels: Kernels): Pixel
     } else {
       i++;
       if (step.kind === 'remap') pixels = runRemap(kernels, step, pixels);
+      else if (step.kind === 'kernel') pixels = step.run(taken(kernels, pixels), kernels);
       // A copy: it may be written into, and the step may itself run steps, in the same buffers.
       else pixels = step.run({ width: pixels.width, height: pixels.height, data: pixels.data.slice() });
     }
@@ -65,9 +69,9 @@ function perform(steps: readonly Step[], image: Pixels, kernels: Kernels): Pixel
 }
 
 function runRemap(kernels: Kernels, { points, interpolation, fill }: Remap, image: Pixels): Pixels {
-  const source = kernels.take(image, { left: 0, top: 0, width: image.width, height: image.height });
+  const source = taken(kernels, image);
   const result = kernels.buffer(image, source);
-  remap(source, points, interpolation, surroundingsOf(fill, source), result);
+  remap(source, points, interpolation, surroundingsOf(fill, source, kernels.channelSums), result);
   return result;
 }
 
@@ -82,7 +86,7 @@ function runPoints(kernels: Kernels, chain: readonly PointStep[], image: Pixels)
   /** Of the image as it is with the table. */
   const histogramsNow = (): Histograms => {
     if (histograms === undefined) {
-      const now = histogramsOf(pixels);
+      const now = kernels.histograms(pixels);
       histograms = table === undefined ? now : histogramsAfter(now, table);
     }
     return histograms;
@@ -113,9 +117,14 @@ function runPoints(kernels: Kernels, chain: readonly PointStep[], image: Pixels)
   return pixels;
 }
 
+/** Where the kernels can read it. */
+function taken(kernels: Kernels, image: Pixels): Pixels {
+  return kernels.take(image, { left: 0, top: 0, width: image.width, height: image.height });
+}
+
 /** In a buffer of the kernels, where it can be written into. */
 function owned(kernels: Kernels, image: Pixels): Pixels {
-  if (kernels.owns(image)) return image;
+  if (kernels.ownsFreely(image)) return image;
   const copy = kernels.buffer(image);
   copy.data.set(image.data);
   return copy;
@@ -142,7 +151,7 @@ export function toNormalisedPlanes(
   kernels: Kernels = fastKernels(),
 ): Float32Array {
   const { steps = [], mirrored = false, into, offset = 0 } = options;
-  const pixels = perform(steps, image, kernels);
+  const pixels = runInBuffers(steps, image, kernels);
   const count = pixels.width * pixels.height * 3;
   const planes = into?.subarray(offset, offset + count) ?? new Float32Array(count);
   if (planes.length < count)
