@@ -94,10 +94,10 @@ try {
   });
 } catch (error) {
   if (!(error instanceof AbortedError)) throw error;
-  stop('Interrupted. The same command goes on with the cell that was begun.', 130);
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
+if (outcome === undefined) stop('Interrupted. The same command begins again with the cell that was under way.', 130);
 
 const finished = study.derive && outcome.finished.length > 0 ? study.derive(outcome.finished) : outcome.finished;
 for (const row of armRows(finished, study.metrics, values.base)) report.row({ ...row, study: study.name });

@@ -4,7 +4,7 @@ import { trainCell } from '../support/train-cell.mjs';
 
 const FLIP_CROP = 'randomcrop(padding=4)|flip';
 
-/** Found by short trials on the labels of seed 0 (README); the same for all arms. Without folds: they only calibrate. */
+/** The same for all arms. Without folds: they only calibrate. */
 const TRAINING = {
   model: 'cifar_resnet20',
   optimizer: 'sgd',
@@ -20,12 +20,22 @@ const TRAINING = {
 export const cifar10 = {
   name: 'cifar10',
   about: 'ResNet-20 from scratch, 100 labels a class',
-  flags: { lists: { type: 'string' }, searched: { type: 'string' } },
+  flags: {
+    lists: { type: 'string' },
+    searched: { type: 'string' },
+    // For trials of how to train, judged by held-out training images (`validation`), never by the test half.
+    lr: { type: 'string' },
+    'batch-size': { type: 'string' },
+    'weight-decay': { type: 'string' },
+    val: { type: 'string' },
+  },
   needs: ['data', 'lists'],
   base: 'flipcrop',
-  metrics: ['accuracy'],
+  metrics: ['accuracy', 'validation'],
   epochs: 200,
-  arms({ searched }) {
+  arms({ searched, lr, val, 'batch-size': batchSize, 'weight-decay': weightDecay }) {
+    const given = Object.entries({ lr, val, batchSize, weightDecay }).filter(([, value]) => value !== undefined);
+    const training = { ...TRAINING, ...Object.fromEntries(given.map(([name, value]) => [name, Number(value)])) };
     const policies = {
       none: 'evaluationcrop',
       flipcrop: FLIP_CROP,
@@ -33,7 +43,7 @@ export const cifar10 = {
       cutmix: `${FLIP_CROP}|cutmix(1,p=0.5)`,
       ...(searched && { searched }),
     };
-    return Object.entries(policies).map(([name, augment]) => ({ name, options: { ...TRAINING, augment } }));
+    return Object.entries(policies).map(([name, augment]) => ({ name, options: { ...training, augment } }));
   },
   open: async ({ data, lists }) => ({
     run: ({ options, seed }, place) =>

@@ -14,7 +14,7 @@ import { mean } from '../support/statistics.mjs';
 import { trainCell } from '../support/train-cell.mjs';
 
 const TRAINING = {
-  model: 'digits',
+  model: 'cifar_resnet8',
   inputSize: CANVAS,
   lr: 0.05,
   batchSize: 32,
