@@ -14,7 +14,7 @@ import { FINETUNE_POLICY } from './clothing.mjs';
 /** How each half's photos are taken; the audit is not told. Both go through the same steps and the same JPEG. */
 const CAMERAS = {
   biased: { brightness: [1, 1.15], angle: [0, 0], shift: [0, 0], noise: [0, 0] },
-  world: { brightness: [0.25, 0.8], angle: [-40, 40], shift: [-0.2, 0.2], noise: [5, 25] },
+  world: { brightness: [0.3, 0.8], angle: [-40, 40], shift: [-0.2, 0.2], noise: [4, 18] },
 };
 const WORLD_PHOTOS = 100;
 const OTHER = { biased: 'world', world: 'biased' };
@@ -31,6 +31,8 @@ export const biased = {
       backbone: basename(values.backbone),
       perClass: Number(values['per-class']),
       augment: FINETUNE_POLICY,
+      // Other cameras make other cells.
+      cameras: CAMERAS,
     };
     return [
       { name: 'default', options: { ...shared, half: 'biased' } },
@@ -49,7 +51,7 @@ export const biased = {
       return made.get(seed);
     };
     return {
-      async run({ options: { half, audited, perClass, ...options }, seed }, place) {
+      async run({ options: { half, audited, perClass, cameras: _cameras, ...options }, seed }, place) {
         const halves = await halvesOf(seed, perClass);
         const found = audited
           ? await auditData(halves.biased, { world: halves.photos, seed, signal: place.signal })
@@ -72,15 +74,17 @@ export const biased = {
     };
   },
   summary(cells) {
-    const of = (arm) => cells.filter((cell) => cell.arm === arm);
-    const [usual, audited, world] = [of('default'), of('audit'), of('world')];
+    // Seeds that all three have.
+    const byArm = (seed, arm) => cells.find((cell) => cell.seed === seed && cell.arm === arm);
+    const seeds = [...new Set(cells.map(({ seed }) => seed))].filter((seed) =>
+      ['default', 'audit', 'world'].every((arm) => byArm(seed, arm) !== undefined),
+    );
+    if (seeds.length === 0) return [];
+    const [usual, audited, world] = ['default', 'audit', 'world'].map((arm) => seeds.map((seed) => byArm(seed, arm)));
     const lost = pairedInterval(differences(world, usual, 'world'));
     const regained = pairedInterval(differences(audited, usual, 'world'));
-    // Half of what was lost lies midway between the two trainings: above it in every seed's terms, or not?
-    const midway = usual.flatMap((cell) => {
-      const other = world.find(({ seed }) => seed === cell.seed);
-      return other === undefined ? [] : [{ seed: cell.seed, world: (cell.world + other.world) / 2 }];
-    });
+    // Half of what was lost lies midway between the two trainings.
+    const midway = seeds.map((seed, i) => ({ seed, world: (usual[i].world + world[i].world) / 2 }));
     return [
       { what: 'lost by the bias', ...lost },
       { what: 'regained by the audit', ...regained },

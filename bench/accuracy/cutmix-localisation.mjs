@@ -8,7 +8,7 @@ import { extract } from '../../dist/onnx/compose.js';
 import { readModel } from '../../dist/onnx/read.js';
 import { writeModel } from '../../dist/onnx/write.js';
 import { Engine } from '../../dist/runtime/engine.js';
-import { CANVAS, writeClutteredDigits } from '../support/cluttered-digits.mjs';
+import { CANVAS, CLUTTER, writeClutteredDigits } from '../support/cluttered-digits.mjs';
 import { boxAbove, contains, enlarged, overlap, peak } from '../support/localisation.mjs';
 import { mean } from '../support/statistics.mjs';
 import { trainCell } from '../support/train-cell.mjs';
@@ -37,7 +37,7 @@ export const cutMixLocalisation = {
   metrics: ['accuracy', 'hit', 'iou', 'iou50'],
   epochs: 20,
   arms(values) {
-    const shared = { ...TRAINING, perClass: Number(values['per-class']) };
+    const shared = { ...TRAINING, perClass: Number(values['per-class']), clutter: CLUTTER };
     return [
       { name: 'none', options: { ...shared, augment: 'evaluationcrop' } },
       { name: 'cutmix', options: { ...shared, augment: 'evaluationcrop|cutmix(1)' } },
@@ -45,7 +45,7 @@ export const cutMixLocalisation = {
   },
   async open(_values, folder) {
     return {
-      async run({ options: { perClass, ...options }, seed }, place) {
+      async run({ options: { perClass, clutter: _clutter, ...options }, seed }, place) {
         const data = join(folder, 'digits');
         await rm(data, { recursive: true, force: true });
         const images = await writeClutteredDigits(data, { train: perClass, test: 100 }, seed);

@@ -7,10 +7,8 @@ import { encodePng } from '../../dist/images/encode.js';
 import { readDigits } from '../../scripts/digits.mjs';
 
 export const CANVAS = 64;
-/** Side that the digit's 28 pixels become. */
-const SIDES = [18, 40];
-/** Pieces of other digits, and their side. */
-const [PIECES, PIECE] = [8, 8];
+/** The side that the digit's 28 pixels become, least and most; pieces of other digits, and their side. */
+export const CLUTTER = { sides: [20, 40], pieces: 4, piece: 7 };
 /** From which grey on a pixel is the digit's. */
 const INK = 64;
 
@@ -41,7 +39,8 @@ export async function writeClutteredDigits(folder, parts, seed) {
 }
 
 async function canvasOf({ digit, pixels }, others, stream) {
-  const side = SIDES[0] + stream.integer(SIDES[1] - SIDES[0] + 1);
+  const { sides, pieces, piece } = CLUTTER;
+  const side = sides[0] + stream.integer(sides[1] - sides[0] + 1);
   const data = await sharp(Buffer.from(pixels), { raw: { width: 28, height: 28, channels: 1 } })
     .resize(side, side)
     .toColourspace('b-w')
@@ -51,11 +50,11 @@ async function canvasOf({ digit, pixels }, others, stream) {
   const [left, top] = [stream.integer(CANVAS - side + 1), stream.integer(CANVAS - side + 1)];
   const box = boundingBox((x, y) => data[y * side + x] >= INK, side, side);
   paste(canvas, side, (x, y) => data[y * side + x], left, top);
-  for (let k = 0; k < PIECES; k++) {
+  for (let k = 0; k < pieces; k++) {
     const other = others[stream.integer(others.length)].pixels;
-    const [fromX, fromY] = [4 + stream.integer(20 - PIECE + 1), 4 + stream.integer(20 - PIECE + 1)];
-    const place = [stream.integer(CANVAS - PIECE + 1), stream.integer(CANVAS - PIECE + 1)];
-    paste(canvas, PIECE, (x, y) => other[(fromY + y) * 28 + fromX + x], ...place);
+    const [fromX, fromY] = [4 + stream.integer(20 - piece + 1), 4 + stream.integer(20 - piece + 1)];
+    const place = [stream.integer(CANVAS - piece + 1), stream.integer(CANVAS - piece + 1)];
+    paste(canvas, piece, (x, y) => other[(fromY + y) * 28 + fromX + x], ...place);
   }
   return { label: digit, pixels: canvas, box: { ...box, left: box.left + left, top: box.top + top } };
 }
