@@ -3,7 +3,6 @@ import type { Pixels } from '../../images/pixels.ts';
 import { beta, dirichlet } from '../distributions.ts';
 import type { DrawSite, ImageElement } from '../element.ts';
 import type { Fill } from '../../images/sample.ts';
-import { runSteps } from '../run-steps.ts';
 import { commonParameters } from './common-parameters.ts';
 import { runInBuffers } from '../run-steps.ts';
 import type { Step } from '../step.ts';
