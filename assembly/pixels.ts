@@ -1,6 +1,9 @@
 // Four pixels of three bytes at once. Loads read 16 bytes, of which the last four are not used: memory goes on a little
 // behind every image.
 
+/** Added to a float of 0..255, leaves it as a whole number in the lowest byte. */
+export const WHOLE: f32 = 8388608;
+
 /** Channel 0, 1 or 2 of the four pixels at `at`, as i32x4. */
 // @ts-ignore: decorator
 @inline

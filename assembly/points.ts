@@ -1,4 +1,4 @@
-import { channel0, channel1, channel2, storeChannels } from './pixels';
+import { channel0, channel1, channel2, storeChannels, WHOLE } from './pixels';
 
 // Each pixel by itself, in place; see src/images/point-kernels.ts: the same arithmetic, bit for bit. What is written
 // behind the last pixel is memory behind the image.
@@ -51,9 +51,6 @@ function mixed(m: usize, red: v128, green: v128, blue: v128): v128 {
   );
   return f32x4.add(f32x4.pmin(f32x4.pmax(sum, f32x4.splat(0)), f32x4.splat(255)), f32x4.splat(WHOLE));
 }
-
-/** Added to a float of 0..255, leaves it as a whole number in the lowest byte. */
-const WHOLE: f32 = 8388608;
 
 /** @param turn six times the turns of the hue, plus 12 */
 export function turnHue(image: usize, count: i32, turn: f32): void {

@@ -22,7 +22,7 @@ const [MEAN, STD] = [
   [58.395, 57.12, 57.375],
 ];
 const JITTER = 'randomresizedcrop|flip|colorjitter';
-/** `peer`: the pipeline's name in peers/augment.py. */
+/** `peer`: the pipeline's name in peers/augment.py; `albumentations: false`: it has nothing of the kind. */
 const ROWS = [
   { name: 'rotate, uint8', peer: 'rotate', policy: 'rotate(15)', normalised: false, decodes: false },
   { name: 'rotate', peer: 'rotate', policy: 'rotate(15)', normalised: true, decodes: false },
@@ -35,6 +35,22 @@ const ROWS = [
   },
   { name: 'crop+flip+jitter', peer: 'crop, flip, jitter', policy: JITTER, normalised: true, decodes: false },
   { name: 'jpeg+crop+flip+jitter', peer: 'crop, flip, jitter', policy: JITTER, normalised: true, decodes: true },
+  {
+    name: 'randaugment',
+    peer: 'crop, flip, randaugment',
+    policy: 'randomresizedcrop|flip|randaugment(2,9,fill=128)',
+    normalised: true,
+    decodes: false,
+    albumentations: false,
+  },
+  {
+    name: 'augmix',
+    peer: 'augmix',
+    policy: 'augmix(3,fill=128)',
+    normalised: true,
+    decodes: false,
+    albumentations: false,
+  },
 ];
 
 pinToOneCore();
@@ -74,7 +90,8 @@ async function measure(row, files) {
   const one = await oursOf(row, files);
   await rate(one, seconds / 2);
   const arms = { ours: () => rate(one, seconds) };
-  for (const name of peer ? ['albumentations', 'torchvision'] : [])
+  const peers = row.albumentations === false ? ['torchvision'] : ['albumentations', 'torchvision'];
+  for (const name of peer ? peers : [])
     arms[name] = async () => {
       const { peer: pipeline, normalised, decodes } = row;
       const answer = await peer.ask({ files, pipeline, normalised, decodes, peer: name, seconds });
@@ -105,8 +122,9 @@ async function oursOf({ policy, normalised, decodes }, files) {
     const stream = randomStream(0, 'bench', i);
     const steps = drawPolicy(parsed, { image, input: { width: SIDE, height: SIDE }, stream, label: undefined });
     const offset = (i % IMAGES) * SIDE * SIDE * 3;
-    const varied = runSteps(steps, image, { into: pixels, offset });
-    return normalised ? toNormalisedPlanes(varied, MEAN, STD, { into: batch, offset }) : varied;
+    return normalised
+      ? toNormalisedPlanes(image, MEAN, STD, { steps, into: batch, offset })
+      : runSteps(steps, image, { into: pixels, offset });
   };
   if (!decodes) return (i) => vary(images[i % IMAGES], i);
   return async (i) => vary(await decodeImage(encoded[i % IMAGES]), i);

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { figure, Report, round } from './support/report.mjs';
+import { deviation, mean } from './support/statistics.mjs';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -90,7 +91,5 @@ function expand(pattern) {
 }
 
 function summary(list) {
-  const mean = list.reduce((sum, x) => sum + x, 0) / list.length;
-  const deviation = Math.sqrt(list.reduce((sum, x) => sum + (x - mean) ** 2, 0) / Math.max(1, list.length - 1));
-  return { accuracy: round(mean), deviation: round(deviation), runs: list.length };
+  return { accuracy: round(mean(list)), deviation: round(deviation(list)), runs: list.length };
 }

@@ -7,6 +7,7 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { parsePolicy } from '../dist/augment/policy.js';
 import { CropCache } from '../dist/batches/crop-cache.js';
 import { EvaluationCrops } from '../dist/batches/evaluation-crops.js';
 import { ImagePool } from '../dist/batches/image-pool.js';
@@ -62,7 +63,9 @@ const crops = new EvaluationCrops(pool, new CropCache(preprocessing, { diskBytes
 const training = new TrainingBatches(pool, crops, {
   items,
   batchSize,
-  policy: { crop: CROP, flip: true },
+  policy: parsePolicy(`randomresizedcrop(scale=${CROP.scale.join('..')},ratio=${CROP.ratio.join('..')})|flip`),
+  classes: ['any'],
+  epochs: 3,
   seed: 0,
   stage: 'bench',
 });

@@ -30,6 +30,14 @@ def torchvision_steps(pipeline):
             v2.RandomHorizontalFlip(),
             v2.ColorJitter(0.4, 0.4, 0.4, 0.1),
         ]
+    if pipeline == "crop, flip, randaugment":
+        return [
+            v2.RandomResizedCrop(224, interpolation=BILINEAR),
+            v2.RandomHorizontalFlip(),
+            v2.RandAugment(2, 9, interpolation=BILINEAR, fill=128),
+        ]
+    if pipeline == "augmix":
+        return [v2.AugMix(3, interpolation=BILINEAR, fill=128)]
     raise KeyError(f"no pipeline {pipeline}")
 
 

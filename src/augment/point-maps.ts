@@ -6,16 +6,6 @@ import type { Histograms, PointMap } from './step.ts';
 /** ITU-R 601-2 luma, as Pillow's mode L and torchvision's grey have it. */
 export const LUMA = [0.299, 0.587, 0.114] as const;
 
-export function histogramsOf({ data }: Pixels): Histograms {
-  const histograms = new Uint32Array(768);
-  for (let i = 0; i < data.length; i += 3) {
-    histograms[data[i]!]!++;
-    histograms[256 + data[i + 1]!]!++;
-    histograms[512 + data[i + 2]!]!++;
-  }
-  return histograms;
-}
-
 /** What the histograms are once a table was looked up. */
 export function histogramsAfter(histograms: Histograms, table: Uint8Array): Histograms {
   const after = new Uint32Array(768);
@@ -37,7 +27,9 @@ export function greyMeanOf([red, green, blue]: ChannelSums, { width, height }: S
 
 /** First `first`, then `second`. */
 export function joinedTables(first: Uint8Array, second: Uint8Array): Uint8Array {
-  return first.map((value, i) => second[(i & 0x300) + value]!);
+  const joined = new Uint8Array(768);
+  for (let i = 0; i < 768; i++) joined[i] = second[(i & 0x300) + first[i]!]!;
+  return joined;
 }
 
 /** Works in place, on an image that lies in a buffer of the kernels. */

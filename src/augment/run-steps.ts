@@ -4,7 +4,7 @@ import type { Pixels } from '../images/pixels.ts';
 import { project } from '../images/project.ts';
 import { surroundingsOf } from '../images/sample.ts';
 import { remap } from '../images/warp.ts';
-import { applyPointMap, greyMeanOf, histogramsAfter, histogramsOf, joinedTables, sumsOf } from './point-maps.ts';
+import { applyPointMap, greyMeanOf, histogramsAfter, joinedTables, sumsOf } from './point-maps.ts';
 import type { Histograms, PointStep, Remap, Step } from './step.ts';
 import { WarpChain } from './warp-chain.ts';
 
@@ -27,6 +27,24 @@ export function runSteps(
   destination?: Destination,
   kernels: Kernels = fastKernels(),
 ): Pixels {
+  const pixels = runInBuffers(steps, image, kernels);
+  const { width, height } = pixels;
+  if (destination !== undefined) {
+    destination.into.set(pixels.data, destination.offset);
+    return {
+      width,
+      height,
+      data: destination.into.subarray(destination.offset, destination.offset + width * height * 3),
+    };
+  }
+  return kernels.owns(pixels) ? { width, height, data: pixels.data.slice() } : pixels;
+}
+
+/**
+ * `runSteps` without a copy.
+ * @returns the image itself, or one in a buffer of the kernels: the next steps may write over it unless it is held
+ */
+export function runInBuffers(steps: readonly Step[], image: Pixels, kernels: Kernels): Pixels {
   let pixels = image;
   for (let i = 0; i < steps.length;) {
     const step = steps[i]!;
@@ -42,26 +60,18 @@ export function runSteps(
     } else {
       i++;
       if (step.kind === 'remap') pixels = runRemap(kernels, step, pixels);
+      else if (step.kind === 'kernel') pixels = step.run(taken(kernels, pixels), kernels);
       // A copy: it may be written into, and the step may itself run steps, in the same buffers.
       else pixels = step.run({ width: pixels.width, height: pixels.height, data: pixels.data.slice() });
     }
   }
-  const { width, height } = pixels;
-  if (destination !== undefined) {
-    destination.into.set(pixels.data, destination.offset);
-    return {
-      width,
-      height,
-      data: destination.into.subarray(destination.offset, destination.offset + width * height * 3),
-    };
-  }
-  return kernels.owns(pixels) ? { width, height, data: pixels.data.slice() } : pixels;
+  return pixels;
 }
 
 function runRemap(kernels: Kernels, { points, interpolation, fill }: Remap, image: Pixels): Pixels {
-  const source = kernels.take(image, { left: 0, top: 0, width: image.width, height: image.height });
+  const source = taken(kernels, image);
   const result = kernels.buffer(image, source);
-  remap(source, points, interpolation, surroundingsOf(fill, source), result);
+  remap(source, points, interpolation, surroundingsOf(fill, source, kernels.channelSums), result);
   return result;
 }
 
@@ -76,7 +86,7 @@ function runPoints(kernels: Kernels, chain: readonly PointStep[], image: Pixels)
   /** Of the image as it is with the table. */
   const histogramsNow = (): Histograms => {
     if (histograms === undefined) {
-      const now = histogramsOf(pixels);
+      const now = kernels.histograms(pixels);
       histograms = table === undefined ? now : histogramsAfter(now, table);
     }
     return histograms;
@@ -107,9 +117,14 @@ function runPoints(kernels: Kernels, chain: readonly PointStep[], image: Pixels)
   return pixels;
 }
 
+/** Where the kernels can read it. */
+function taken(kernels: Kernels, image: Pixels): Pixels {
+  return kernels.take(image, { left: 0, top: 0, width: image.width, height: image.height });
+}
+
 /** In a buffer of the kernels, where it can be written into. */
 function owned(kernels: Kernels, image: Pixels): Pixels {
-  if (kernels.owns(image)) return image;
+  if (kernels.ownsFreely(image)) return image;
   const copy = kernels.buffer(image);
   copy.data.set(image.data);
   return copy;
@@ -119,17 +134,28 @@ function owned(kernels: Kernels, image: Pixels): Pixels {
  * What a network takes: each channel on its own, less its mean, by its deviation.
  * @param mean of each channel, on 0..255
  * @param std likewise, over 0
- * @param mirrored left to right
+ * @param options `steps` are run first, with no copy between; `mirrored`: left to right, in the end; `into`: where the
+ * result goes, from `offset` on
  * @returns [3, height, width] float32
  */
 export function toNormalisedPlanes(
   image: Pixels,
   mean: readonly [number, number, number],
   std: readonly [number, number, number],
-  { mirrored = false, into, offset = 0 }: { mirrored?: boolean; into?: Float32Array; offset?: number } = {},
+  options: {
+    readonly steps?: readonly Step[];
+    readonly mirrored?: boolean;
+    readonly into?: Float32Array;
+    readonly offset?: number;
+  } = {},
   kernels: Kernels = fastKernels(),
 ): Float32Array {
-  const planes = into?.subarray(offset, offset + image.data.length) ?? new Float32Array(image.data.length);
-  kernels.normalise(image, mean, std, mirrored, planes);
+  const { steps = [], mirrored = false, into, offset = 0 } = options;
+  const pixels = runInBuffers(steps, image, kernels);
+  const count = pixels.width * pixels.height * 3;
+  const planes = into?.subarray(offset, offset + count) ?? new Float32Array(count);
+  if (planes.length < count)
+    throw new RangeError(`The result needs ${count} floats from ${offset} on, the destination has ${into!.length}.`);
+  kernels.normalise(pixels, mean, std, mirrored, planes);
   return planes;
 }

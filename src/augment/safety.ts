@@ -9,6 +9,8 @@ export interface ViewOutcome {
   readonly operation: string;
   /** 0..1 of the operation's strength, or undefined where it has but one. */
   readonly level: number | undefined;
+  /** Whether it can change what a label means: then it is not safe before images show it. */
+  readonly isRisky: boolean;
   /** Of each image, in the order of the labels. */
   readonly predicted: readonly number[];
 }
@@ -31,7 +33,7 @@ export interface ViewSafety {
   /** Of all recognised images, the share that is recognised no more, and its 95 % interval. */
   readonly lost: number;
   readonly interval: readonly [low: number, high: number];
-  readonly verdict: 'safe' | 'hard to recognise' | 'changes labels';
+  readonly verdict: 'safe' | 'hard to recognise' | 'changes labels' | 'not known';
   readonly classes: readonly ClassSafety[];
 }
 
@@ -40,9 +42,11 @@ export interface SafetyLimits {
   readonly lost: number;
   /** A class changes where surely more than this share of it, and more than twice the share of the others, is taken for one other class. */
   readonly takenFor: number;
+  /** What can change labels is safe only where surely no more than this share is lost. */
+  readonly lostOfRisky: number;
 }
 
-export const DEFAULT_LIMITS: SafetyLimits = { lost: 0.25, takenFor: 0.25 };
+export const DEFAULT_LIMITS: SafetyLimits = { lost: 0.25, takenFor: 0.25, lostOfRisky: 0.5 };
 
 /**
  * @param labels true class of each image
@@ -59,7 +63,7 @@ export function judgeViews(
   limits: SafetyLimits = DEFAULT_LIMITS,
 ): ViewSafety[] {
   const known = [...labels.keys()].filter((i) => plain[i] === labels[i]);
-  return views.map(({ operation, level, predicted }) => {
+  return views.map(({ operation, level, isRisky, predicted }) => {
     if (predicted.length !== labels.length)
       throw new RangeError(`"${operation}": expected predictions of ${labels.length} images, got ${predicted.length}.`);
     const perClass = classes.map((className, k): ClassSafety => {
@@ -83,7 +87,9 @@ export function judgeViews(
       ? 'changes labels'
       : range[0] > limits.lost
         ? 'hard to recognise'
-        : 'safe';
+        : isRisky && range[1] > limits.lostOfRisky
+          ? 'not known'
+          : 'safe';
     return {
       operation,
       level,

@@ -1,3 +1,4 @@
+import type { Kernels } from '../images/kernels.ts';
 import type { Pixels, Size } from '../images/pixels.ts';
 import type { Fill, Interpolation } from '../images/sample.ts';
 import type { Matrix3 } from '../images/matrix.ts';
@@ -6,7 +7,7 @@ import type { Matrix3 } from '../images/matrix.ts';
  * What is left of an augmentation once its random numbers are drawn: steps on pixels. Neighbouring steps of one kind are
  * run as one (`run-steps.ts`): geometry by one sampling, tables by one look-up.
  */
-export type Step = Warp | Remap | PointStep | FilterStep;
+export type Step = Warp | Remap | PointStep | KernelStep | FilterStep;
 
 export interface Sampling {
   readonly interpolation: Interpolation;
@@ -47,6 +48,13 @@ export type PointMap =
   | { readonly matrix: Float64Array }
   /** Turns of the hue in HSV, -0.5..0.5. */
   | { readonly hue: number };
+
+/** What the kernels have a loop for, or are told to do in their buffers, without copies. The size stays. */
+export interface KernelStep {
+  readonly kind: 'kernel';
+  /** @param image where the kernels can read it, not to be written into; the result lies in another buffer */
+  readonly run: (image: Pixels, kernels: Kernels) => Pixels;
+}
 
 /** Anything that looks at neighbours, draws or combines. May write into the image that it is given. */
 export interface FilterStep {

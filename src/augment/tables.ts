@@ -7,7 +7,9 @@ export function sameTable(f: (value: number) => number): Uint8Array {
 
 /** @param f of a value, 0..255, and a channel, 0..2 */
 export function channelTable(f: (value: number, channel: number) => number): Uint8Array {
-  return Uint8Array.from({ length: 768 }, (_, i) => toByte(f(i & 255, i >> 8)));
+  const table = new Uint8Array(768);
+  for (let i = 0; i < 768; i++) table[i] = toByte(f(i & 255, i >> 8));
+  return table;
 }
 
 /** A table's share of the result; the rest is the image as it was. */

@@ -35,7 +35,14 @@ type SearchFlags = CommonOptions & Omit<PolicySearchOptions, 'data'> & { resume?
 
 /** `gleaner augment DATA`, and what else has to do with policies below it. */
 export function augmentCommand(): Command {
-  return previewCommand().addCommand(replayCommand()).addCommand(safetyCommand()).addCommand(searchCommand());
+  return (
+    previewCommand()
+      // `--out` behind a command below is that command's.
+      .enablePositionalOptions()
+      .addCommand(replayCommand())
+      .addCommand(safetyCommand())
+      .addCommand(searchCommand())
+  );
 }
 
 function previewCommand(): Command {

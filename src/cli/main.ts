@@ -29,6 +29,8 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 const program = new Command('gleaner')
   .description('Trains an accurate, small, deployable image classifier from few labels.')
   .version(version)
+  // What stands behind a command is that command's, also where it has commands of its own.
+  .enablePositionalOptions()
   .addHelpText('after', '\nStart with: gleaner data check PHOTOS; gleaner train PHOTOS --backbone BACKBONE.onnx');
 const args = process.argv.slice(2);
 const asked = Object.hasOwn(COMMANDS, args[0] ?? '') ? [args[0]!] : Object.keys(COMMANDS);

@@ -50,7 +50,7 @@ export function trainCommand(): Command {
       cropFlags(command)
         // Model out
         .option('--abstain-precision <p>', 'precision wanted of answers above the abstain threshold', number(0.01, 1))
-        .option('--folds <k>', 'folds for choices and calibration', integer(2))
+        .option('--folds <k>', 'folds for choices and calibration; 0 does without', integer(0))
         .addOption(
           new Option('--variants <names...>', 'further exports, measured').choices(['bare', 'float16', 'int8']),
         );

@@ -30,7 +30,7 @@ export function mixColours({ data }: Pixels, matrix: Float64Array): void {
 }
 
 /** Added to a 32-bit float of 0..255, rounds it to a whole number (halves to even ones). */
-const WHOLE = 2 ** 23;
+export const WHOLE = 2 ** 23;
 
 /** Through HSV: value and saturation stay. `turns` of the hue, -0.5..0.5. */
 export function turnHue({ data }: Pixels, turns: number): void {
@@ -60,6 +60,17 @@ export function channelSums({ data }: Pixels): ChannelSums {
     blue += data[i + 2]!;
   }
   return [red, green, blue];
+}
+
+/** [3, 256]: how many pixels have each value of a channel. */
+export function histograms({ data }: Pixels): Uint32Array {
+  const counts = new Uint32Array(768);
+  for (let i = 0; i < data.length; i += 3) {
+    counts[data[i]!]!++;
+    counts[256 + data[i + 1]!]!++;
+    counts[512 + data[i + 2]!]!++;
+  }
+  return counts;
 }
 
 /** @param planes [3, height, width]: (value - mean) / std of each channel */

@@ -30,7 +30,7 @@ export function project(kernels: Kernels, image: Pixels, projection: Projection)
   const { size, interpolation, antialias, view } = projection;
   let source = kernels.take(image, view);
   let matrix = snapped(multiply(translation(-view.left, -view.top), projection.matrix));
-  const around = surroundingsOf(projection.fill, source);
+  const around = surroundingsOf(projection.fill, source, kernels.channelSums);
   const frames = projection.frames.map((frame) => ({ ...frame, matrix: snapped(frame.matrix) }));
   const axes = axesOf(matrix);
   const areStraight = axes !== undefined && frames.every((frame) => isAxisAligned(frame.matrix));

@@ -1,4 +1,5 @@
 import type { Pixels, Rgb } from './pixels.ts';
+import { channelSums, type ChannelSums } from './point-kernels.ts';
 
 export type Interpolation = 'nearest' | 'bilinear' | 'bicubic';
 
@@ -134,17 +135,13 @@ export function reflected(at: number, side: number): number {
   return inPeriod < side ? inPeriod : period - 1 - inPeriod;
 }
 
-export function surroundingsOf(fill: Fill, source: Pixels): Surroundings {
-  return fill === 'mean' ? meanColour(source) : fill;
+/** @param sumsOf channel sums of an image, for the mean */
+export function surroundingsOf(fill: Fill, source: Pixels, sumsOf: (image: Pixels) => ChannelSums): Surroundings {
+  return fill === 'mean' ? meanColour(source, sumsOf) : fill;
 }
 
 /** Rounded to whole numbers. */
-export function meanColour({ data }: Pixels): Rgb {
-  const sums: [number, number, number] = [0, 0, 0];
-  for (let i = 0; i < data.length; i += 3) {
-    sums[0] += data[i]!;
-    sums[1] += data[i + 1]!;
-    sums[2] += data[i + 2]!;
-  }
-  return sums.map((sum) => Math.round((sum * 3) / data.length)) as unknown as Rgb;
+export function meanColour(image: Pixels, sumsOf = channelSums): Rgb {
+  const [red, green, blue] = sumsOf(image).map((sum) => Math.round(sum / (image.width * image.height)));
+  return [red!, green!, blue!];
 }

@@ -57,6 +57,7 @@ export function warp(source: Pixels, projection: Projection, into: Pixels, rows:
   // Pixels are looked at without asking again where they lie.
   const flat = { width, height, data: source.data };
   const result = into.data;
+  if (typeof around !== 'string') fillWith(around, result);
   for (let row = 0; row < into.height; row++) {
     const line = lineOf(matrix, row);
     const inside = within(line, width, height, margin, into.width);
@@ -70,10 +71,6 @@ export function warp(source: Pixels, projection: Projection, into: Pixels, rows:
     meet(inside, seen);
     if (inside.to <= inside.from) inside.from = inside.to = seen.to;
     const to = row * into.width * 3;
-    if (typeof around !== 'string') {
-      fillPixels(result, to, 0, seen.from, around);
-      fillPixels(result, to, seen.to, into.width, around);
-    }
     samplePixels(flat, projection, row, seen.from, inside.from, result, to);
     if (inside.from < inside.to) {
       if (interpolation === 'nearest') nearestRow(flat, result, to, inside, line);
@@ -161,16 +158,12 @@ function meet(span: Span, other: Span): void {
   span.to = Math.max(span.from, Math.min(span.to, other.to));
 }
 
-function fillPixels(result: Uint8Array, to: number, start: number, end: number, [red, green, blue]: Rgb): void {
-  if (red === green && green === blue) {
-    result.fill(red, to + start * 3, to + end * 3);
-    return;
-  }
-  for (let i = to + start * 3; i < to + end * 3; i += 3) {
-    result[i] = red;
-    result[i + 1] = green;
-    result[i + 2] = blue;
-  }
+function fillWith([red, green, blue]: Rgb, result: Uint8Array): void {
+  result[0] = red;
+  result[1] = green;
+  result[2] = blue;
+  // What is filled, once more behind it.
+  for (let filled = 3; filled < result.length; filled *= 2) result.copyWithin(filled, 0, filled);
 }
 
 /** Any pixels, one by one. */
@@ -185,7 +178,8 @@ function samplePixels(
 ): void {
   if (start >= end) return;
   const { x, dx, y, dy, w, dw } = lineOf(matrix, row);
-  const lines = frames.map((frame) => ({ ...lineOf(frame.matrix, row), size: frame.size }));
+  const lines =
+    frames.length === 0 ? NO_LINES : frames.map((frame) => ({ ...lineOf(frame.matrix, row), size: frame.size }));
   for (let i = start; i < end; i++) {
     const at = to + i * 3;
     const depth = Math.max(w + i * dw, HORIZON);
@@ -204,6 +198,8 @@ function samplePixels(
     }
   }
 }
+
+const NO_LINES: readonly (Line & { readonly size: Size })[] = [];
 
 /** Sum of the weights of those neighbours that lie on a line of `side` pixels. */
 function shareWithin(at: number, side: number, interpolation: Interpolation): number {

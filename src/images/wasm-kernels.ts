@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { builtFile } from '../core/built-file.ts';
-import { copyBox, freeSlot, isWhole, type Kernels } from './kernels.ts';
+import { copyBox, isWhole, type Kernels } from './kernels.ts';
 import type { Pixels, Size } from './pixels.ts';
 import type { Filter } from './resample.ts';
+import { Slots } from './slots.ts';
 import { WebAssembly, type WasmMemory } from './web-assembly.ts';
 
 /** What assembly/index.ts exports. Addresses are bytes. */
@@ -48,13 +49,17 @@ interface Exports {
   colourMatrix(image: number, count: number, matrix: number): void;
   turnHue(image: number, count: number, turn: number): void;
   sumChannels(image: number, count: number, sums: number): void;
+  histograms(image: number, count: number, out: number): void;
+  sharpen(source: number, width: number, height: number, factor: number, out: number): void;
+  blend(images: number, weights: number, count: number, bytes: number, out: number): void;
   normalise(image: number, width: number, height: number, mirrored: boolean, means: number, out: number): void;
 }
 
 const PAGE = 65_536;
-const SLOTS = 3;
 /** Loops read and write this much behind an image at most. */
 const BEHIND = 64;
+/** Bytes. */
+const STRIP = 24_576;
 
 /** With SIMD, in WebAssembly. @returns undefined where there is none, or the kernels were not built */
 export function wasmKernels(): Kernels | undefined {
@@ -97,7 +102,8 @@ class Resident implements Pixels {
 class WasmKernels implements Kernels {
   readonly #memory = new WebAssembly.Memory({ initial: 1 });
   readonly #run: Exports;
-  readonly #slots: readonly Region[] = Array.from({ length: SLOTS }, () => ({ address: 0, bytes: 0 }));
+  readonly #slots = new Slots();
+  readonly #regions: Region[] = [];
   /** Tables, weights, sums. */
   readonly #numbers: Region = { address: 0, bytes: 0 };
   readonly #planes: Region = { address: 0, bytes: 0 };
@@ -108,11 +114,9 @@ class WasmKernels implements Kernels {
   }
 
   readonly buffer: Kernels['buffer'] = (size, ...kept) => {
-    const slot = freeSlot(
-      SLOTS,
-      kept.map((image) => (image instanceof Resident ? image.slot : undefined)),
-    );
-    return new Resident(size, slot, this.#reserve(this.#slots[slot]!, size.width * size.height * 3), this.#memory);
+    const slot = this.#slots.free(kept.map(slotOf));
+    const region = (this.#regions[slot] ??= { address: 0, bytes: 0 });
+    return new Resident(size, slot, this.#reserve(region, size.width * size.height * 3), this.#memory);
   };
 
   readonly take: Kernels['take'] = (image, box) => {
@@ -125,8 +129,14 @@ class WasmKernels implements Kernels {
 
   readonly owns: Kernels['owns'] = (image) => image instanceof Resident;
 
-  readonly bilinearRow: Kernels['bilinearRow'] = (source, into, to, start, end, ...line) =>
-    this.#run.bilinearRow(addressOf(source), source.width * 3, addressOf(into) + to, start, end, ...line);
+  readonly ownsFreely: Kernels['ownsFreely'] = (image) => image instanceof Resident && !this.#slots.isHeld(image.slot);
+
+  readonly hold: Kernels['hold'] = (image) => this.#slots.hold(slotOf(image));
+
+  readonly release: Kernels['release'] = (image) => this.#slots.release(slotOf(image));
+
+  readonly bilinearRow: Kernels['bilinearRow'] = (source, into, to, start, end, x, dx, y, dy) =>
+    this.#run.bilinearRow(addressOf(source), source.width * 3, addressOf(into) + to, start, end, x, dx, y, dy);
 
   readonly projectiveRow: Kernels['projectiveRow'] = (source, into, to, start, end, ...line) =>
     this.#run.projectiveRow(addressOf(source), source.width * 3, addressOf(into) + to, start, end, ...line);
@@ -184,14 +194,40 @@ class WasmKernels implements Kernels {
     return sums;
   };
 
+  readonly histograms: Kernels['histograms'] = (image) => {
+    // Of the four that the loop works in, the first is the result.
+    const at = this.#reserve(this.#numbers, 4 * 768 * 4);
+    this.#run.histograms(addressOf(image), image.width * image.height, at);
+    return new Uint32Array(this.#memory.buffer, at, 768).slice();
+  };
+
+  readonly sharpen: Kernels['sharpen'] = (source, factor, into) =>
+    this.#run.sharpen(addressOf(source), source.width, source.height, factor, addressOf(into));
+
+  readonly blend: Kernels['blend'] = (images, weights, into) => {
+    const count = images.length;
+    const at = this.#reserve(this.#numbers, 8 * count);
+    new Uint32Array(this.#memory.buffer, at).set(images.map(addressOf));
+    new Float32Array(this.#memory.buffer, at + 4 * count).set(weights);
+    this.#run.blend(at, at + 4 * count, count, into.width * into.height * 3, addressOf(into));
+  };
+
   readonly normalise: Kernels['normalise'] = (image, mean, std, mirrored, planes) => {
     const source = this.take(image, { left: 0, top: 0, width: image.width, height: image.height });
     const { width, height } = source;
     const numbers = this.#reserve(this.#numbers, 24);
-    const out = this.#reserve(this.#planes, planes.length * 4);
-    new Float32Array(this.#memory.buffer, numbers).set([...mean, ...std]);
-    this.#run.normalise(addressOf(source), width, height, mirrored, numbers, out);
-    planes.set(new Float32Array(this.#memory.buffer, out, planes.length));
+    // In strips that stay in the nearest cache until they are copied.
+    const rows = Math.max(1, Math.min(height, Math.floor(STRIP / (width * 12))));
+    const out = this.#reserve(this.#planes, rows * width * 12);
+    const { buffer } = this.#memory;
+    new Float32Array(buffer, numbers).set([...mean, ...std]);
+    for (let y = 0; y < height; y += rows) {
+      const high = Math.min(rows, height - y);
+      this.#run.normalise(addressOf(source) + 3 * y * width, width, high, mirrored, numbers, out);
+      const strip = new Float32Array(buffer, out, 3 * high * width);
+      for (let c = 0; c < 3; c++)
+        planes.set(strip.subarray(c * high * width, (c + 1) * high * width), (c * height + y) * width);
+    }
   };
 
   /** An even number of taps: they are multiplied in pairs. */
@@ -217,6 +253,10 @@ class WasmKernels implements Kernels {
     }
     return region.address;
   }
+}
+
+function slotOf(image: Pixels): number | undefined {
+  return image instanceof Resident ? image.slot : undefined;
 }
 
 function addressOf(image: Pixels): number {

@@ -41,7 +41,8 @@ export async function finishRun(run: RunFolder, workshop: Workshop, request: Fin
     workshop.onProgress?.({
       type: 'warning',
       message:
-        'There are too few labelled images to calibrate probabilities: the temperature stays 1, and there is no abstain threshold.',
+        `${options.folds === 0 ? 'Without folds there is nothing' : 'There are too few labelled images'} to calibrate probabilities by: ` +
+        'the temperature stays 1, and there is no abstain threshold.',
     });
 
   // The protocol cross-validates only what can be dealt into folds.

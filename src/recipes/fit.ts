@@ -35,6 +35,8 @@ export interface FitRequest {
   readonly classes: readonly string[];
   /** Part of every random key: `finetune`, `fold-1`. */
   readonly stage: string;
+  /** What the size of passes is kept under; default the stage. */
+  readonly passes?: string;
   /** Where checkpoints are kept and taken up again. */
   readonly checkpoints: string;
 }
@@ -46,7 +48,7 @@ export async function fit(workshop: Workshop, request: FitRequest): Promise<{ ne
   await mkdir(request.checkpoints, { recursive: true });
   const asked = trainingSteps(network, plan, options, train, classes.length, choices.target);
   const { batchSize, rates } = asked;
-  const microBatch = await choices.microBatch(stage, () => {
+  const microBatch = await choices.microBatch(request.passes ?? stage, () => {
     const { availableBytes } = memoryReport();
     // The last phase trains the most.
     const passes = planPasses(asked.phases.at(-1)!.step, { availableBytes });

@@ -90,6 +90,7 @@ export class PolicyTrials {
       classes: this.#classes,
       // The same for all: arms that are compared draw the same orders of images.
       stage: 'trial',
+      passes: `trial of ${train.length} images`,
       checkpoints: this.#checkpoints(request),
     });
     return network;

@@ -89,6 +89,10 @@ export async function prepareData(
   const protocol = protocolOf(dataset, groups, { seed: options.seed, crossValidate: options.val === undefined });
   for (const message of protocol.warnings) onProgress?.({ type: 'warning', message });
   const crossValidated = protocol.scoreSource === 'cross-validation';
+  if (crossValidated && options.folds === 0)
+    throw new InputError(
+      `${options.data} has no test images and too few to hold any out: its score comes from folds, so there must be some.`,
+    );
   if (crossValidated)
     onProgress?.({
       type: 'note',

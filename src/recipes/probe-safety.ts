@@ -36,6 +36,7 @@ const LEVELS = [1, 2 / 3, 1 / 3];
 interface View {
   readonly operation: string;
   readonly level: number | undefined;
+  readonly isRisky: boolean;
   readonly policy: Policy;
 }
 
@@ -77,20 +78,26 @@ export async function probeSafety(workshop: Workshop, request: SafetyRequest): P
     return results;
   };
 
-  const plainView = { operation: 'none', level: undefined, policy: parsePolicy('evaluationcrop') };
+  const plainView = { operation: 'none', level: undefined, isRisky: false, policy: parsePolicy('evaluationcrop') };
   let pending = [...OPERATIONS.values()].filter(isProbed);
   let plain: number[] | undefined;
   const views: ViewSafety[] = [];
   for (const level of LEVELS) {
     const asked = pending.map((operation): View => {
       const at = operation.strength === undefined ? undefined : level;
-      return { operation: operation.name, level: at, policy: singleView(operation, at) };
+      return {
+        operation: operation.name,
+        level: at,
+        isRisky: operation.risk !== undefined,
+        policy: singleView(operation, at),
+      };
     });
     const predicted = await predict(plain === undefined ? [plainView, ...asked] : asked);
     plain ??= predicted.shift()!;
-    const outcomes = asked.map(({ operation, level: at }, i): ViewOutcome => ({
+    const outcomes = asked.map(({ operation, level: at, isRisky }, i): ViewOutcome => ({
       operation,
       level: at,
+      isRisky,
       predicted: predicted[i]!,
     }));
     const judged = judgeViews(classes, labels, plain, outcomes, wilsonInterval, limits);

@@ -91,8 +91,13 @@ export const trainOptionsSchema = z.strictObject({
 
   // Model out
   abstainPrecision: z.number().gt(0).max(1).default(0.95),
-  /** Folds for choices, calibration and the abstain threshold. */
-  folds: z.int().min(2).max(20).optional(),
+  /** Folds for choices, calibration and the abstain threshold; 0 does without all three. */
+  folds: z
+    .int()
+    .min(0)
+    .max(20)
+    .refine((count) => count !== 1, { error: 'expected 0, or 2 and more' })
+    .optional(),
   variants: z.array(z.enum(['bare', 'float16', 'int8'])).default([]),
 
   // The machine

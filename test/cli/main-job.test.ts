@@ -113,6 +113,22 @@ describe('gleaner train', () => {
     expect(await readFile(join(run, 'report.html'), 'utf8')).toContain('accuracy on the training images');
   });
 
+  it('does without folds on request, but not where they give the score', async () => {
+    const run = join(folder, 'no-folds');
+    const finished = await runGleaner(train('--folds', '0', '--epochs', '1', '--out', run));
+    expect(finished.code, finished.stderr).toBe(0);
+    expect(await readFile(join(run, 'events.jsonl'), 'utf8')).not.toContain('fold-');
+    expect(finished.stdout).toMatch(/Without folds there is nothing to calibrate/);
+    for (const [images, folds, why] of [
+      [data, '1', /folds: expected 0, or 2 and more/],
+      [join(data, 'train'), '0', /its score comes from folds/],
+    ] as const) {
+      const refused = await runGleaner(['train', images, '--folds', folds, '--out', join(folder, 'refused')]);
+      expect(refused.code).toBe(2);
+      expect(refused.stderr).toMatch(why);
+    }
+  });
+
   it('ends with the same bytes when it was killed and resumed', async () => {
     const flags = ['--epochs', '6', '--batch-size', '4'];
     const whole = join(folder, 'whole');

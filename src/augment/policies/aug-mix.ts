@@ -1,8 +1,10 @@
+import type { Kernels } from '../../images/kernels.ts';
 import type { Pixels } from '../../images/pixels.ts';
 import { beta, dirichlet } from '../distributions.ts';
 import type { DrawSite, ImageElement } from '../element.ts';
 import type { Fill } from '../../images/sample.ts';
-import { runSteps } from '../run-steps.ts';
+import { commonParameters } from './common-parameters.ts';
+import { runInBuffers } from '../run-steps.ts';
 import type { Step } from '../step.ts';
 import { stepsAtDrawnSign, strongOperation } from './magnitude.ts';
 import { RANDAUGMENT_OPERATIONS } from './rand-augment.ts';
@@ -23,13 +25,7 @@ export const augMix: ImageElement = {
     width: { kind: 'number', about: 'chains', min: 1, max: 10, integer: true, default: 3 },
     depth: { kind: 'number', about: 'operations a chain; 0 draws 1 to 3', min: 0, max: 10, integer: true, default: 0 },
     alpha: { kind: 'number', about: 'of Dirichlet and Beta', min: 1e-3, max: 100, default: 1 },
-    fill: {
-      kind: 'fill',
-      about: 'what stands where the image does not reach',
-      words: ['mean', 'reflect', 'edge'],
-      default: 'mean',
-    },
-    p: { kind: 'number', about: 'how often, 0..1', min: 0, max: 1, default: 1 },
+    ...commonParameters,
   },
   sequences: 'none',
   texts: false,
@@ -52,7 +48,7 @@ export const augMix: ImageElement = {
       }
       return { weight: weight * share, steps };
     });
-    return [{ kind: 'filter', run: (image) => mixChains(image, 1 - share, chains) }];
+    return [{ kind: 'kernel', run: (image, kernels) => mixChains(image, 1 - share, chains, kernels) }];
   },
 };
 
@@ -69,14 +65,22 @@ function mixChains(
   image: Pixels,
   own: number,
   chains: readonly { readonly weight: number; readonly steps: readonly Step[] }[],
+  kernels: Kernels,
 ): Pixels {
-  const sum = new Float32Array(image.data.length);
-  const add = (data: Uint8Array, weight: number): void => {
-    for (let i = 0; i < sum.length; i++) sum[i]! += weight * data[i]!;
+  const parts: Pixels[] = [];
+  const keep = (part: Pixels): void => {
+    const { width, height } = part;
+    const taken = kernels.take(part, { left: 0, top: 0, width, height });
+    kernels.hold(taken);
+    parts.push(taken);
   };
-  add(image.data, own);
-  for (const { weight, steps } of chains) add(runSteps(steps, image).data, weight);
-  const data = image.data;
-  for (let i = 0; i < sum.length; i++) data[i] = sum[i]! + 0.5;
-  return { ...image, data };
+  try {
+    keep(image);
+    for (const { steps } of chains) keep(runInBuffers(steps, image, kernels));
+    const result = kernels.buffer(image);
+    kernels.blend(parts, [own, ...chains.map(({ weight }) => weight)], result);
+    return result;
+  } finally {
+    for (const part of parts) kernels.release(part);
+  }
 }

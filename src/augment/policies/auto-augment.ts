@@ -2,6 +2,7 @@ import type { ImageElement } from '../element.ts';
 import type { Fill } from '../../images/sample.ts';
 import { OPERATIONS } from '../operations.ts';
 import type { Drawn, Parameters } from '../parameters.ts';
+import { commonParameters } from './common-parameters.ts';
 import type { Step } from '../step.ts';
 import { AUTOAUGMENT_POLICIES } from './auto-augment-tables.ts';
 import { stepsAtDrawnSign, strongOperation } from './magnitude.ts';
@@ -21,13 +22,7 @@ export const autoAugment: ImageElement = {
       choices: ['imagenet', 'cifar10', 'svhn'],
       default: 'imagenet',
     },
-    fill: {
-      kind: 'fill',
-      about: 'what stands where the image does not reach',
-      words: ['mean', 'reflect', 'edge'],
-      default: 'mean',
-    },
-    p: { kind: 'number', about: 'how often, 0..1', min: 0, max: 1, default: 1 },
+    ...commonParameters,
   },
   sequences: 'none',
   texts: false,

@@ -1,6 +1,7 @@
 import { suggestion } from '../../core/errors.ts';
 import type { ImageElement, Item } from '../element.ts';
 import type { Fill } from '../../images/sample.ts';
+import { commonParameters } from './common-parameters.ts';
 import type { Step } from '../step.ts';
 import { MAX_MAGNITUDE, stepsAtDrawnSign, strongOperation, strongOperations } from './magnitude.ts';
 
@@ -39,13 +40,7 @@ export const randAugment: ImageElement = {
     mstd: { kind: 'number', about: 'standard deviation of the magnitude', min: 0, max: MAX_MAGNITUDE, default: 0 },
     spread: { kind: 'choice', about: 'how the magnitude is drawn', choices: ['normal', 'uniform'], default: 'normal' },
     each: { kind: 'number', about: 'how often each drawn operation is really done, 0..1', min: 0, max: 1, default: 1 },
-    fill: {
-      kind: 'fill',
-      about: 'what stands where the image does not reach',
-      words: ['mean', 'reflect', 'edge'],
-      default: 'mean',
-    },
-    p: { kind: 'number', about: 'how often, 0..1', min: 0, max: 1, default: 1 },
+    ...commonParameters,
   },
   sequences: 'none',
   texts: true,

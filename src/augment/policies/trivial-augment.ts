@@ -1,5 +1,6 @@
 import type { ImageElement } from '../element.ts';
 import type { Fill } from '../../images/sample.ts';
+import { commonParameters } from './common-parameters.ts';
 import { stepsAtDrawnSign, strongOperation } from './magnitude.ts';
 import { RANDAUGMENT_OPERATIONS } from './rand-augment.ts';
 
@@ -12,13 +13,7 @@ export const trivialAugment: ImageElement = {
   name: 'trivialaugment',
   about: 'One operation, at a magnitude drawn evenly from a wide range',
   parameters: {
-    fill: {
-      kind: 'fill',
-      about: 'what stands where the image does not reach',
-      words: ['mean', 'reflect', 'edge'],
-      default: 'mean',
-    },
-    p: { kind: 'number', about: 'how often, 0..1', min: 0, max: 1, default: 1 },
+    ...commonParameters,
   },
   sequences: 'none',
   texts: false,
