@@ -14,11 +14,7 @@ export function checkPolicySize(policy: Policy, input: Size): void {
   const isCropped = policy.image[0]!.name === 'evaluationcrop';
   const sizes = isCropped ? [input] : [input, ...OTHER_SIZES];
   for (const image of sizes)
-    for (const stream of [
-      CONSTANT_LOW,
-      CONSTANT_HIGH,
-      ...[1, 2, 3, 4].map((seed) => randomStream('policy size', seed)),
-    ]) {
+    for (const stream of [...EXTREMES.map(extreme), ...[1, 2, 3, 4].map((seed) => randomStream('policy size', seed))]) {
       const size = sizeAfter(drawPolicy(policy, { image, input, stream, label: undefined }), image);
       if (size.width === input.width && size.height === input.height) continue;
       throw new InputError(
@@ -35,12 +31,21 @@ const OTHER_SIZES: readonly Size[] = [
   { width: 301, height: 1000 },
 ];
 
-function constant(value: number): RandomStream {
-  return { uniform: () => value, integer: (bound) => Math.floor(value * bound), normal: () => 0, fillWords: () => {} };
-}
+/** What an operation with a probability takes for "yes" and for "no". */
+const EXTREMES = [0, 1 - 2 ** -53];
 
-const CONSTANT_LOW = constant(0);
-const CONSTANT_HIGH = constant(1 - 2 ** -53);
+/** One number for as many draws as a policy decides by; then others, or what draws until something fits would never end. */
+function extreme(value: number): RandomStream {
+  const others = randomStream('policy size', value);
+  let left = 1000;
+  const isExtreme = (): boolean => left-- > 0;
+  return {
+    uniform: () => (isExtreme() ? value : others.uniform()),
+    integer: (bound) => (isExtreme() ? Math.floor(value * bound) : others.integer(bound)),
+    normal: () => (isExtreme() ? 0 : others.normal()),
+    fillWords: (words) => others.fillWords(words),
+  };
+}
 
 /** @throws InputError where `only` or `except` name a class that is not there */
 export function checkPolicyClasses({ text, image }: Policy, classes: readonly string[]): void {

@@ -203,6 +203,14 @@ describe('checkPolicySize', () => {
     expect(() => checkPolicySize(parsePolicy(text), input)).not.toThrow();
   });
 
+  it('comes to an end with every name, also where numbers are drawn until they fit', () => {
+    for (const [name, element] of ELEMENTS)
+      if (element.level === 'image' && element.sequences === 'none' && name !== 'evaluationcrop') {
+        const policy = `${name}(p=1)|randomresizedcrop`;
+        expect(() => checkPolicySize(parsePolicy(policy), input), name).not.toThrow();
+      }
+  });
+
   it.each([
     'flip',
     'rotate(10)',

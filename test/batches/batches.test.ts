@@ -350,9 +350,9 @@ describe('TrainingBatches', () => {
         expect([labels, ids]).toEqual([plain.labels, plain.ids]);
         for (let i = 0; i < 8; i++) {
           const [clean, ...drawn] = [0, 1, 2].map((view) => cropOf(images, i * 3 + view));
-          expect(clean).toEqual(cropOf(plain.images, i));
+          expect(clean!.equals(cropOf(plain.images, i))).toBe(true);
           for (const pixels of drawn) {
-            expect(pixels).not.toEqual(clean);
+            expect(pixels.equals(clean!)).toBe(false);
             seen.add(pixels.toString('base64'));
           }
         }
