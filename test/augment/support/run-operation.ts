@@ -12,6 +12,7 @@ export function stepsOf(
   values: Readonly<Record<string, unknown>>,
   image: Size,
   seed: number | string = 1,
+  input: Size = image,
 ): readonly Step[] {
   const entries = Object.entries(operation.parameters).map(([name, parameter]) => {
     const value = name in values ? values[name] : parameter.default;
@@ -19,7 +20,7 @@ export function stepsOf(
   });
   const args = { ...Object.fromEntries(entries), p: 1 } as Record<string, Argument>;
   const item = { name: operation.name, arguments: args, texts: [], sequences: [] };
-  const site = { image, input: image, label: undefined, stream: randomStream('operation', seed) };
+  const site = { image, input, label: undefined, stream: randomStream('operation', seed) };
   return elementOf(operation).draw(item, site, () => []);
 }
 
