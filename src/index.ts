@@ -30,7 +30,7 @@ export {
   searchAugmentation,
   type PolicySearchResult,
   type SafetyResult,
-} from './recipes/policy-search.ts';
+} from './recipes/search-augmentation.ts';
 export type { PolicySearchOptions } from './recipes/search-options.ts';
 export type { Arm, PolicyEvidence } from './recipes/search-policy.ts';
 export { auditData, type Audit, type AuditOptions } from './audit/audit.ts';
