@@ -98,6 +98,17 @@ describe('successiveHalving', () => {
     expect(result.filter(({ rung }) => rung === 1)).toHaveLength(2);
     expect(result.some(({ rung }) => rung === 2)).toBe(false);
   });
+
+  it('has something to choose from, however little time there is', async () => {
+    const result = await successiveHalving(
+      grid(space),
+      3,
+      async (candidate) => candidate.m,
+      () => true,
+    );
+    expect(result).toHaveLength(15);
+    expect(result[0]!.candidate.m).toBe(20);
+  });
 });
 
 describe('evolve', () => {

@@ -13,8 +13,8 @@ export interface Scored {
 /**
  * Successive halving (Jamieson and Talwalkar 2016, arXiv:1502.07943): all candidates are tried with the least effort, the
  * best third with more, and so on.
- * @param efforts one for each rung, least first; a rung is left out where one candidate is left
- * @param isSpent told after each trial; once it holds, no further trial is begun
+ * @param rungs how many, each with more effort than the one before
+ * @param isSpent asked before each trial; once it holds, no further trial is begun above the lowest rung
  * @returns best first; those that reached a higher rung stand before the others
  */
 export async function successiveHalving(
@@ -28,7 +28,8 @@ export async function successiveHalving(
   for (let rung = 0; rung < rungs && left.length > 0; rung++) {
     const scored: Scored[] = [];
     for (const candidate of left) {
-      if (isSpent()) break;
+      // Without the lowest rung there would be nothing to choose from.
+      if (rung > 0 && isSpent()) break;
       const entry = { candidate, score: await evaluate(candidate, rung), rung };
       scored.push(entry);
       best.set(candidate, entry);
