@@ -31,7 +31,7 @@ export {
   type PolicySearchResult,
   type SafetyResult,
 } from './recipes/search-augmentation.ts';
-export type { PolicySearchOptions } from './recipes/search-options.ts';
+export type { PolicySearchOptions, SafetyOptions } from './recipes/search-options.ts';
 export type { Arm, PolicyEvidence } from './recipes/search-policy.ts';
 export { auditData, type Audit, type AuditOptions } from './audit/audit.ts';
 export { renderAuditPage } from './report/audit-page.ts';

@@ -15,14 +15,16 @@ import {
   type PolicySearchOptions,
   type PolicySearchResult,
   type PreviewOptions,
+  type SafetyOptions,
   type SafetyResult,
 } from '../index.ts';
 import { defineCommand, integer, number, type CommonOptions } from './command.ts';
 import { percent, table } from './output.ts';
 import {
-  cropFlags,
+  cropScaleFlag,
   dataFlags,
   engineFlags,
+  flipFlag,
   networkFlags,
   preprocessingFlags,
   trainingFlags,
@@ -30,7 +32,7 @@ import {
 
 type PreviewFlags = CommonOptions & Omit<PreviewOptions, 'signal'> & { out?: string };
 type ReplayFlags = CommonOptions & { epoch: number; stage?: string; out?: string };
-type SafetyFlags = CommonOptions & Omit<PolicySearchOptions, 'data' | 'out'> & { out?: string; page?: string };
+type SafetyFlags = CommonOptions & Omit<SafetyOptions, 'data'> & { page?: string };
 type SearchFlags = CommonOptions & Omit<PolicySearchOptions, 'data'> & { resume?: string };
 
 /** `gleaner augment DATA`, and what else has to do with policies below it. */
@@ -135,17 +137,14 @@ function searchFlags(command: Command): Command {
   dataFlags(command);
   preprocessingFlags(command);
   trainingFlags(command);
-  cropFlags(command)
-    .option('--images <n>', 'images that safety is tried on, at most (default: 200)', integer(1))
-    .option('--allow <operations...>', 'operations that count as safe, whatever is found')
-    .option('--deny <operations...>', 'operations that are left out, whatever is found');
+  cropScaleFlag(command).option('--images <n>', 'images that safety is tried on, at most (default: 200)', integer(1));
   return engineFlags(command);
 }
 
 function safetyCommand(): Command {
   return defineCommand<SafetyFlags>(
     'safety <data>',
-    'Tries which operations a data set bears: is what they make still recognised, class by class?',
+    'Tries which operations a data set bears: is what they make still recognised, class by class? With a backbone by a head fitted to its features; from scratch a network is trained first, as the flags say',
     ['augment safety photos --backbone mobilenet_v2.onnx', 'augment safety digits --epochs 20 --page safety.html'],
     (command) => searchFlags(command).option('--page <file>', 'the table with pictures, as .html'),
     async ([data], flags, { output, signal }) => {
@@ -153,7 +152,7 @@ function safetyCommand(): Command {
       if (page !== undefined && extname(page).toLowerCase() !== '.html')
         throw new InputError(`--page takes an .html file, got "${page}".`);
       const control = { signal, onProgress: output.progress };
-      const result = await probeAugmentation({ ...given, data: data! } as PolicySearchOptions, control);
+      const result = await probeAugmentation({ ...given, data: data! } as SafetyOptions, control);
       if (page !== undefined)
         await writeFileAtomic(
           page,
@@ -200,7 +199,9 @@ function searchCommand(): Command {
     'Searches the augmentation policy on folds of the labelled training images',
     ['augment search photos --backbone mobilenet_v2.onnx --minutes 30', 'augment search --resume runs/003'],
     (command) =>
-      searchFlags(command)
+      flipFlag(searchFlags(command))
+        .option('--allow <operations...>', 'operations that count as safe, whatever is found')
+        .option('--deny <operations...>', 'operations that are left out, whatever is found')
         .option('--minutes <n>', 'time for the search and the comparison of what it found (default: 20)', number(0.01))
         .option('--resume <run>', 'continue an interrupted search; stands alone'),
     async ([data], flags, { output, signal }) => {

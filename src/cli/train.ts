@@ -4,9 +4,10 @@ import { parse } from 'yaml';
 import { InputError, resumeTraining, train, type TrainOptions } from '../index.ts';
 import { defineCommand, integer, number, type CommonOptions } from './command.ts';
 import {
-  cropFlags,
+  cropScaleFlag,
   dataFlags,
   engineFlags,
+  flipFlag,
   networkFlags,
   preprocessingFlags,
   trainingFlags,
@@ -38,16 +39,19 @@ export function trainCommand(): Command {
         .option('--accept-engine', 'with --resume: go on although the engine or its choices differ')
         .option('--accept-data-change', 'with --resume: go on although the data changed')
         .option('--config <file>', 'options as YAML or JSON; flags win over it');
-      dataFlags(command);
+      dataFlags(command).option('--use-val', 'let a ready-made val part serve as validation though labels are limited');
       preprocessingFlags(command);
       trainingFlags(command)
+        .option('--blend <share>', 'of the trained weights, mixed with those it started from', number(0, 1))
+        .option('--patience <epochs>', 'stop after so many epochs without a better validation score', integer(1))
         .option('--augment <policy>', 'how training images are varied (docs/augmentation.md)')
         .option(
           '--consistency <weight>',
           'of the agreement of views with and without augmix; 12 in its paper',
           number(0),
         );
-      cropFlags(command)
+      flipFlag(command);
+      cropScaleFlag(command)
         // Model out
         .option('--abstain-precision <p>', 'precision wanted of answers above the abstain threshold', number(0.01, 1))
         .option('--folds <k>', 'folds for choices and calibration; 0 does without', integer(0))

@@ -18,7 +18,6 @@ export function dataFlags(command: Command): Command {
     .option('--labels-list <file>', 'names of the images that keep their label, one a line')
     .option('--labels-per-class <k>', 'labels kept a class, drawn by the seed', integer(1))
     .option('--val <share>', 'share of the labelled images held out for validation', number(0, 0.5))
-    .option('--use-val', 'let a ready-made val part serve as validation though labels are limited')
     .option('--drop-leaks', 'leave out training images that are copies of val or test images')
     .option('--follow-links', 'follow symbolic links out of the data folder')
     .option('--max-pixels <megapixels>', 'largest image that is decoded', number(0.0001));
@@ -56,7 +55,6 @@ export function trainingFlags(command: Command): Command {
     .option('--clip-norm <x>', "bound on the gradient's global norm", number(0))
     .option('--accumulate <n>', 'micro-batches a step', integer(1))
     .option('--recompute <k>', "keep every k-th block's values, compute the rest again: saves memory", integer(1))
-    .option('--blend <share>', 'of the trained weights, mixed with those it started from', number(0, 1))
     .option('--ema <decay>', 'averaged weights; 0 turns them off', number(0, 0.99999))
     .addOption(choice('--batch-norm <mode>', 'statistics frozen or of the batch', ['auto', 'frozen', 'batch']))
     .option('--layer-decay <factor>', 'learning rate factor for each step of depth away from the head', number(0.01, 1))
@@ -64,14 +62,19 @@ export function trainingFlags(command: Command): Command {
     .option('--train <pattern...>', 'train only parameters that match (globs)')
     .option('--freeze <pattern...>', 'freeze parameters that match (globs)')
     .option('--dropout <share>', 'before the head', number(0, 0.95))
-    .option('--patience <epochs>', 'stop after so many epochs without a better validation score', integer(1))
     .option('--find-lr', 'search the learning rate first');
 }
 
-export function cropFlags(command: Command): Command {
-  return command
-    .addOption(choice('--flip <mode>', 'horizontal flips in training', ['auto', 'on', 'off']))
-    .option('--crop-scale <area>', 'smallest random crop, as a share of the area; 1 turns crops off', number(0.01, 1));
+export function cropScaleFlag(command: Command): Command {
+  return command.option(
+    '--crop-scale <area>',
+    'smallest random crop, as a share of the area; 1 turns crops off',
+    number(0.01, 1),
+  );
+}
+
+export function flipFlag(command: Command): Command {
+  return command.addOption(choice('--flip <mode>', 'horizontal flips in training', ['auto', 'on', 'off']));
 }
 
 export function engineFlags(command: Command): Command {

@@ -13,11 +13,16 @@ import type { OpenedNetwork } from './opened-network.ts';
 import { PolicyTrials } from './policy-trials.ts';
 import { prepareData, type LabelledSample, type TrainingData } from './prepare-data.ts';
 import { probeSafety, type Safety } from './probe-safety.ts';
-import { resolveSearchOptions, type PolicySearchOptions, type ResolvedSearchOptions } from './search-options.ts';
+import {
+  resolveSearchOptions,
+  type PolicySearchOptions,
+  type ResolvedSearchOptions,
+  type SafetyOptions,
+} from './search-options.ts';
 import { searchParts, searchPolicy, type PolicyEvidence, type SearchParts } from './search-policy.ts';
 import type { TrainControl } from './train-control.ts';
 import { withAbsolutePaths } from './train-options.ts';
-import { planTraining } from './training-plan.ts';
+import { defaultCrop, planTraining } from './training-plan.ts';
 import type { Workshop } from './workshop.ts';
 
 export interface PolicySearchResult extends PolicyEvidence {
@@ -53,7 +58,7 @@ export function resumeSearch(folder: string, control: TrainControl = {}): Promis
  * Tries on held-out images which operations a data set bears, for each class.
  * @throws InputError for bad options or data
  */
-export function probeAugmentation(options: PolicySearchOptions, control: TrainControl = {}): Promise<SafetyResult> {
+export function probeAugmentation(options: SafetyOptions, control: TrainControl = {}): Promise<SafetyResult> {
   return started(options, control, 'safety', async (job) => {
     const { safety } = await safetyOf(job);
     await writeFileAtomic(job.run.file('safety.json'), `${JSON.stringify(safety, undefined, 2)}\n`);
@@ -151,8 +156,7 @@ function atWork<T>(
       },
       events: await readEvents(run.file('events.jsonl')),
     });
-    // Flips are part of what is searched, where they are safe.
-    const crop = plan.augment.text.replace(/\|flip$/, '');
+    const crop = defaultCrop(options.train, method);
     return work({ run, workshop, options, data, parts, trials, crop, epochs: plan.epochs });
   });
 }

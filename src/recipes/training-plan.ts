@@ -68,15 +68,19 @@ export function planTraining(
 }
 
 /** Random crops, and flips where the network was trained with them: from scratch, images may be digits. */
-function defaultPolicy({ flip, cropScale }: ResolvedTrainOptions, method: 'finetune' | 'scratch'): string {
+function defaultPolicy(options: ResolvedTrainOptions, method: 'finetune' | 'scratch'): string {
+  const { flip } = options;
+  const flips = flip === 'on' || (flip === 'auto' && method !== 'scratch');
+  const crop = defaultCrop(options, method);
+  return flips ? `${crop}|flip` : crop;
+}
+
+/** What a policy begins with where nothing else is said. */
+export function defaultCrop({ cropScale }: ResolvedTrainOptions, method: 'finetune' | 'scratch'): string {
   const scratch = method === 'scratch';
   const least = cropScale ?? (scratch ? 0.4 : 0.5);
-  const flips = flip === 'on' || (flip === 'auto' && !scratch);
-  const crop =
-    least < 1
-      ? `randomresizedcrop(scale=${least}..1,ratio=${scratch ? '0.667..1.5' : '0.75..1.333'})`
-      : 'evaluationcrop';
-  return flips ? `${crop}|flip` : crop;
+  if (least === 1) return 'evaluationcrop';
+  return `randomresizedcrop(scale=${least}..1,ratio=${scratch ? '0.667..1.5' : '0.75..1.333'})`;
 }
 
 /** Peak rates that suit each rule from scratch. */
