@@ -1,9 +1,11 @@
-/** Annex K of ISO/IEC 10918-1: the luminance table that quality 50 uses, in zigzag order as files hold it. */
-const LUMINANCE = [
-  16, 11, 12, 14, 12, 10, 16, 14, 13, 14, 18, 17, 16, 19, 24, 40, 26, 24, 22, 22, 24, 49, 35, 37, 29, 40, 58, 51, 61,
-  60, 57, 51, 56, 55, 64, 72, 92, 78, 64, 68, 87, 69, 55, 56, 80, 109, 81, 87, 95, 98, 103, 104, 103, 62, 77, 113, 121,
-  112, 100, 120, 92, 101, 103, 99,
-];
+import { quantizationAt } from './jpeg-quantization.ts';
+
+/** The place of each entry of a file's table, which runs along the diagonals, among the 64 of a block, row by row. */
+const ZIGZAG: readonly number[] = Array.from({ length: 64 }, (_, i) => i).toSorted((a, b) => {
+  const [diagonalA, diagonalB] = [(a >> 3) + (a & 7), (b >> 3) + (b & 7)];
+  // Even diagonals run upwards, odd ones downwards.
+  return diagonalA - diagonalB || (diagonalA % 2 === 0 ? b - a : a - b);
+});
 
 /**
  * The quality, 1 to 100 on the scale of the Independent JPEG Group's library, whose luminance table is nearest to the
@@ -16,13 +18,10 @@ export function jpegQuality(bytes: Uint8Array): number | undefined {
   if (table === undefined) return undefined;
   let best: { quality: number; distance: number } | undefined;
   for (let quality = 100; quality >= 1; quality--) {
-    const scale = quality < 50 ? 5000 / quality : 200 - 2 * quality;
+    const { luma } = quantizationAt(quality);
     let distance = 0;
-    for (let i = 0; i < 64; i++) {
-      const entry = Math.min(255, Math.max(1, Math.floor((LUMINANCE[i]! * scale + 50) / 100)));
-      // By ratio: a table twice as coarse is as far off as one twice as fine.
-      distance += Math.abs(Math.log(table[i]! / entry));
-    }
+    // By ratio: a table twice as coarse is as far off as one twice as fine.
+    for (let i = 0; i < 64; i++) distance += Math.abs(Math.log(table[i]! / luma[ZIGZAG[i]!]!));
     if (best === undefined || distance < best.distance) best = { quality, distance };
   }
   return best?.quality;

@@ -1,7 +1,7 @@
 import type { Pixels, Size } from '../../images/pixels.ts';
 import { reused } from '../reused.ts';
 import { forwardDct, inverseDct } from './dct.ts';
-import { quantizationAt } from './quantization.ts';
+import { quantizationAt } from '../../images/jpeg-quantization.ts';
 
 /**
  * What an image is after it was saved as JPEG and read again, in place: YCbCr with chroma of half the resolution (4:2:0), cosine transform,
