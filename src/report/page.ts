@@ -10,10 +10,12 @@ export interface Page {
   /** Those without content are left out. */
   readonly sections: readonly (readonly [id: string, name: string, content: Html])[];
   readonly footer: string;
+  /** Beside the style that all pages share. */
+  readonly style?: Html;
 }
 
 /** One HTML file: no network, no script, light and dark, and fit to be printed. */
-export function renderPage({ title, header, sections, footer }: Page): string {
+export function renderPage({ title, header, sections, footer, style: own }: Page): string {
   const shown = sections.filter(([, , content]) => content.text !== '');
   return html`<!doctype html>
     <html lang="en">
@@ -24,17 +26,20 @@ export function renderPage({ title, header, sections, footer }: Page): string {
         <meta name="generator" content="Gleaner" />
         <title>${title} – Gleaner</title>
         <style>
-          ${style}
+          ${style} ${own}
         </style>
       </head>
       <body>
         <header>
           ${header}
-          <nav aria-label="Sections">
-            <ul>
-              ${shown.map(([id, name]) => html`<li><a href="#${id}">${name}</a></li>`)}
-            </ul>
-          </nav>
+          ${
+            shown.length > 1 &&
+            html`<nav aria-label="Sections">
+              <ul>
+                ${shown.map(([id, name]) => html`<li><a href="#${id}">${name}</a></li>`)}
+              </ul>
+            </nav>`
+          }
         </header>
         <main>${shown.map(([, , content]) => content)}</main>
         <footer>${footer}</footer>

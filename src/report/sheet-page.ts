@@ -1,7 +1,7 @@
 import type { Sheet } from '../images/contact-sheet.ts';
 import { encodeJpeg, encodePng } from '../images/encode.ts';
 import { html, trusted, type Html } from './html.ts';
-import { style } from './style.ts';
+import { renderPage } from './page.ts';
 
 /** Pictures up to this many pixels are kept to the byte. */
 const SMALL = 64 * 64;
@@ -30,24 +30,14 @@ export async function sheetPage({ title, rows }: Sheet, text: string): Promise<s
       </section>`,
     );
   }
-  return html`<!doctype html>
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <title>${title}</title>
-        <style>
-          ${style} ${SHEET_STYLE}
-        </style>
-      </head>
-      <body>
-        <header>
-          <h1>${title}</h1>
-          <p>${text}</p>
-        </header>
-        <main>${sections}</main>
-      </body>
-    </html> `.text;
+  return renderPage({
+    title,
+    header: html`<h1>${title}</h1>
+      <p>${text}</p>`,
+    sections: [['pictures', 'Pictures', html`${sections}`]],
+    footer: '',
+    style: SHEET_STYLE,
+  });
 }
 
 const SHEET_STYLE = trusted(`
