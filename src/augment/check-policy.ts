@@ -2,7 +2,7 @@ import { InputError, suggestion } from '../core/errors.ts';
 import { randomStream, type RandomStream } from '../core/random.ts';
 import type { Size } from '../images/pixels.ts';
 import type { Item } from './element.ts';
-import { drawPolicy, sizeAfter, type Policy } from './policy.ts';
+import { drawPolicy, readsFiles, sizeAfter, type Policy } from './policy.ts';
 
 /**
  * Whether images of every size leave a policy at the network's input size: tried on small and large, wide and high ones,
@@ -11,8 +11,7 @@ import { drawPolicy, sizeAfter, type Policy } from './policy.ts';
  */
 export function checkPolicySize(policy: Policy, input: Size): void {
   if (policy.image.length === 0) return;
-  const isCropped = policy.image[0]!.name === 'evaluationcrop';
-  const sizes = isCropped ? [input] : [input, ...OTHER_SIZES];
+  const sizes = readsFiles(policy) ? [input, ...OTHER_SIZES] : [input];
   for (const image of sizes)
     for (const stream of [...EXTREMES.map(extreme), ...[1, 2, 3, 4].map((seed) => randomStream('policy size', seed))]) {
       const size = sizeAfter(drawPolicy(policy, { image, input, stream, label: undefined }), image);

@@ -73,9 +73,24 @@ export function varies({ image, batch }: Policy): boolean {
   return image.some(({ name }) => name !== 'evaluationcrop') || batch.length > 0;
 }
 
+/** What mixes images of a batch, and their labels. */
+export function mixerOf({ batch }: Policy): Item | undefined {
+  return batch.find(({ name }) => name !== 'repeat');
+}
+
 /** Whether labels are mixed. */
-export function mixes({ batch }: Policy): boolean {
-  return batch.some(({ name }) => name !== 'repeat');
+export function mixes(policy: Policy): boolean {
+  return mixerOf(policy) !== undefined;
+}
+
+/** How often an image stands in a batch. */
+export function repeatsOf({ batch }: Policy): number {
+  return (batch.find(({ name }) => name === 'repeat')?.arguments['times'] ?? 1) as number;
+}
+
+/** Whether images are read from their files each time, instead of evaluation's crops. */
+export function readsFiles({ image }: Policy): boolean {
+  return image.length > 0 && image[0]!.name !== 'evaluationcrop';
 }
 
 /** Whether a name stands in it, be it inside another. */

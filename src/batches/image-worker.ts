@@ -116,10 +116,10 @@ function handlers(): {
         const input = { width, height };
         const image = typeof source === 'string' ? await decodeForTraining(source) : { ...input, data: source };
         const draw = (): void => {
-          if (views === 1) drawTrainingCrop(image, policy, key, label, undefined, input, into, offset);
-          else
-            for (let view = 0; view < views; view++)
-              drawTrainingCrop(image, policy, key, label, view, input, into, offset + view * width * height * 3);
+          for (let i = 0; i < views; i++) {
+            const view = views === 1 ? undefined : i;
+            drawTrainingCrop(image, policy, key, label, view, input, into, offset + i * width * height * 3);
+          }
         };
         timedSync(track, 'augment', draw, 1);
       }),

@@ -4,7 +4,7 @@ import { randomStream } from '../core/random.ts';
 import { tensor, type Tensor } from '../core/tensor.ts';
 import { mixBatch, mixTargets, type MixedImage } from '../augment/mixing/mix-batch.ts';
 import type { Item } from '../augment/element.ts';
-import { mixes, uses, type Policy } from '../augment/policy.ts';
+import { mixerOf, mixes, readsFiles, repeatsOf, uses, type Policy } from '../augment/policy.ts';
 import type { Quarantined } from '../datasets/dataset.ts';
 import type { EvaluationCrops, ImageSource } from './evaluation-crops.ts';
 import type { Crop, ImagePool } from './image-pool.ts';
@@ -90,15 +90,13 @@ export class TrainingBatches {
     this.#options = options;
     this.#pool = pool;
     this.#evaluation = evaluation;
-    const { image, batch } = options.policy;
-    this.#decodes = image.length > 0 && image[0]!.name !== 'evaluationcrop';
-    this.#mixer = batch.find(({ name }) => name !== 'repeat');
-    if (views > 1 && (mixes(options.policy) || !uses(options.policy, 'augmix')))
-      throw new RangeError(
-        `${views} views of an image need "augmix" and nothing that mixes, got "${options.policy.text}".`,
-      );
+    const { policy } = options;
+    this.#decodes = readsFiles(policy);
+    this.#mixer = mixerOf(policy);
+    if (views > 1 && (mixes(policy) || !uses(policy, 'augmix')))
+      throw new RangeError(`${views} views of an image need "augmix" and nothing that mixes, got "${policy.text}".`);
     this.#views = views;
-    this.#times = (batch.find(({ name }) => name === 'repeat')?.arguments['times'] ?? 1) as number;
+    this.#times = repeatsOf(policy);
   }
 
   /**

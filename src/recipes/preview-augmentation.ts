@@ -2,7 +2,7 @@ import { checkPolicyClasses, checkPolicySize } from '../augment/check-policy.ts'
 import { mixBatch } from '../augment/mixing/mix-batch.ts';
 import { OPERATIONS } from '../augment/operations.ts';
 import { stepsAtLevel } from '../augment/policies/magnitude.ts';
-import { drawPolicy, mixes, parsePolicy, withText, type Policy } from '../augment/policy.ts';
+import { drawPolicy, mixerOf, mixes, parsePolicy, withText, type Policy } from '../augment/policy.ts';
 import { runSteps } from '../augment/run-steps.ts';
 import { singleView } from '../augment/single-view.ts';
 import { randomStream, type RandomStream } from '../core/random.ts';
@@ -74,11 +74,11 @@ export async function previewAugmentation(data: string, options: PreviewOptions 
 function mixColumn(
   photos: readonly PreviewPhoto[],
   drawn: { pixels: Pixels; caption: string }[][],
-  { batch }: Policy,
+  policy: Policy,
   draw: number,
   seed: number,
 ): void {
-  const mixer = batch.find(({ name }) => name !== 'repeat')!;
+  const mixer = mixerOf(policy)!;
   const size = drawn[0]![draw]!.pixels;
   const bytes = size.width * size.height * 3;
   const all = new Uint8Array(photos.length * bytes);
