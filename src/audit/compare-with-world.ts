@@ -3,7 +3,8 @@ import { wilsonInterval } from '../evaluate/interval.ts';
 import type { Estimate, Finding, Severity } from './finding.ts';
 import type { MeasuredImage } from './measure-images.ts';
 import { PROPERTIES, propertyOf, type GroupMeasures, type PropertyKey } from './properties.ts';
-import { ascending, bootstrapInterval, cliffsDelta, drawn, holm, permutationTest, quantile } from './statistics.ts';
+import { bootstrapInterval, quantile } from '../evaluate/bootstrap.ts';
+import { ascending, cliffsDelta, drawn, holm, permutationTest } from './statistics.ts';
 
 /** Numbers of each side that are compared: more tell nothing new at the size of a difference that matters. */
 const MOST_COMPARED = 1500;

@@ -2,7 +2,8 @@ import type { RandomStream } from '../core/random.ts';
 import type { Candidate } from './candidates.ts';
 import type { Estimate } from './finding.ts';
 import type { Response } from './response.ts';
-import { ascending, quantile } from './statistics.ts';
+import { quantile } from '../evaluate/bootstrap.ts';
+import { ascending } from './statistics.ts';
 
 /** How often an operation is done: the simplest first. */
 const PROBABILITIES = [1, 0.7, 0.5, 0.3] as const;

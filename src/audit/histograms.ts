@@ -1,6 +1,7 @@
 import type { MeasuredImage } from './measure-images.ts';
 import { PROPERTIES, type PropertyKey } from './properties.ts';
-import { ascending, quantile } from './statistics.ts';
+import { quantile } from '../evaluate/bootstrap.ts';
+import { ascending } from './statistics.ts';
 
 const BINS = 24;
 

@@ -1,5 +1,6 @@
 import type { Fit } from './cross-validate.ts';
-import { ascending, quantile } from './statistics.ts';
+import { quantile } from '../evaluate/bootstrap.ts';
+import { ascending } from './statistics.ts';
 
 const BINS = 8;
 

@@ -3,7 +3,8 @@ import { mostExtreme } from './compare-with-world.ts';
 import type { Finding } from './finding.ts';
 import type { MeasuredImage } from './measure-images.ts';
 import { PROPERTIES } from './properties.ts';
-import { ascending, bootstrapInterval, drawn, quantile } from './statistics.ts';
+import { bootstrapInterval, quantile } from '../evaluate/bootstrap.ts';
+import { ascending, drawn } from './statistics.ts';
 
 const FEWEST = 20;
 const MOST_RESAMPLED = 1500;

@@ -17,7 +17,8 @@ import { MEASURED_SIDE, type MeasuredImage } from './measure-images.ts';
 import { measurePixels } from './measure.ts';
 import { PROPERTIES, type GroupMeasures, type PropertyGroup, type PropertyKey } from './properties.ts';
 import { Response } from './response.ts';
-import { ascending, quantile } from './statistics.ts';
+import { quantile } from '../evaluate/bootstrap.ts';
+import { ascending } from './statistics.ts';
 import { marginsOf } from './subject.ts';
 
 /** Images of the data that operations are tried on, and of the world that they are held against; half to fit, half to check. */

@@ -2,7 +2,8 @@ import { wilsonInterval } from '../evaluate/interval.ts';
 import type { Finding, Severity } from './finding.ts';
 import type { MeasuredImage } from './measure-images.ts';
 import { PROPERTIES, type Property } from './properties.ts';
-import { ascending, holm, quantile } from './statistics.ts';
+import { quantile } from '../evaluate/bootstrap.ts';
+import { ascending, holm } from './statistics.ts';
 
 const FEWEST_OF_CLASS = 20;
 const FEWEST_OF_GROUP = 5;

@@ -1,4 +1,5 @@
 import { randomStream } from '../core/random.ts';
+import { bootstrapInterval } from './bootstrap.ts';
 
 export interface PairedDifference {
   /** Mean of the differences. */
@@ -22,14 +23,12 @@ export function pairedDifference(one: readonly number[], other: readonly number[
   if (n === 0 || other.length !== n)
     throw new RangeError(`Paired scores must be of the same images, got ${n} and ${other.length}.`);
   const differences = one.map((value, i) => value - other[i]!);
-  const mean = differences.reduce((sum, value) => sum + value, 0) / n;
-  const stream = randomStream('paired difference', n);
-  const means = new Float64Array(RESAMPLES);
-  for (let r = 0; r < RESAMPLES; r++) {
-    let sum = 0;
-    for (let i = 0; i < n; i++) sum += differences[stream.integer(n)]!;
-    means[r] = sum / n;
-  }
-  means.sort();
-  return { mean, interval: [means[Math.floor(0.025 * RESAMPLES)]!, means[Math.ceil(0.975 * RESAMPLES) - 1]!] };
+  const interval = bootstrapInterval(meanOf, [differences], randomStream('paired difference', n), RESAMPLES);
+  return { mean: meanOf(differences), interval };
+}
+
+function meanOf(values: ArrayLike<number>): number {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i]!;
+  return sum / values.length;
 }

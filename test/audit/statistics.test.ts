@@ -4,16 +4,8 @@ import { balancedAccuracy, crossValidate } from '../../src/audit/cross-validate.
 import { fitDiscriminant } from '../../src/audit/discriminant.ts';
 import { naiveBayes } from '../../src/audit/naive-bayes.ts';
 import { principalComponents } from '../../src/audit/principal-components.ts';
-import {
-  ascending,
-  bootstrapInterval,
-  cliffsDelta,
-  energyDistance,
-  holm,
-  permutationTest,
-  quantile,
-  spearman,
-} from '../../src/audit/statistics.ts';
+import { bootstrapInterval, quantile } from '../../src/evaluate/bootstrap.ts';
+import { ascending, cliffsDelta, energyDistance, holm, permutationTest, spearman } from '../../src/audit/statistics.ts';
 import { randomStream } from '../../src/core/random.ts';
 
 const numbers = fc.array(fc.integer({ min: -20, max: 20 }), { minLength: 1, maxLength: 12 });
