@@ -1,5 +1,6 @@
 import { extname } from 'node:path';
 import { Option, type Command } from 'commander';
+import { writeFileAtomic } from '../core/atomic-file.ts';
 import {
   InputError,
   parsePolicy,
@@ -10,7 +11,6 @@ import {
   safetyPage,
   searchAugmentation,
   sheetFile,
-  writeFileAtomic,
   writeImage,
   type PolicySearchOptions,
   type PolicySearchResult,

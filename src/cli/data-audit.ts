@@ -1,20 +1,12 @@
 import type { Command } from 'commander';
 import { writeFileAtomic } from '../core/atomic-file.ts';
 import { auditData, renderAuditPage, type Audit } from '../index.ts';
-import { choice, defineCommand, integer, number, type CommonOptions } from './command.ts';
+import { defineCommand, type CommonOptions } from './command.ts';
 import { percent, table, type Output } from './output.ts';
+import { readingFlags, readingOptions, type ReadingFlags } from './reading-flags.ts';
 
-type AuditFlags = CommonOptions & {
-  world?: string;
-  predictions?: string;
-  policyOut?: string;
-  out?: string;
-  dataLayout?: string;
-  labelsList?: string;
-  labelsPerClass?: number;
-  followLinks?: boolean;
-  maxPixels?: number;
-};
+type AuditFlags = CommonOptions &
+  ReadingFlags & { world?: string; predictions?: string; policyOut?: string; out?: string };
 
 export function auditCommand(): Command {
   return defineCommand<AuditFlags>(
@@ -22,23 +14,16 @@ export function auditCommand(): Command {
     'How narrow a data set is against the world, what a model would learn by mistake, and a policy that covers it',
     ['data audit photos', 'data audit photos --world from-the-street --out audit.html --policy-out policy.txt'],
     (command) =>
-      command
+      readingFlags(command)
         .option('--world <data>', 'images as the model will meet them (default: the unlabelled ones of the data)')
         .option('--predictions <file>', 'what "gleaner predict" wrote about the data, with --json or --csv')
         .option('--policy-out <file>', 'where the proposed policy goes')
-        .option('--out <file>', 'a page with histograms and examples (HTML)')
-        .addOption(choice('--data-layout <name>', 'how to read the folder', ['auto', 'classes', 'splits']))
-        .option('--labels-list <file>', 'names of the images that keep their label')
-        .option('--labels-per-class <k>', 'labels kept a class', integer(1))
-        .option('--follow-links', 'follow symbolic links out of the data folder')
-        .option('--max-pixels <megapixels>', 'largest image that is decoded', number(0.0001)),
+        .option('--out <file>', 'a page with histograms and examples (HTML)'),
     async ([data], flags, { output, signal }) => {
       const { json: _json, quiet: _quiet, device: _device, threads: _threads, ...rest } = flags;
-      const { policyOut, out, dataLayout, maxPixels, ...options } = rest;
+      const { policyOut, out, ...options } = rest;
       const audit = await auditData(data!, {
-        ...options,
-        ...(dataLayout !== undefined && { layout: dataLayout as 'auto' | 'classes' | 'splits' }),
-        ...(maxPixels !== undefined && { maxPixels: maxPixels * 1e6 }),
+        ...readingOptions(options),
         pictures: out !== undefined,
         signal,
         onProgress: output.progress,

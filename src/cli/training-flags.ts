@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { choice, integer, number, perChannel } from './command.ts';
+import { readingFlags } from './reading-flags.ts';
 
 /** Flags of every command that trains: the same names, the same meaning. */
 
@@ -13,14 +14,9 @@ export function networkFlags(command: Command): Command {
 }
 
 export function dataFlags(command: Command): Command {
-  return command
-    .addOption(choice('--data-layout <name>', 'how to read the folder', ['auto', 'classes', 'splits']))
-    .option('--labels-list <file>', 'names of the images that keep their label, one a line')
-    .option('--labels-per-class <k>', 'labels kept a class, drawn by the seed', integer(1))
+  return readingFlags(command)
     .option('--val <share>', 'share of the labelled images held out for validation', number(0, 0.5))
-    .option('--drop-leaks', 'leave out training images that are copies of val or test images')
-    .option('--follow-links', 'follow symbolic links out of the data folder')
-    .option('--max-pixels <megapixels>', 'largest image that is decoded', number(0.0001));
+    .option('--drop-leaks', 'leave out training images that are copies of val or test images');
 }
 
 /** Preprocessing of a backbone that doesn't declare it. */

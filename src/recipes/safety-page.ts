@@ -36,7 +36,7 @@ export async function safetyPage(
   const text =
     `Tried on ${images} images that the network was not trained on; it recognises ${share(accuracy)} of them as they are. ` +
     'An operation is left out of the search where surely more than a quarter of the recognised images is recognised no more, ' +
-    'or where a class turns into another one; --allow and --deny overrule that.';
+    "or where a class turns into another one; the search's --allow and --deny overrule that.";
   return sheetPage({ title: 'What the data bears', rows }, text);
 }
 
