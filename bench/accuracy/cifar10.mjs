@@ -8,9 +8,9 @@ const FLIP_CROP = 'randomcrop(padding=4)|flip';
 const TRAINING = {
   model: 'cifar_resnet20',
   optimizer: 'sgd',
-  lr: 0.1,
+  lr: 0.2,
   batchSize: 64,
-  weightDecay: 5e-4,
+  weightDecay: 1e-3,
   warmupEpochs: 5,
   labelSmoothing: 0,
   dropout: 0,

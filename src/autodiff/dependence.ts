@@ -18,12 +18,20 @@ export function isFloating(dtype: DataType): boolean {
 /**
  * Finds the differentiable paths from `sources` to `target`. Ops that are refused count as
  * differentiable here, so that what lies behind them is an error and not silently left out.
+ * @param constants values that no gradient passes
  */
-export function dependence(graph: Graph, target: string, sources: readonly string[]): Dependence {
+export function dependence(
+  graph: Graph,
+  target: string,
+  sources: readonly string[],
+  constants: readonly string[] = [],
+): Dependence {
+  const stops = new Set(constants);
   const reached = new Set(sources);
   for (const node of graph.nodes) {
     if (!gradientInputs(node).some((input) => reached.has(input))) continue;
-    for (const output of node.outputs) if (output !== '' && mayCarryGradient(graph, output)) reached.add(output);
+    for (const output of node.outputs)
+      if (output !== '' && !stops.has(output) && mayCarryGradient(graph, output)) reached.add(output);
   }
   const values = new Set(reached.has(target) ? [target] : []);
   const nodes: Node[] = [];

@@ -13,6 +13,8 @@ import { unbroadcast } from './unbroadcast.ts';
 export interface GradientOptions {
   /** A value of the loss's shape that back-propagation starts from; default: ones (the loss must then hold one element). */
   readonly seed?: string;
+  /** Values in between that count as constants: no gradient passes them (a label that the network itself predicts). */
+  readonly constants?: readonly string[];
 }
 
 export interface GradientGraph {
@@ -39,11 +41,12 @@ export function gradient(
   wrt: readonly string[],
   options: GradientOptions = {},
 ): GradientGraph {
+  const { constants = [] } = options;
   const plain = decompose(graph, loss, wrt);
-  const forward = saveOutputs(plain, dependence(plain, loss, wrt).nodes);
-  const path = dependence(forward, loss, wrt);
+  const forward = saveOutputs(plain, dependence(plain, loss, wrt, constants).nodes);
+  const path = dependence(forward, loss, wrt, constants);
   const builder = GraphBuilder.from(forward);
-  for (const name of [loss, ...wrt])
+  for (const name of [loss, ...wrt, ...constants])
     if (!builder.has(name))
       throw new RangeError(`Graph "${graph.name}" has no value "${name}"${suggestion(name, graph.types.keys())}.`);
 

@@ -76,7 +76,7 @@ export function compileStep(options: StepOptions): CompiledStep {
     name: `${graph.name}_step`,
     outputs: false,
   });
-  for (const name of [STEP.loss, STEP.logits]) pass.output(name);
+  for (const name of [STEP.loss, STEP.logits, ...inner.metrics.values()]) pass.output(name);
   const pieces = gradientPieces(
     flat,
     parameters.map(({ name }) => name),

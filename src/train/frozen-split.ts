@@ -7,7 +7,7 @@ import { capturedNames, producers, type Graph, type Node } from '../onnx/graph.t
 import { specialize } from '../onnx/specialize.ts';
 import type { StepOptions } from './step-options.ts';
 import { isDropout, withActiveDropout } from './gradient-graph.ts';
-import { viewsOf } from './step-loss.ts';
+import { objectiveOf } from './step-loss.ts';
 
 /** A step in two: what training does not change, and the rest. */
 export interface FrozenSplit {
@@ -29,16 +29,18 @@ export interface FrozenSplit {
  */
 export function splitFrozen(step: StepOptions): FrozenSplit | undefined {
   const { graph, input, logits, images, microBatch, parameters } = step;
+  const { rows, outputs } = objectiveOf(step.loss);
+  const read = [logits, ...outputs];
   if (images.kind !== 'pixels' || step.batchNorm === 'as-is') return undefined;
   const trained = parameters.map(({ name }) => name);
   // What takes no time is not worth a graph of its own.
   if (!frozenPrefix(graph, trained).nodes.some(({ opType }) => HEAVY.has(opType))) return undefined;
   const b = new GraphBuilder(`${graph.name}_frozen`);
-  const pixels = b.input('pixels', 'uint8', [microBatch * viewsOf(step.loss), ...images.preprocessing.inputSize, 3]);
+  const pixels = b.input('pixels', 'uint8', [microBatch * rows, ...images.preprocessing.inputSize, 3]);
   const x = addNormalise(b, pixels, images.preprocessing);
   const active = step.dropout === 'as-is' ? graph : withActiveDropout(graph);
   // With sizes as numbers, what was computed from shapes is folded and crosses no cut.
-  const fixed = specialize(extract(active, [logits]), { inputs: { [input]: b.shape(x) } });
+  const fixed = specialize(extract(active, read), { inputs: { [input]: b.shape(x) } });
   // What a dropout gives changes as if it were trained: its switch stands for a parameter.
   const switches = fixed.nodes.filter(isDropout).flatMap((node) => node.inputs.slice(2));
   const { boundary, nodes } = frozenPrefix(fixed, [...trained, ...switches]);
@@ -53,7 +55,7 @@ export function splitFrozen(step: StepOptions): FrozenSplit | undefined {
     prefix: b.build(),
     images: { dtype: 'uint8', shape: [...images.preprocessing.inputSize, 3] },
     shape,
-    step: { ...step, graph: extract(fixed, [logits], [value]), input: value, images: { kind: 'values', shape } },
+    step: { ...step, graph: extract(fixed, read, [value]), input: value, images: { kind: 'values', shape } },
     nodes: frozen.nodes.length,
   };
 }

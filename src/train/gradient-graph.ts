@@ -10,7 +10,8 @@ import { append } from '../onnx/compose.ts';
 import { producers, pruned, type Graph, type Node, type ValueInfo } from '../onnx/graph.ts';
 import { specialize } from '../onnx/specialize.ts';
 import { withRecomputation } from './recompute.ts';
-import { addStepLoss, viewsOf, type LabelKind, type LossOptions } from './step-loss.ts';
+import { stateName, type Objective } from './objective.ts';
+import { objectiveOf, type LabelKind, type LossOptions } from './step-loss.ts';
 
 /** What a batch of images is: cropped pixels, uint8 [N, h, w, 3], or the network's own input, float32 [N, ...shape]. */
 export type ImageInput =
@@ -52,6 +53,19 @@ export const STEP = {
   logits: 'step/logits',
 } as const;
 
+/** The input of a pass by which a target of the objective comes in. */
+export function targetInput(name: string): string {
+  return `step/target/${name}`;
+}
+
+function stateOf({ state }: Objective): Map<string, Tensor> {
+  return new Map([...state].map(([name, value]) => [stateName(name), value]));
+}
+
+function outputInput(name: string): string {
+  return `step/output/${name}`;
+}
+
 /** Forward and backward of one pass, lowered. Parameters are inputs in packed shapes, and so are their gradients. */
 export interface GradientGraph {
   readonly graph: Graph;
@@ -59,9 +73,11 @@ export interface GradientGraph {
   readonly gradients: ReadonlyMap<string, string>;
   /** Parameter -> its layout. */
   readonly layouts: ReadonlyMap<string, WeightLayout>;
-  /** Running statistic -> output with its new value. */
+  /** Running statistic, or state of the objective -> output with its new value. */
   readonly buffers: ReadonlyMap<string, string>;
   readonly masks: readonly DropoutMask[];
+  /** What the objective tells beside the loss -> output. */
+  readonly metrics: ReadonlyMap<string, string>;
   /** Where training starts: the forward graph's own values, in their own shapes. */
   readonly initial: InitialValues;
   /** One image of a batch. */
@@ -88,8 +104,9 @@ export function gradientGraph(options: GradientOptions, parameters: readonly str
     throw new RangeError(`"${missing}" is to be trained, but it is no initializer of graph "${graph.name}".`);
   if (!Number.isSafeInteger(microBatch) || microBatch < 1)
     throw new RangeError(`microBatch must be a positive integer, got ${microBatch}.`);
-  const { graph: forward, buffers, ...rest } = forwardWithLoss(options, parameters);
-  const differentiated = gradient(forward, STEP.loss, parameters);
+  const { graph: forward, buffers, constants, ...rest } = forwardWithLoss(options, parameters);
+  const state = stateOf(objectiveOf(options.loss));
+  const differentiated = gradient(forward, STEP.loss, parameters, { constants });
   const lowered = lower(asInputs(differentiated.graph, [...parameters, ...buffers.keys()]), options.target, {
     parameters,
     gradients: differentiated.gradients,
@@ -104,7 +121,10 @@ export function gradientGraph(options: GradientOptions, parameters: readonly str
         : withRecomputation(lowered.graph, { every: recompute, images, loss, lossScale }),
     gradients: differentiated.gradients,
     buffers,
-    initial: { parameters: pick(graph, parameters), buffers: pick(graph, [...buffers.keys()]) },
+    initial: {
+      parameters: pick(graph.initializers, parameters),
+      buffers: pick(new Map([...graph.initializers, ...state]), [...buffers.keys()]),
+    },
     ...rest,
   };
 }
@@ -113,23 +133,28 @@ export function gradientGraph(options: GradientOptions, parameters: readonly str
 export function forwardWithLoss(
   options: GradientOptions,
   trained: readonly string[],
-): Pick<GradientGraph, 'graph' | 'buffers' | 'masks' | 'images' | 'classes'> {
+): Pick<GradientGraph, 'graph' | 'buffers' | 'masks' | 'metrics' | 'images' | 'classes'> & {
+  readonly constants: readonly string[];
+} {
   const { microBatch, images, dropout = 'mask' } = options;
-  const outputs = options.graph.outputs.filter((output) => output.name === options.logits);
-  if (outputs.length === 0) throw new RangeError(`"${options.logits}" is no output of graph "${options.graph.name}".`);
-  const wanted = pruned({ ...options.graph, outputs });
+  const objective = objectiveOf(options.loss);
+  const read = [options.logits, ...objective.outputs];
+  const missing = read.find((name) => !options.graph.outputs.some((output) => output.name === name));
+  if (missing !== undefined) throw new RangeError(`"${missing}" is no output of graph "${options.graph.name}".`);
+  const wanted = pruned({ ...options.graph, outputs: options.graph.outputs.filter(({ name }) => read.includes(name)) });
 
   const b = new GraphBuilder(options.graph.name);
   const isPixels = images.kind === 'pixels';
   const shape = isPixels ? [...images.preprocessing.inputSize, 3] : images.shape;
   const dtype = isPixels ? 'uint8' : 'float32';
-  const fed = b.input(STEP.images, dtype, [microBatch * viewsOf(options.loss), ...shape]);
+  const fed = b.input(STEP.images, dtype, [microBatch * objective.rows, ...shape]);
   const x = isPixels ? addNormalise(b, fed, images.preprocessing) : fed;
   const fixed = specialize(dropout === 'mask' ? withActiveDropout(wanted) : wanted, {
     inputs: { [options.input]: b.shape(x) },
   });
   const made = append(b, fixed, { [options.input]: x });
   b.output(made[options.logits]!, STEP.logits);
+  for (const name of objective.outputs) b.output(made[name]!, outputInput(name));
   const composed = b.build();
   const prepared = prepare(composed, {
     batchNorm: options.batchNorm === 'batch' ? unlessFrozen(composed, trained) : options.batchNorm,
@@ -143,17 +168,32 @@ export function forwardWithLoss(
       ? withLoss.input(STEP.labels, 'int64', [microBatch])
       : withLoss.input(STEP.labels, 'float32', [microBatch, classes]);
   const sampleWeights = options.sampleWeights ? withLoss.input(STEP.sampleWeights, 'float32', [microBatch]) : undefined;
-  const loss = addStepLoss(withLoss, options.loss, {
+  const targets = [...objective.targets].map(([name, shapeOfOne]) => {
+    return [name, withLoss.input(targetInput(name), 'float32', [microBatch, ...shapeOfOne])] as const;
+  });
+  for (const [name, value] of stateOf(objective)) withLoss.initializer(name, value);
+  const added = objective.add(withLoss, {
     logits: STEP.logits,
     labels,
     scale: withLoss.input(STEP.lossScale, 'float32', []),
     ...(sampleWeights !== undefined && { sampleWeights }),
+    outputs: new Map(objective.outputs.map((name) => [name, outputInput(name)])),
+    targets: new Map(targets),
+    state: new Map([...objective.state.keys()].map((name) => [name, stateName(name)])),
   });
-  withLoss.output(loss, STEP.loss);
+  withLoss.output(added.loss, STEP.loss);
+  const metrics = [...(added.metrics ?? [])].map(([name, value]) => {
+    return [name, withLoss.output(value, `step/metric/${name}`)] as const;
+  });
+  const next = [...(added.state ?? [])].map(([name, value]) => {
+    return [stateName(name), withLoss.output(value, `${stateName(name)}_next`)] as const;
+  });
   return {
     graph: withLoss.build(),
-    buffers: prepared.bufferUpdates,
+    buffers: new Map([...prepared.bufferUpdates, ...next]),
     masks: prepared.masks,
+    metrics: new Map(metrics),
+    constants: added.constants ?? [],
     images: { dtype, shape },
     classes,
   };
@@ -194,6 +234,6 @@ function asInputs(graph: Graph, names: readonly string[]): Graph {
   return { ...graph, inputs, initializers };
 }
 
-function pick(graph: Graph, names: readonly string[]): Map<string, Tensor> {
-  return new Map(names.map((name) => [name, graph.initializers.get(name)!]));
+function pick(values: ReadonlyMap<string, Tensor>, names: readonly string[]): Map<string, Tensor> {
+  return new Map(names.map((name) => [name, values.get(name)!]));
 }

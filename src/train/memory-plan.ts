@@ -2,7 +2,7 @@ import { InputError } from '../core/errors.ts';
 import { sizeOf } from '../core/tensor.ts';
 import type { Graph, Node } from '../onnx/graph.ts';
 import { compileStep, type CompiledStep } from './compile-step.ts';
-import { viewsOf } from './step-loss.ts';
+import { objectiveOf } from './step-loss.ts';
 import type { StepOptions } from './step-options.ts';
 import { valueBytes } from './value-bytes.ts';
 
@@ -49,7 +49,7 @@ export function planPasses(
   const wanted = options.microBatch;
   const total = wanted * (options.microBatches ?? 1);
   const usable = availableBytes * USABLE;
-  const views = viewsOf(options.loss);
+  const views = objectiveOf(options.loss).rows;
   const images = (count: number): string => `${count} images${views === 1 ? '' : ` in ${views} views each`}`;
   let asked: number | undefined;
   for (let microBatch = wanted; microBatch >= 1; microBatch = nextSmaller(microBatch, total)) {

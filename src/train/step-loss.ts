@@ -3,6 +3,7 @@ import { binaryCrossEntropy } from '../losses/binary-cross-entropy.ts';
 import { crossEntropy } from '../losses/cross-entropy.ts';
 import { jensenShannon } from '../losses/jensen-shannon.ts';
 import type { GraphBuilder } from '../onnx/builder.ts';
+import type { Objective } from './objective.ts';
 
 /** Plain data: what `config.json` holds. */
 export interface LossOptions {
@@ -28,6 +29,18 @@ export function viewsOf({ consistency }: { readonly consistency?: number | undef
 
 /** The labels of a batch: class indices, int64 [N], or distributions over classes, float32 [N, K]. */
 export type LabelKind = 'indices' | 'distributions';
+
+/** What a step of these options minimises. */
+export function objectiveOf(options: LossOptions): Objective {
+  return {
+    rows: viewsOf(options),
+    outputs: [],
+    targets: new Map(),
+    state: new Map(),
+    divisor: (labels, classes, sampleWeights) => lossDivisor(options, labels, classes, sampleWeights),
+    add: (b, values) => ({ loss: addStepLoss(b, options, values) }),
+  };
+}
 
 const LOSSES = { 'cross-entropy': crossEntropy, 'binary-cross-entropy': binaryCrossEntropy } as const;
 

@@ -10,21 +10,24 @@ import { TRAINING_SESSION } from '../runtime/session-options.ts';
 import type { TrainingState } from './checkpoint.ts';
 import type { CompiledStep } from './compile-step.ts';
 import { packMembers, unpackMembers, type Buffer } from './flat-buffers.ts';
-import { STEP } from './gradient-graph.ts';
-import { lossDivisor, viewsOf } from './step-loss.ts';
+import { STEP, targetInput } from './gradient-graph.ts';
+import type { Objective } from './objective.ts';
+import { objectiveOf } from './step-loss.ts';
 import { expectTensor, joined, scalar, slice } from './step-tensors.ts';
 
 /** One step's worth of N samples: micro-batch times passes of them. */
 export interface StepBatch {
   /**
-   * uint8 [N, h, w, 3] or float32 [N, ...shape], as the step was compiled for; with consistency in the loss [N V, ...],
-   * the V views of a sample one after the other.
+   * uint8 [N, h, w, 3] or float32 [N, ...shape], as the step was compiled for; of an objective with several rows a sample
+   * [N rows, ...], the rows of a sample one after the other.
    */
   readonly images: Tensor;
   /** int64 [N] or float32 [N, K]. */
   readonly labels: Tensor;
   /** float32 [N], where the step was compiled for them. */
   readonly sampleWeights?: Tensor;
+  /** float32 [N, ...]: what the objective takes beside labels, by name. */
+  readonly targets?: Readonly<Record<string, Tensor>>;
 }
 
 export interface StepInput {
@@ -42,8 +45,10 @@ export interface StepResult {
   readonly loss: number;
   /** Norm of all gradients together, before clipping. */
   readonly gradientNorm: number;
-  /** Of every image, before the update: float32 [N, K], or [N V, K] of views. */
+  /** Of every row of images, before the update: float32 [N rows, K]. */
   readonly logits: Float32Array;
+  /** What the objective tells beside the loss; of several passes the mean. */
+  readonly metrics: Readonly<Record<string, number>>;
 }
 
 /** A loss or gradient that is not finite: the step was not taken, the state is that from before it. */
@@ -71,6 +76,7 @@ export class TrainingStep {
   readonly compiled: CompiledStep;
   readonly #engine: Engine;
   readonly #sessions: Sessions;
+  readonly #objective: Objective;
   readonly #prefix = `train${instances++}`;
   readonly #held = new Set<string>();
   /** Which of the two versions is current. */
@@ -80,6 +86,7 @@ export class TrainingStep {
     this.#engine = engine;
     this.compiled = compiled;
     this.#sessions = sessions;
+    this.#objective = objectiveOf(compiled.options.loss);
   }
 
   /**
@@ -128,10 +135,10 @@ export class TrainingStep {
     if (signal?.aborted) throw new AbortedError('Training was stopped.');
     const { compiled } = this;
     const { batch } = input;
-    const { microBatches = 1, loss: lossOptions, sampleWeights } = compiled.options;
+    const { microBatches = 1, sampleWeights } = compiled.options;
     this.#checkBatch(batch);
     const scale =
-      1 / lossDivisor(lossOptions, batch.labels, compiled.classes, sampleWeights ? batch.sampleWeights : undefined);
+      1 / this.#objective.divisor(batch.labels, compiled.classes, sampleWeights ? batch.sampleWeights : undefined);
     const optimizerFeeds = this.#optimizerFeeds(input);
     const { prefix, update } = this.#sessions;
     const runs: Run[] = [];
@@ -152,7 +159,15 @@ export class TrainingStep {
         Number.isFinite(loss) ? `The gradient is not finite (its norm is ${gradientNorm}).` : `The loss is ${loss}.`,
       );
     this.#version = 1 - this.#version;
-    return { loss, gradientNorm, logits: joined(passes.map((result) => result[STEP.logits]!)) };
+    const metrics = [...compiled.metrics].map(([name, output]) => {
+      return [name, passes.reduce((sum, result) => sum + scalar(result[output]!), 0) / microBatches] as const;
+    });
+    return {
+      loss,
+      gradientNorm,
+      logits: joined(passes.map((result) => result[STEP.logits]!)),
+      metrics: Object.fromEntries(metrics),
+    };
   }
 
   /** Copies of everything, in the parameters' own shapes. */
@@ -262,7 +277,9 @@ export class TrainingStep {
       resident[sum] = pass === 0 ? this.#zeros(shape) : this.#sum(name);
       keep[output] = this.#sum(name);
     }
-    const fetch: string[] = [STEP.loss, STEP.logits];
+    for (const name of this.#objective.targets.keys())
+      feeds[targetInput(name)] = this.#rows(input.batch.targets![name]!, pass);
+    const fetch: string[] = [STEP.loss, STEP.logits, ...compiled.metrics.values()];
     if (this.#sessions.update === undefined) {
       Object.assign(feeds, optimizerFeeds);
       this.#addOptimizer(resident, keep, fetch);
@@ -305,12 +322,14 @@ export class TrainingStep {
     return feeds;
   }
 
-  #checkBatch({ images, labels, sampleWeights }: StepBatch): void {
+  #checkBatch({ images, labels, sampleWeights, targets }: StepBatch): void {
     const { compiled, batchSize } = this;
-    expectTensor('images', images, compiled.images.dtype, [batchSize * this.#views, ...compiled.images.shape]);
+    expectTensor('images', images, compiled.images.dtype, [batchSize * this.#objective.rows, ...compiled.images.shape]);
     if (compiled.options.labels === 'indices') expectTensor('labels', labels, 'int64', [batchSize]);
     else expectTensor('labels', labels, 'float32', [batchSize, compiled.classes]);
     if (compiled.options.sampleWeights) expectTensor('sample weights', sampleWeights, 'float32', [batchSize]);
+    for (const [name, shape] of this.#objective.targets)
+      expectTensor(`the target "${name}"`, targets?.[name], 'float32', [batchSize, ...shape]);
   }
 
   /** A pass' share of a step's samples. */
@@ -321,12 +340,8 @@ export class TrainingStep {
 
   /** A pass' share of the images: samples stay whole. */
   #images({ images }: StepBatch, pass: number): Tensor {
-    const rows = this.compiled.options.microBatch * this.#views;
+    const rows = this.compiled.options.microBatch * this.#objective.rows;
     return slice(images, pass * rows, rows);
-  }
-
-  get #views(): number {
-    return viewsOf(this.compiled.options.loss);
   }
 
   /** Where the frozen part of the network leaves what a pass takes. */

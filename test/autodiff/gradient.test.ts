@@ -174,6 +174,17 @@ describe('gradient', () => {
     expect(() => gradient(b.build(), 'loss', ['x'])).toThrow('prepare the graph with dropout');
   });
 
+  it('lets no gradient pass a value that counts as a constant', () => {
+    // d/dx of Σ x c with c = x² taken as a constant is c.
+    const b = new GraphBuilder('constant');
+    const x = b.input('x', 'float32', [3]);
+    const c = b.op('Mul', [x, x]);
+    b.output(b.op('ReduceSum', [b.op('Mul', [x, c])], { keepdims: 0 }), 'loss');
+    const { graph, gradients } = gradient(b.build(), 'loss', ['x'], { constants: [c] });
+    expect(valuesOf(graph, { x: float32([1, -2, 3]) })[gradients.get('x')!]).toEqual([1, 4, 9]);
+    expect(() => gradient(b.build(), 'loss', ['x'], { constants: ['other'] })).toThrow('has no value "other"');
+  });
+
   it('says which output of a decomposed op it does not make', () => {
     const b = new GraphBuilder('scores');
     const [q, k] = [b.input('q', 'float32', [1, 2, 3, 4]), b.input('k', 'float32', [1, 2, 3, 4])];

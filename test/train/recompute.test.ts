@@ -41,8 +41,9 @@ describe('computing again gives the same bytes in less memory', () => {
     const target = kind === 'blocked' ? { kind, block } : { kind };
     const options = stepOf(name, { batchNorm, target, averageDecay: 0.9 });
     expect(await train({ ...options, recompute })).toEqual(await train(options));
-    const peak = (changes: Partial<StepOptions>): number =>
-      peakBytes(compileStep({ ...options, microBatch: 64, ...changes }).pass);
+    // In blocks of 8 on any processor: the 8 channels of the narrow network are not padded then.
+    const measured = { ...options, target: kind === 'blocked' ? { kind, block: 8 } : target, microBatch: 64 };
+    const peak = (changes: Partial<StepOptions>): number => peakBytes(compileStep({ ...measured, ...changes }).pass);
     // With frozen statistics less is kept to begin with; on images so small, weights count.
     expect(peak({ recompute })).toBeLessThan((batchNorm === 'batch' ? 0.9 : 0.98) * peak({}));
   });
