@@ -62,11 +62,10 @@ export function protocolOf(
           'too few to hold any out for the score. Add images (three of each class are the least), or a test folder.',
       );
     warnUnscored(dataset, held, warnings);
-    const copies = copiesOf(held, groups);
     parts = {
       train: rest,
       val: choices,
-      unlabeled: unlabeled.filter(({ id }) => !copies.has(id)),
+      unlabeled: withoutCopies(unlabeled, held, groups),
       score: held,
       scoreSource: 'holdout',
     };
@@ -105,7 +104,13 @@ function warnUnscored(dataset: Dataset, held: readonly Sample[], warnings: strin
   if (missing.length > 0) warnings.push(`too few images of ${shownList(missing)} to hold any out: not in the score`);
 }
 
-function copiesOf(held: readonly Sample[], groups: readonly (readonly string[])[]): Set<string> {
+/** Images that are no copies of `held` ones. @param groups of duplicates */
+export function withoutCopies(
+  samples: readonly Sample[],
+  held: readonly Sample[],
+  groups: readonly (readonly string[])[],
+): Sample[] {
   const ids = new Set(held.map(({ id }) => id));
-  return new Set(groups.filter((group) => group.some((id) => ids.has(id))).flat());
+  const copies = new Set(groups.filter((group) => group.some((id) => ids.has(id))).flat());
+  return samples.filter(({ id }) => !copies.has(id));
 }

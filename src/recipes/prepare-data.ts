@@ -3,7 +3,7 @@ import { timed, type Track } from '../core/profile.ts';
 import { countInSplit, type Dataset, type Sample } from '../datasets/dataset.ts';
 import { describeDataset } from '../datasets/describe.ts';
 import { findDuplicates, type Duplicates } from '../datasets/duplicates.ts';
-import { protocolOf } from '../datasets/protocol.ts';
+import { protocolOf, withoutCopies } from '../datasets/protocol.ts';
 import { readDataset, type ReadDatasetOptions } from '../datasets/read.ts';
 import { resolveDuplicates, type Leak } from '../datasets/resolve-duplicates.ts';
 import { folds, holdOut, mostInAClass } from '../datasets/split.ts';
@@ -27,8 +27,10 @@ export interface TrainingData {
   readonly crossValidated: boolean;
   readonly duplicates: Duplicates;
   readonly leaks: readonly Leak[];
-  /** Images without a label; no method uses them yet. */
-  readonly unlabeled: number;
+  /** Images without a label that training may use: no copy of one that is scored on or chosen by. Empty where the method uses none. */
+  readonly unlabeled: readonly Sample[];
+  /** How many there are, used or not. */
+  readonly unlabeledCount: number;
 }
 
 /** Above this many labelled images, a tenth of them as validation costs little accuracy; below, folds are used. */
@@ -41,15 +43,21 @@ const SCORED_ON = {
   'cross-validation': 'cross-validation',
 } as const;
 
+export interface PrepareDataOptions {
+  /** Whether images without a label are used. Default false: then they are not compared with others either. */
+  readonly useUnlabeled?: boolean;
+  /** Measures it. */
+  readonly track?: Track | undefined;
+}
+
 /**
  * Reads the data, finds copies, and decides what is trained and scored on.
- * @param track measures it
  * @throws InputError where there are fewer than two classes, or no image to train or score on.
  */
 export async function prepareData(
   options: ResolvedTrainOptions,
   control: TrainControl,
-  track?: Track,
+  { useUnlabeled = false, track }: PrepareDataOptions = {},
 ): Promise<TrainingData> {
   const { signal, onProgress } = control;
   const maxPixels = options.maxPixels * 1e6;
@@ -65,11 +73,12 @@ export async function prepareData(
   };
   const read = await timed(track, 'read the data', () => readDataset(options.data, reading));
   onProgress?.({ type: 'note', message: describeDataset(read) });
-  const unlabeled = countInSplit(read, 'unlabeled');
-  if (unlabeled > 0) onProgress?.({ type: 'note', message: 'Unlabelled images are not used by this method yet.' });
+  const unlabeledCount = countInSplit(read, 'unlabeled');
+  if (unlabeledCount > 0 && !useUnlabeled)
+    onProgress?.({ type: 'note', message: 'Unlabelled images are not used by this method.' });
   // What is not used needs no comparison: of the images of a large folder, most are unlabelled.
-  const used = { ...read, samples: read.samples.filter(({ split }) => split !== 'unlabeled') };
-  // Copies within a part that is only scored on change nothing.
+  const used = { ...read, samples: read.samples.filter(({ split }) => useUnlabeled || split !== 'unlabeled') };
+  // Copies within a part that is only scored on, or without labels, change nothing.
   const matters = (a: Sample, b: Sample): boolean => a.split === 'train' || a.split !== b.split;
   const looking = (): Promise<Duplicates> => findDuplicates(used.samples, { maxPixels, matters, ...cancel });
   const duplicates = await timed(track, 'find copies', looking, used.samples.length);
@@ -123,7 +132,8 @@ export async function prepareData(
     crossValidated,
     duplicates,
     leaks,
-    unlabeled,
+    unlabeled: withoutCopies(protocol.unlabeled, validation, groups),
+    unlabeledCount,
   };
 }
 

@@ -64,7 +64,7 @@ export async function writeRunReport(run: RunFolder, workshop: Workshop, request
             .map(([part, samples]) => [part, samples.filter((sample) => sample.label === label).length]),
         ),
       })),
-      unlabeled: data.unlabeled,
+      unlabeled: data.unlabeledCount,
       quarantined: dataset.quarantined,
       conflicts: dataset.conflicts,
       duplicates: {

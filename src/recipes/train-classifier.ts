@@ -39,7 +39,7 @@ export async function train(options: TrainOptions, control: TrainControl = {}): 
   const signal = AbortSignal.any([stop.signal, ...(control.signal ? [control.signal] : [])]);
   const profile = resolved.profile ? new JobProfile() : undefined;
   const track = profile?.job;
-  const reading = prepareData(resolved, { ...control, signal }, profile?.data);
+  const reading = prepareData(resolved, { ...control, signal }, { track: profile?.data });
   reading.catch(() => {});
   try {
     return await withEngine(resolved, control, track, async (engine) => {
@@ -79,7 +79,9 @@ export async function resumeTraining(folder: string, control: ResumeControl = {}
     const profile = (control.profile ?? options.profile) ? new JobProfile() : undefined;
     const track = profile?.job;
     return await withEngine(options, control, track, async (engine) => {
-      const data = await timed(track, 'wait for the data', () => prepareData(options, control, profile?.data));
+      const data = await timed(track, 'wait for the data', () =>
+        prepareData(options, control, { track: profile?.data }),
+      );
       run.checkData(data.dataset.fingerprint, control.acceptDataChange ?? false);
       const open = (): Promise<OpenedNetwork> => openNetwork(options, methodOf(options), data, control);
       const opened = await timed(track, 'open the network', open);
