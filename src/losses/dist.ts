@@ -24,7 +24,7 @@ const EPSILON = 1e-8;
 /**
  * DIST: Pearson's correlation in place of a divergence, so that a student far weaker than its teacher need match relations
  * only. With y = softmax(z / T), l = T² (beta mean over samples (1 - r(y_s[i, :], y_t[i, :])) + gamma mean over classes
- * (1 - r(y_s[:, k], y_t[:, k]))). Huang et al. 2022 (arXiv:2205.10536), eq. 6 to 10; T² as in the authors' code.
+ * (1 - r(y_s[:, k], y_t[:, k]))). Huang et al. 2022 (arXiv:2205.10536), section 3; T² as in the authors' code.
  *
  * The second term is one of the batch: what a step's batch is divided into changes it. A sample whose probabilities are all
  * equal has no correlation; it counts as 0, with a slope of up to 1 / EPSILON, as in the authors' code. So a student must not

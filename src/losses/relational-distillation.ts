@@ -18,11 +18,11 @@ export interface RelationalDistillationOptions {
 
 /**
  * Relational knowledge distillation: distances and angles between the embeddings of a batch, in place of the embeddings, which
- * may then differ in width. Park et al. 2019 (arXiv:1904.05068): with d_ij = |e_i - e_j| over the mean of all d (eq. 5) and
- * a_ijk the cosine of the angle at i between j and k (eq. 7), a sample's loss is `distance` times the mean over j of
- * h(d_ij of the student - of the teacher) plus `angle` times the mean over j and k of h(a_ijk ...), h being Huber's loss with
- * delta 1 (eq. 6). Means count a sample's pairs with itself, which are 0, as the authors' code does, and the defaults are
- * theirs.
+ * may then differ in width. Park et al. 2019 (arXiv:1904.05068), section 3.2: with d_ij = |e_i - e_j| over the mean of all
+ * pairs, and a_ijk the cosine of the angle at i between j and k, a sample's loss is `distance` times the mean over j of
+ * h(d_ij of the student - of the teacher) plus `angle` times the mean over j and k of h(a_ijk of the student - of the
+ * teacher), h being Huber's loss with delta 1. These means count a sample's pairs with itself, which are 0, as the authors'
+ * code does, and the defaults are theirs.
  *
  * It is a loss of the batch: what a step's batch is divided into changes it. It holds N² D and N³ numbers. Embeddings that
  * coincide have a distance of 0, angles of cosine 0 and no gradient, where the authors' code holds distances off zero.
