@@ -3,9 +3,13 @@ import { binaryCrossEntropy } from '../losses/binary-cross-entropy.ts';
 import { crossEntropy } from '../losses/cross-entropy.ts';
 import { jensenShannon } from '../losses/jensen-shannon.ts';
 import type { GraphBuilder } from '../onnx/builder.ts';
+import { distillationObjective, type DistillationLoss } from './distillation-objective.ts';
 import type { Objective } from './objective.ts';
 
-/** Plain data: what `config.json` holds. */
+/** What a step minimises, as plain data. */
+export type StepLoss = LossOptions | DistillationLoss;
+
+/** Learning from labels, as plain data. */
 export interface LossOptions {
   readonly name: 'cross-entropy' | 'binary-cross-entropy';
   /** Label smoothing, 0..1; default 0. */
@@ -31,7 +35,8 @@ export function viewsOf({ consistency }: { readonly consistency?: number | undef
 export type LabelKind = 'indices' | 'distributions';
 
 /** What a step of these options minimises. */
-export function objectiveOf(options: LossOptions): Objective {
+export function objectiveOf(options: StepLoss): Objective {
+  if (options.name === 'distillation') return distillationObjective(options);
   return {
     rows: viewsOf(options),
     outputs: [],
