@@ -5,6 +5,8 @@ import { writeFileAtomic } from '../core/atomic-file.ts';
 import { timed } from '../core/profile.ts';
 import { TrainingBatches, type TrainingItem } from '../batches/training-batches.ts';
 import { varies } from '../augment/policy.ts';
+import type { Sample } from '../datasets/dataset.ts';
+import { extract } from '../onnx/compose.ts';
 import type { LabelledSample } from './prepare-data.ts';
 import { schedule } from '../optim/schedules.ts';
 import { memoryReport } from '../runtime/memory.ts';
@@ -20,6 +22,8 @@ import { evaluatePredictions } from '../evaluate/evaluation.ts';
 import { onFrozenActivations } from './frozen-activations.ts';
 import { onPixels, type Network } from './network.ts';
 import { outputsOf } from './outputs.ts';
+import { taughtStudent } from './taught-student.ts';
+import { withTeachers, type Teach, type Teaching } from './teaching.ts';
 import type { ResolvedTrainOptions } from './train-options.ts';
 import type { TrainingPlan } from './training-plan.ts';
 import type { Workshop } from './workshop.ts';
@@ -30,6 +34,9 @@ export interface FitRequest {
   readonly plan: TrainingPlan;
   readonly options: ResolvedTrainOptions;
   readonly train: readonly LabelledSample[];
+  /** A teacher to learn from beside labels, and images without one to learn its answers on. */
+  readonly teaching?: Teaching | undefined;
+  readonly unlabeled?: readonly Sample[];
   /** Chooses the best epoch and ends training early; absent: the last weights count. */
   readonly validation: readonly LabelledSample[];
   readonly classes: readonly string[];
@@ -41,12 +48,34 @@ export interface FitRequest {
   readonly checkpoints: string;
 }
 
-/** Trains a network on labelled images and returns it with its new weights. */
-export async function fit(workshop: Workshop, request: FitRequest): Promise<{ network: Network; result: LoopResult }> {
-  const { network, plan, options, train, validation, stage, classes } = request;
-  const { engine, choices, pool, crops, signal, onProgress, track, writing } = workshop;
+/** Trains a network on labelled images, or by a teacher, and returns it with its new weights. */
+export function fit(workshop: Workshop, request: FitRequest): Promise<{ network: Network; result: LoopResult }> {
+  const { teaching, network, train, unlabeled = [], options } = request;
+  if (teaching === undefined) return fitted(workshop, request, workshop, (source) => source);
+  return withTeachers(
+    workshop,
+    teaching,
+    network.preprocessing,
+    [...train, ...unlabeled],
+    options.maxPixels * 1e6,
+    (drawing, teach) => fitted(workshop, request, drawing, teach),
+  );
+}
+
+/** @param drawing makes the training images, which `teach` completes */
+async function fitted(
+  workshop: Workshop,
+  request: FitRequest,
+  drawing: Pick<Workshop, 'pool' | 'crops'>,
+  teach: Teach,
+): Promise<{ network: Network; result: LoopResult }> {
+  const { plan, options, train, teaching, unlabeled = [], validation, stage, classes } = request;
+  const { engine, choices, crops, signal, onProgress, track, writing } = workshop;
   await mkdir(request.checkpoints, { recursive: true });
-  const asked = trainingSteps(network, plan, options, train, classes.length, choices.target);
+  const network =
+    teaching === undefined ? request.network : taughtStudent(request.network, teaching.loss, options.seed);
+  const taught = teaching && { loss: teaching.loss, unlabeled: unlabeled.length };
+  const asked = trainingSteps(network, plan, options, train, classes.length, choices.target, taught);
   const { batchSize, rates } = asked;
   const microBatch = await choices.microBatch(request.passes ?? stage, () => {
     const { availableBytes } = memoryReport();
@@ -58,13 +87,22 @@ export async function fit(workshop: Workshop, request: FitRequest): Promise<{ ne
     }
     return passes.microBatch;
   });
-  const items = train.map((sample): TrainingItem => ({ ...sample, target: sample.label }));
+  const items =
+    teaching === undefined
+      ? train.map((sample): TrainingItem => ({ ...sample, target: sample.label }))
+      : [...train, ...unlabeled].map((sample): TrainingItem => ({ ...sample, target: oneHot(sample, classes.length) }));
   const isAugmented = varies(plan.augment);
   const inPassesOf = inPasses(asked, microBatch).phases;
   const phases = isAugmented
     ? inPassesOf
-    : onFrozenActivations(workshop, inPassesOf, { items, batchSize, seed: options.seed, stage });
-  const source = new TrainingBatches(pool, crops, {
+    : onFrozenActivations(workshop, inPassesOf, { items, batchSize, seed: options.seed, stage }).map(
+        ({ openSource, ...phase }): Phase => ({
+          ...phase,
+          ...(openSource && { openSource: async () => teach(await openSource()) }),
+        }),
+      );
+  const { pool } = drawing;
+  const batches = new TrainingBatches(pool, drawing.crops, {
     items,
     batchSize,
     policy: plan.augment,
@@ -75,6 +113,7 @@ export async function fit(workshop: Workshop, request: FitRequest): Promise<{ ne
     stage,
     onThreads: (choice) => workshop.record({ type: 'decoding-threads', stage, ...choice, of: pool.threads }),
   });
+  const source = teach(batches);
   const peaks = options.findLr ? await foundRates(workshop, request, phases[0]!, source, rates) : rates;
   const totalSteps = plan.epochs * source.stepsPerEpoch;
   const validate =
@@ -119,7 +158,15 @@ export async function fit(workshop: Workshop, request: FitRequest): Promise<{ ne
     track,
     writing,
   });
-  return { network: { ...network, graph: withWeights(network.graph, result.weights) }, result };
+  const trained = withWeights(network.graph, result.weights);
+  if (teaching === undefined) return { network: { ...network, graph: trained }, result };
+  const own = request.network.graph.outputs.map(({ name }) => name);
+  return { network: { ...request.network, graph: extract(trained, own) }, result };
+}
+
+/** [K]; all 0 without a label. */
+function oneHot({ label }: Sample, classes: number): Float32Array {
+  return Float32Array.from({ length: classes }, (_, k) => (k === label ? 1 : 0));
 }
 
 /** Rates of the groups in the same proportions, at the height that a range test proposes; kept for a resumed run. */

@@ -3,6 +3,8 @@ import { mixes } from '../augment/policy.ts';
 import type { Target } from '../lowering/target.ts';
 import { selectTrainable } from '../models/freeze.ts';
 import { parameterGroups } from '../models/parameter-groups.ts';
+import type { DistillationLoss } from '../train/distillation-objective.ts';
+import { objectiveOf } from '../train/step-loss.ts';
 import type { StepOptions } from '../train/step-options.ts';
 import type { Phase } from '../train/loop.ts';
 import { planParameters, unfreezePhases } from '../train/parameter-plan.ts';
@@ -20,6 +22,13 @@ export interface TrainingSteps {
   readonly batchSize: number;
 }
 
+/** What is learnt beside labels. */
+export interface TaughtSteps {
+  readonly loss: DistillationLoss;
+  /** Images without a label, beside those that have one. */
+  readonly unlabeled: number;
+}
+
 /**
  * What is trained, at which rates, by which step.
  * @throws InputError for a pattern of `train` or `freeze` that matches nothing.
@@ -31,8 +40,23 @@ export function trainingSteps(
   samples: readonly LabelledSample[],
   classes: number,
   target: Target,
+  taught?: TaughtSteps,
 ): TrainingSteps {
-  const trainable = selectTrainable(network.graph, trainableParameters(network.graph, network.logits), options);
+  const classWeights = options.classWeights === 'balanced' ? { classWeights: balancedWeights(samples, classes) } : {};
+  const loss: StepOptions['loss'] = taught
+    ? { ...taught.loss, smoothing: plan.labelSmoothing, ...classWeights }
+    : {
+        name: 'cross-entropy',
+        smoothing: plan.labelSmoothing,
+        ...classWeights,
+        ...(options.consistency !== undefined && { consistency: options.consistency }),
+      };
+  const own = trainableParameters(network.graph, network.logits);
+  // What only the lesson reads is trained whatever patterns say of the network.
+  const added = objectiveOf(loss).outputs.flatMap((output) =>
+    trainableParameters(network.graph, output).filter((name) => !own.includes(name)),
+  );
+  const trainable = [...selectTrainable(network.graph, own, options), ...added];
   const groups = parameterGroups(network.graph, trainable);
   const { parameters, rates } = planParameters(groups, {
     rate: plan.lr,
@@ -40,19 +64,15 @@ export function trainingSteps(
     head: network.head,
     layerDecay: options.layerDecay,
   });
-  const microBatch = Math.min(plan.batchSize, samples.length);
+  const count = samples.length + (taught?.unlabeled ?? 0);
+  const microBatch = Math.min(plan.batchSize, count);
   const step: Omit<StepOptions, 'parameters'> = {
     graph: network.graph,
     input: network.input,
     logits: network.logits,
     images: { kind: 'pixels', preprocessing: network.preprocessing },
-    labels: mixes(plan.augment) ? 'distributions' : 'indices',
-    loss: {
-      name: 'cross-entropy',
-      smoothing: plan.labelSmoothing,
-      ...(options.classWeights === 'balanced' && { classWeights: balancedWeights(samples, classes) }),
-      ...(options.consistency !== undefined && { consistency: options.consistency }),
-    },
+    labels: taught !== undefined || mixes(plan.augment) ? 'distributions' : 'indices',
+    loss,
     microBatch,
     microBatches: options.accumulate,
     ...(options.recompute !== undefined && { recompute: options.recompute }),
@@ -65,7 +85,7 @@ export function trainingSteps(
     fromEpoch,
     step: { ...step, parameters: parameters.filter(({ name }) => names.includes(name)) },
   }));
-  return { phases, rates, batchSize: imagesOfStep(plan, options, samples.length) };
+  return { phases, rates, batchSize: imagesOfStep(plan, options, count) };
 }
 
 /** How many images a step of training sees. */
