@@ -25,7 +25,10 @@ export interface ClassPair {
 export function mapByNames(teacher: readonly string[], student: readonly string[]): ClassMapping {
   const synonyms = teacher.map(synonymsOf);
   const wanted = student.map(normalised);
-  const same = wanted.map((name) => [...synonyms.keys()].filter((i) => synonyms[i]!.includes(name)));
+  const same = wanted.map((name) => {
+    const whole = [...synonyms.keys()].filter((i) => synonyms[i]![0] === name);
+    return whole.length > 0 ? whole : [...synonyms.keys()].filter((i) => synonyms[i]!.includes(name));
+  });
   const isTaken = new Set(same.flat());
   /** The student's class with the longest name that a synonym ends with. */
   const ending = synonyms.map((names, i) => {

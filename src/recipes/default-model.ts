@@ -15,7 +15,7 @@ export function defaultSide(data: TrainingData): number {
 }
 
 /** Median of the shorter sides of the training images, in pixels. */
-function medianSide({ train: samples }: TrainingData): number {
-  const sides = samples.map(({ width, height }) => Math.min(width, height)).toSorted((a, b) => a - b);
+function medianSide({ train, unlabeled }: TrainingData): number {
+  const sides = [...train, ...unlabeled].map(({ width, height }) => Math.min(width, height)).toSorted((a, b) => a - b);
   return sides[Math.floor(sides.length / 2)]!;
 }

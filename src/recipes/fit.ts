@@ -74,8 +74,8 @@ async function fitted(
   await mkdir(request.checkpoints, { recursive: true });
   const network =
     teaching === undefined ? request.network : taughtStudent(request.network, teaching.loss, options.seed);
-  const taught = teaching && { loss: teaching.loss, unlabeled: unlabeled.length };
-  const asked = trainingSteps(network, plan, options, train, classes.length, choices.target, taught);
+  const further = { unlabeled: unlabeled.length, loss: teaching?.loss };
+  const asked = trainingSteps(network, plan, options, train, classes.length, choices.target, further);
   const { batchSize, rates } = asked;
   const microBatch = await choices.microBatch(request.passes ?? stage, () => {
     const { availableBytes } = memoryReport();

@@ -116,14 +116,21 @@ export type TrainOptions = z.input<typeof trainOptionsSchema>;
 /** Options with defaults filled in. */
 export type ResolvedTrainOptions = z.output<typeof trainOptionsSchema>;
 
-/** @throws InputError naming every unknown or bad option at once, with "did you mean". */
-export function resolveTrainOptions(options: unknown, where = 'options of train'): ResolvedTrainOptions {
+/**
+ * @param more names of options that are known beside these, for "did you mean"
+ * @throws InputError naming every unknown or bad option at once, with "did you mean".
+ */
+export function resolveTrainOptions(
+  options: unknown,
+  where = 'options of train',
+  more: readonly string[] = [],
+): ResolvedTrainOptions {
   const parsed = trainOptionsSchema.safeParse(options);
   if (parsed.success) {
     checkAugmentation(parsed.data);
     return parsed.data;
   }
-  const known = Object.keys(trainOptionsSchema.shape);
+  const known = [...Object.keys(trainOptionsSchema.shape), ...more];
   const lines = parsed.error.issues.flatMap((issue) =>
     issue.code === 'unrecognized_keys'
       ? issue.keys.map((key) => `unknown option "${key}"${suggestion(key, known)}`)

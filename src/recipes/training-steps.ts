@@ -22,11 +22,12 @@ export interface TrainingSteps {
   readonly batchSize: number;
 }
 
-/** What is learnt beside labels. */
-export interface TaughtSteps {
-  readonly loss: DistillationLoss;
-  /** Images without a label, beside those that have one. */
+/** What is learnt from, beside images with labels. */
+export interface FurtherImages {
+  /** Images without one. */
   readonly unlabeled: number;
+  /** Where a teacher says what they show. */
+  readonly loss?: DistillationLoss | undefined;
 }
 
 /**
@@ -40,11 +41,11 @@ export function trainingSteps(
   samples: readonly LabelledSample[],
   classes: number,
   target: Target,
-  taught?: TaughtSteps,
+  { loss: taught, unlabeled }: FurtherImages = { unlabeled: 0 },
 ): TrainingSteps {
   const classWeights = options.classWeights === 'balanced' ? { classWeights: balancedWeights(samples, classes) } : {};
   const loss: StepOptions['loss'] = taught
-    ? { ...taught.loss, smoothing: plan.labelSmoothing, ...classWeights }
+    ? { ...taught, smoothing: plan.labelSmoothing, ...classWeights }
     : {
         name: 'cross-entropy',
         smoothing: plan.labelSmoothing,
@@ -64,7 +65,7 @@ export function trainingSteps(
     head: network.head,
     layerDecay: options.layerDecay,
   });
-  const count = samples.length + (taught?.unlabeled ?? 0);
+  const count = samples.length + unlabeled;
   const microBatch = Math.min(plan.batchSize, count);
   const step: Omit<StepOptions, 'parameters'> = {
     graph: network.graph,
