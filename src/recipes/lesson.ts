@@ -42,7 +42,7 @@ const FEATURE_WEIGHT: Readonly<Record<FeatureLoss, number>> = { hint: 1, cosine:
 export function planLesson(request: LessonRequest): Lesson {
   const { teachers, classes, hasLabels, options, isVaried } = request;
   const { loss, hard, features } = options;
-  const mappings = loss === 'none' ? undefined : mapped(request);
+  const mappings = mapped(request);
   const needsHead = loss !== 'none' && mappings === undefined;
   if (!hasLabels && (loss === 'none' || needsHead))
     throw new InputError(
@@ -62,7 +62,7 @@ export function planLesson(request: LessonRequest): Lesson {
     alpha,
     lines: [
       `Teacher: ${teachers.map(({ source }) => source).join(', ')}${teachers.length > 1 ? ' (the mean of their probabilities)' : ''}.`,
-      ...(loss === 'none' ? [] : linesOfMapping(request, mappings)),
+      ...(loss === 'none' && mappings === undefined ? [] : linesOfMapping(request, mappings)),
       described(options, { temperature, alpha, hasLabels, once, featureWeight: featurePart?.weight }),
     ],
     teaching(changes = {}) {
