@@ -1,6 +1,5 @@
 import { InputError, suggestion } from '../core/errors.ts';
 import { counted, type Sample } from '../datasets/dataset.ts';
-import { withoutCopies } from '../datasets/protocol.ts';
 import { holdOut } from '../datasets/split.ts';
 import type { LabelledSample, ReadData, TrainingData } from './prepare-data.ts';
 
@@ -49,18 +48,11 @@ export function arrangeUnlabelled(read: ReadData, classes: readonly string[], se
     ...sample,
     label: classes.indexOf(dataset.classes[sample.label!]!),
   }));
-  // One class for all: there are no others to keep the balance of.
-  const { held } = holdOut(
-    unlabeled.map((sample) => ({ ...sample, label: 0 })),
-    duplicates.groups,
-    Math.max(HELD, 1 / unlabeled.length),
-    seed,
-  );
+  const { held, rest } = holdOutUnlabelled(unlabeled, duplicates.groups, seed);
   if (held.length === 0)
     throw new InputError(
       `All ${counted(unlabeled.length, 'image')} of ${dataset.root} are copies of each other: there is nothing to compare student and teacher on.`,
     );
-  const ids = new Set(held.map(({ id }) => id));
   return {
     ...read,
     dataset: { ...dataset, classes, samples: [...unlabeled, ...score] },
@@ -70,10 +62,23 @@ export function arrangeUnlabelled(read: ReadData, classes: readonly string[], se
     score,
     scoredOn: 'test',
     crossValidated: false,
-    unlabeled: withoutCopies(unlabeled, held, duplicates.groups),
-    compared: unlabeled.filter(({ id }) => ids.has(id)),
+    unlabeled: rest,
+    compared: held,
     comparedOn: `${counted(held.length, 'image')} that the student was not trained on`,
   };
+}
+
+/** Sets aside a seeded tenth, one image at least; copies stay together. */
+export function holdOutUnlabelled(
+  samples: readonly Sample[],
+  groups: readonly (readonly string[])[],
+  seed: number,
+): { readonly held: readonly Sample[]; readonly rest: readonly Sample[] } {
+  // One class for all: there are no others to keep the balance of.
+  const asLabelled = samples.map((sample) => ({ ...sample, label: 0 }));
+  const { held } = holdOut(asLabelled, groups, Math.max(HELD, 1 / samples.length), seed);
+  const ids = new Set(held.map(({ id }) => id));
+  return { held: samples.filter(({ id }) => ids.has(id)), rest: samples.filter(({ id }) => !ids.has(id)) };
 }
 
 /** Labelled data, as it is arranged for any method. */

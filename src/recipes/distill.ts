@@ -146,8 +146,7 @@ async function openAll({ train, teaching }: ResolvedDistillOptions, control: Tra
     );
   else if (data.unlabeled.length > 0)
     note(`Of ${data.unlabeled.length} images without a label the student learns what the teacher says.`);
-  // The first says whose teacher it is, as it was told when it was opened.
-  note(lesson.lines.slice(1).join('\n'));
+  note(lesson.lines.join('\n'));
   return { data, hasLabels, lesson, student: await openNetwork(train, method, data, control) };
 }
 

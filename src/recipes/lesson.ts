@@ -61,7 +61,7 @@ export function planLesson(request: LessonRequest): Lesson {
     temperature,
     alpha,
     lines: [
-      `Teacher: ${teachers.map(({ source }) => source).join(', ')}${teachers.length > 1 ? ' (the mean of their probabilities)' : ''}.`,
+      `Taught by ${teachers.map(({ source }) => source).join(', ')}${teachers.length > 1 ? ' (the mean of their probabilities)' : ''}.`,
       ...(loss === 'none' && mappings === undefined ? [] : linesOfMapping(request, mappings)),
       described(options, { temperature, alpha, hasLabels, once, featureWeight: featurePart?.weight }),
     ],

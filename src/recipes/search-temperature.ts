@@ -1,13 +1,12 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InputError } from '../core/errors.ts';
-import { holdOut } from '../datasets/split.ts';
 import { withoutCopies } from '../datasets/protocol.ts';
 import type { Sample } from '../datasets/dataset.ts';
 import { evaluatePredictions } from '../evaluate/evaluation.ts';
 import { readEvents } from '../train/events.ts';
 import type { RunFolder } from '../train/run-folder.ts';
-import type { TaughtData } from './arrange-unlabelled.ts';
+import { holdOutUnlabelled, type TaughtData } from './arrange-unlabelled.ts';
 import { compareWithTeacher } from './compare-with-teacher.ts';
 import { fit } from './fit.ts';
 import { predictionsOf } from './held-out-predictions.ts';
@@ -105,9 +104,8 @@ function partsOf(data: TaughtData, seed: number): Part[] {
       throw new InputError('A temperature is searched on held-out labelled images: two of a class are the least.');
     return dealt.map(({ train, held }) => ({ train, held, unlabeled: withoutCopies(data.unlabeled, held, groups) }));
   }
-  const asLabelled = data.unlabeled.map((sample) => ({ ...sample, label: 0 }));
-  const { held } = holdOut(asLabelled, groups, Math.max(0.1, 1 / asLabelled.length), seed + 1);
-  return [{ train: data.train, held, unlabeled: withoutCopies(data.unlabeled, held, groups) }];
+  const { held, rest } = holdOutUnlabelled(data.unlabeled, groups, seed + 1);
+  return [{ train: data.train, held, unlabeled: rest }];
 }
 
 /** Accuracy on the part's held-out images, or agreement with the teacher; of equals the likelier student is better. */

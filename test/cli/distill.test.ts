@@ -93,7 +93,7 @@ describe('gleaner distill', () => {
   }, 240_000);
 
   it('learns the teacher’s classes where there is no label at all, and says that accuracy is unknown', async () => {
-    const finished = await runGleaner(distill(loose, 'unlabelled', '--teacher-once', '--variants', 'bare'));
+    const finished = await runGleaner(distill(loose, 'unlabelled', '--variants', 'bare', '--teacher-once'));
     expect(finished.code, finished.stderr).toBe(0);
     const result = lastJson(finished);
     expect(result).toMatchObject({ accuracy: null, interval: null, n: 0, scoredOn: null, compared: 2 });
@@ -175,19 +175,14 @@ describe('gleaner distill', () => {
       [distill(data, 'x', '--temperature', '0'), /temperature/],
       [distill(data, 'x', '--alpha', '1.5'), /alpha/],
       [distill(data, 'x', '--loss', 'kdd'), /Did you mean "kd"/],
-      [distill(data, 'x', '--loss', 'none'), /features must be compared/],
-      [distill(data, 'x', '--loss', 'dist', '--hard'), /"hard" goes with the loss "kd"/],
       [distill(data, 'x', '--map', badMap), /no class "purple"/],
       [distill(data, 'x', '--teacher-once', '--augment', 'evaluationcrop|mixup'), /mixes them/],
       [distill(empty, 'x'), /no image that can be read/],
-      [distill(join(folder, 'gone'), 'x'), /no such folder/],
       [['distill', data], /Which teacher/],
-      [['distill', '--teacher', join(folder, 'gone.onnx'), data], /no such file/],
       [['distill', '--teacher', join(data, 'test', 'red', '0.png'), data], /0\.png/],
       [['distill', ...of(nameless), data], /have no names: give a file/],
       [['distill', ...of(nameless), '--teacher-classes', names, data], /3 classes.*has 2 names/],
       [['distill', ...of(headless), data], /no classifier/],
-      [['distill', '--teacher', nameless, data], /preprocessing of .* is not known/],
     ];
     for (const [args, message] of cases) {
       const { code, stderr } = await runGleaner(args);
