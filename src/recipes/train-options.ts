@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { mixes, parsePolicy, uses } from '../augment/policy.ts';
-import { InputError, suggestion } from '../core/errors.ts';
+import { InputError } from '../core/errors.ts';
+import { parseOptions } from './parse-options.ts';
 
 const fraction = z.number().min(0).max(1);
 const perChannel = z.tuple([z.number(), z.number(), z.number()]);
@@ -118,18 +119,9 @@ export type ResolvedTrainOptions = z.output<typeof trainOptionsSchema>;
 
 /** @throws InputError naming every unknown or bad option at once, with "did you mean". */
 export function resolveTrainOptions(options: unknown, where = 'options of train'): ResolvedTrainOptions {
-  const parsed = trainOptionsSchema.safeParse(options);
-  if (parsed.success) {
-    checkAugmentation(parsed.data);
-    return parsed.data;
-  }
-  const known = Object.keys(trainOptionsSchema.shape);
-  const lines = parsed.error.issues.flatMap((issue) =>
-    issue.code === 'unrecognized_keys'
-      ? issue.keys.map((key) => `unknown option "${key}"${suggestion(key, known)}`)
-      : [`${issue.path.join('.') || 'options'}: ${issue.message}`],
-  );
-  throw new InputError(`In the ${where}: ${lines.join('; ')}.`);
+  const parsed = parseOptions(trainOptionsSchema, options, where);
+  checkAugmentation(parsed);
+  return parsed;
 }
 
 /** @throws InputError for a policy that can't be read, without what `consistency` needs, or where crops and flips are told twice */
