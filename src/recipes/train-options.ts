@@ -4,7 +4,6 @@ import { z } from 'zod';
 import { mixes, parsePolicy, uses } from '../augment/policy.ts';
 import { InputError, suggestion } from '../core/errors.ts';
 
-const fraction = z.number().min(0).max(1);
 const perChannel = z.tuple([z.number(), z.number(), z.number()]);
 
 /**
@@ -68,7 +67,7 @@ export const trainOptionsSchema = z.strictObject({
   /** Decay of the averaged weights; 0 turns them off. */
   ema: z.number().min(0).max(0.99999).optional(),
   /** Share of the trained weights in a blend with those it started from. Default: on a backbone, the likeliest on held-out images; else 1. */
-  blend: fraction.optional(),
+  blend: z.number().min(0).max(1).optional(),
   batchNorm: z.enum(['auto', 'frozen', 'batch']).default('auto'),
   /** Factor on the learning rate for each step of depth away from the head. */
   layerDecay: z.number().positive().max(1).default(1),
@@ -81,7 +80,7 @@ export const trainOptionsSchema = z.strictObject({
   train: z.array(z.string()).default([]),
   freeze: z.array(z.string()).default([]),
   /** Before the head. Default 0.2 from scratch, 0 on a backbone. */
-  dropout: fraction.optional(),
+  dropout: z.number().min(0).lt(1).optional(),
   /** Rate at which the last residual branch is skipped in training, rising linearly from the first. */
   stochasticDepth: z.number().min(0).lt(1).default(0),
   /** Epochs without a better validation score before the run stops. */
