@@ -2,6 +2,7 @@ import type { GraphBuilder } from '../onnx/builder.ts';
 import { toCommonSize } from './adaptive-average-pool.ts';
 import { featureShapes } from './features.ts';
 import { reduceLosses, type Reduction } from './reduction.ts';
+import { constantLike } from './targets.ts';
 import { unitVectors } from './unit-vectors.ts';
 
 export interface AttentionTransferOptions {
@@ -31,13 +32,13 @@ export function attentionTransfer(
 ): string {
   featureShapes(b, student, teacher, [4]);
   const [s, t] = toCommonSize(b, student, teacher).map((map) => attention(b, map)) as [string, string];
-  const difference = b.op('Sub', [s, t]);
-  const losses = b.op('ReduceMean', [b.op('Mul', [difference, difference]), b.int([1])], { keepdims: 0 });
+  const squares = b.op('ReduceSumSquare', [b.op('Sub', [s, t]), b.int([1])], { keepdims: 0 });
+  const losses = b.op('Mul', [squares, constantLike(b, student, 1 / b.shape(s)[1]!)]);
   return reduceLosses(b, losses, options.reduction ?? 'mean', options.sampleWeights, undefined);
 }
 
-/** [N, H W] of [N, C, H, W], each row of length 1. */
+/** [N, H W] of [N, C, H, W], each row of length 1; so the sum over channels serves as their mean does. */
 function attention(b: GraphBuilder, map: string): string {
-  const mean = b.op('ReduceMean', [b.op('Mul', [map, map]), b.int([1])], { keepdims: 0 });
-  return unitVectors(b, b.op('Flatten', [mean], { axis: 1 }), 1);
+  const squares = b.op('ReduceSumSquare', [map, b.int([1])], { keepdims: 0 });
+  return unitVectors(b, b.op('Flatten', [squares], { axis: 1 }), 1);
 }

@@ -1,5 +1,5 @@
-import { fromNumbers } from '../core/tensor.ts';
 import type { GraphBuilder } from '../onnx/builder.ts';
+import { diagonal } from './diagonal.ts';
 import { featureShapes } from './features.ts';
 import { reduceLosses, type Reduction } from './reduction.ts';
 import { soften } from './soften.ts';
@@ -48,8 +48,6 @@ export function contrastiveDistillation(
   const cosines = b.op('MatMul', [s, b.op('Transpose', [t], { perm: [1, 0] })]);
   const logits = soften(b, cosines, temperature);
   const both = b.op('Add', [b.op('LogSoftmax', [logits], { axis: 1 }), b.op('LogSoftmax', [logits], { axis: 0 })]);
-  const identity = Array.from({ length: n! * n! }, (_, i) => (i % (n! + 1) === 0 ? 1 : 0));
-  const same = b.op('Mul', [both, b.constant(fromNumbers(b.type(student).dtype, [n!, n!], identity))]);
-  const losses = b.op('Neg', [b.op('ReduceSum', [same, b.int([1])], { keepdims: 0 })]);
+  const losses = b.op('Neg', [diagonal(b, both)]);
   return reduceLosses(b, losses, reduction, options.sampleWeights, undefined);
 }

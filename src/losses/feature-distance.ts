@@ -1,3 +1,4 @@
+import { sizeOf } from '../core/tensor.ts';
 import type { GraphBuilder } from '../onnx/builder.ts';
 import { toCommonSize } from './adaptive-average-pool.ts';
 import { featureShapes } from './features.ts';
@@ -45,18 +46,23 @@ export function featureDistance(
   const shapes = featureShapes(b, student, teacher, [2, 4]);
   const [s, t] = shapes[0].length === 4 ? toCommonSize(b, student, teacher) : [student, teacher];
   const projected = project(b, s, options.projection, shapes);
-  let each: string;
-  if (distance === 'cosine') {
-    const products = b.op('Mul', [unitVectors(b, projected, 1), unitVectors(b, t, 1)]);
-    const cosines = b.op('ReduceSum', [products, b.int([1])], { keepdims: 1 });
-    each = b.op('Sub', [constantLike(b, student, 1), cosines]);
-  } else {
-    const difference = b.op('Sub', [projected, t]);
-    each = b.op('Mul', [difference, difference]);
-  }
-  const axes = shapes[0].slice(1).map((_, i) => i + 1);
-  const losses = b.op('ReduceMean', [each, b.int(axes)], { keepdims: 0 });
+  const losses = distance === 'cosine' ? cosineDistance(b, projected, t) : meanSquare(b, b.op('Sub', [projected, t]));
   return reduceLosses(b, losses, reduction, options.sampleWeights, undefined);
+}
+
+/** [N] of [N, ...] */
+function meanSquare(b: GraphBuilder, x: string): string {
+  const [, ...sides] = b.shape(x);
+  const squares = b.op('ReduceSumSquare', [x, b.int(sides.map((_, i) => i + 1))], { keepdims: 0 });
+  return b.op('Mul', [squares, constantLike(b, x, 1 / sizeOf(sides))]);
+}
+
+/** [N] of two [N, D] or [N, C, H, W] */
+function cosineDistance(b: GraphBuilder, x: string, y: string): string {
+  const [, , ...size] = b.shape(x);
+  const products = b.op('Mul', [unitVectors(b, x, 1), unitVectors(b, y, 1)]);
+  const sum = b.op('ReduceSum', [products, b.int([1, ...size.map((_, i) => i + 2)])], { keepdims: 0 });
+  return b.op('Sub', [constantLike(b, x, 1), b.op('Mul', [sum, constantLike(b, x, 1 / sizeOf(size))])]);
 }
 
 function project(

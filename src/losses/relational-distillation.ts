@@ -1,4 +1,5 @@
 import type { GraphBuilder } from '../onnx/builder.ts';
+import { diagonal } from './diagonal.ts';
 import { featureShapes } from './features.ts';
 import { reduceLosses, type Reduction } from './reduction.ts';
 import { constantLike } from './targets.ts';
@@ -24,8 +25,9 @@ export interface RelationalDistillationOptions {
  * teacher), h being Huber's loss with delta 1. These means count a sample's pairs with itself, which are 0, as the authors'
  * code does, and the defaults are theirs.
  *
- * It is a loss of the batch: what a step's batch is divided into changes it. It holds N² D and N³ numbers. Embeddings that
- * coincide have a distance of 0, angles of cosine 0 and no gradient, where the authors' code holds distances off zero.
+ * It is a loss of the batch: what a step's batch is divided into changes it. All is computed from the products of embeddings,
+ * less their mean, so that it holds N³ numbers at most, where the authors hold N² D. Embeddings that nearly coincide, by
+ * `COINCIDING`, have a distance of 0, angles of cosine 0 and no gradient, where the authors' code holds distances off zero.
  * @param student value [N, D], N of at least 2
  * @param teacher value [N, D']
  * @returns a scalar value; [N] with reduction `none`
@@ -43,31 +45,49 @@ export function relationalDistillation(
   const [[n]] = featureShapes(b, student, teacher, [2]);
   if (n! < 2) throw new TypeError(`Relations are between the samples of a batch: it needs at least 2, got ${n}.`);
   const [s, t] = [relations(b, student), relations(b, teacher)];
-  const mean = (differences: string, axes: readonly number[]): string =>
-    b.op('ReduceMean', [huber(b, differences), b.int(axes)], { keepdims: 0 });
+  const mean = (x: string, y: string, axes: readonly number[]): string =>
+    b.op('ReduceMean', [huber(b, b.op('Sub', [x, y])), b.int(axes)], { keepdims: 0 });
   const losses = weightedTerms(b, student, {
-    distance: { weight: distance, value: () => mean(b.op('Sub', [s.distances(), t.distances()]), [1, 2]) },
-    angle: { weight: angle, value: () => mean(b.op('Sub', [s.angles(), t.angles()]), [1, 2]) },
+    distance: { weight: distance, value: () => mean(s.distances(), t.distances(), [1]) },
+    angle: { weight: angle, value: () => mean(s.angles(), t.angles(), [1, 2]) },
   });
   return reduceLosses(b, losses, reduction, options.sampleWeights, undefined);
 }
 
-/** Of embeddings [N, D]: distances over their mean [N, N, 1], and the cosines of all angles [N, N, N], the corner first. */
+/**
+ * Embeddings whose squared distance is below this share of the mean squared distance from the batch's mean count as one:
+ * float32 does not tell theirs from 0.
+ */
+const COINCIDING = 1e-6;
+
+/** Of embeddings [N, D]: distances over their mean [N, N], and the cosines of all angles [N, N, N], the corner first. */
 function relations(b: GraphBuilder, embeddings: string): { distances: () => string; angles: () => string } {
   const [n] = b.shape(embeddings) as [number];
-  const towards = b.op('Unsqueeze', [embeddings, b.int([0])]);
-  const from = b.op('Unsqueeze', [embeddings, b.int([1])]);
-  const differences = b.op('Sub', [towards, from]);
-  const lengths = b.op('ReduceL2', [differences, b.int([2])], { keepdims: 1 });
+  const constant = (value: number): string => constantLike(b, embeddings, value);
+  const centred = b.op('Sub', [embeddings, b.op('ReduceMean', [embeddings, b.int([0])], { keepdims: 1 })]);
+  const products = b.op('MatMul', [centred, b.op('Transpose', [centred], { perm: [1, 0] })]);
+  const across = (value: string, ...axes: readonly number[]): string => b.op('Unsqueeze', [value, b.int(axes)]);
+  const own = diagonal(b, products);
+  // |x - y|² = x·x + y·y - 2 x·y
+  const squares = b.op('Sub', [b.op('Add', [across(own, 1), across(own, 0)]), b.op('Mul', [products, constant(2)])]);
+  const least = b.op('Mul', [b.op('ReduceMean', [own], { keepdims: 0 }), constant(COINCIDING)]);
+  const apart = b.op('CastLike', [b.op('Greater', [squares, least]), embeddings]);
+  // 1 where they coincide: its root has a finite slope, which `apart` then takes away.
+  const safe = b.op('Add', [b.op('Mul', [squares, apart]), b.op('Sub', [constant(1), apart])]);
+  const roots = b.op('Sqrt', [safe]);
   return {
     distances: () => {
-      const sum = b.op('ReduceSum', [lengths], { keepdims: 0 });
-      const mean = b.op('Mul', [sum, constantLike(b, embeddings, 1 / (n * (n - 1)))]);
+      const lengths = b.op('Mul', [roots, apart]);
+      const mean = b.op('Mul', [b.op('ReduceSum', [lengths], { keepdims: 0 }), constant(1 / (n * (n - 1)))]);
       return b.op('Mul', [lengths, reciprocalLength(b, mean)]);
     },
     angles: () => {
-      const directions = b.op('Mul', [differences, reciprocalLength(b, lengths)]);
-      return b.op('MatMul', [directions, b.op('Transpose', [directions], { perm: [0, 2, 1] })]);
+      // (y - x)·(z - x) = y·z - x·y - x·z + x·x for x, y, z along the axes
+      const [xy, xz] = [across(products, 2), across(products, 1)];
+      const left = b.op('Sub', [across(products, 0), xy]);
+      const dots = b.op('Add', [left, b.op('Sub', [across(own, 1, 2), xz])]);
+      const reciprocals = b.op('Div', [apart, roots]);
+      return b.op('Mul', [b.op('Mul', [dots, across(reciprocals, 2)]), across(reciprocals, 1)]);
     },
   };
 }

@@ -13,6 +13,7 @@ import { memoryReport } from '../runtime/memory.ts';
 import type { BatchSource } from '../train/batch-source.ts';
 import { trainLoop, type LoopResult, type Phase, type Validation } from '../train/loop.ts';
 import { findLearningRate } from '../train/lr-finder.ts';
+import type { StepOptions } from '../train/step-options.ts';
 import { planPasses } from '../train/memory-plan.ts';
 import { compileStep } from '../train/compile-step.ts';
 import { viewsOf } from '../train/step-loss.ts';
@@ -21,9 +22,10 @@ import { withWeights } from '../train/weights.ts';
 import { evaluatePredictions } from '../evaluate/evaluation.ts';
 import { onFrozenActivations } from './frozen-activations.ts';
 import { onPixels, type Network } from './network.ts';
+import { ImagesBySize } from './smaller-images.ts';
 import { outputsOf } from './outputs.ts';
 import { taughtStudent } from './taught-student.ts';
-import { withTeachers, type Teach, type Teaching } from './teaching.ts';
+import { TaughtImages, type Teaching } from './teaching.ts';
 import type { ResolvedTrainOptions } from './train-options.ts';
 import type { TrainingPlan } from './training-plan.ts';
 import type { Workshop } from './workshop.ts';
@@ -49,28 +51,9 @@ export interface FitRequest {
 }
 
 /** Trains a network on labelled images, or by a teacher, and returns it with its new weights. */
-export function fit(workshop: Workshop, request: FitRequest): Promise<{ network: Network; result: LoopResult }> {
-  const { teaching, network, train, unlabeled = [], options } = request;
-  if (teaching === undefined) return fitted(workshop, request, workshop, (source) => source);
-  return withTeachers(
-    workshop,
-    teaching,
-    network.preprocessing,
-    [...train, ...unlabeled],
-    options.maxPixels * 1e6,
-    (drawing, teach) => fitted(workshop, request, drawing, teach),
-  );
-}
-
-/** @param drawing makes the training images, which `teach` completes */
-async function fitted(
-  workshop: Workshop,
-  request: FitRequest,
-  drawing: Pick<Workshop, 'pool' | 'crops'>,
-  teach: Teach,
-): Promise<{ network: Network; result: LoopResult }> {
+export async function fit(workshop: Workshop, request: FitRequest): Promise<{ network: Network; result: LoopResult }> {
   const { plan, options, train, teaching, unlabeled = [], validation, stage, classes } = request;
-  const { engine, choices, crops, signal, onProgress, track, writing } = workshop;
+  const { engine, choices, pool, crops, signal, onProgress, track, writing } = workshop;
   await mkdir(request.checkpoints, { recursive: true });
   const network =
     teaching === undefined ? request.network : taughtStudent(request.network, teaching.loss, options.seed);
@@ -93,27 +76,38 @@ async function fitted(
       : [...train, ...unlabeled].map((sample): TrainingItem => ({ ...sample, target: oneHot(sample, classes.length) }));
   const isAugmented = varies(plan.augment);
   const inPassesOf = inPasses(asked, microBatch).phases;
+  const batchesOf = (images: Pick<Workshop, 'pool' | 'crops'>): TrainingBatches =>
+    new TrainingBatches(images.pool, images.crops, {
+      items,
+      batchSize,
+      policy: plan.augment,
+      views: viewsOf(options),
+      classes,
+      epochs: plan.epochs,
+      seed: options.seed,
+      stage,
+      onThreads: (choice) => workshop.record({ type: 'decoding-threads', stage, ...choice, of: pool.threads }),
+    });
+  const maxPixels = options.maxPixels * 1e6;
+  await using images = new ImagesBySize(workshop, maxPixels);
+  await using taught =
+    teaching && (await TaughtImages.open(workshop, images, teaching, [...train, ...unlabeled], maxPixels));
+  const sourceOf = async (step: Pick<StepOptions, 'images'>): Promise<BatchSource> =>
+    taught === undefined ? batchesOf(await images.of(step)) : taught.source(step, batchesOf);
+  const complete = (source: BatchSource): BatchSource => taught?.completed(source) ?? source;
+  const source = await sourceOf(inPassesOf.at(-1)!.step);
+  const sized =
+    options.trainSize === undefined
+      ? inPassesOf
+      : inPassesOf.map((phase) => ({ ...phase, openSource: () => sourceOf(phase.step) }));
   const phases = isAugmented
-    ? inPassesOf
-    : onFrozenActivations(workshop, inPassesOf, { items, batchSize, seed: options.seed, stage }).map(
+    ? sized
+    : onFrozenActivations(workshop, images, sized, { items, batchSize, seed: options.seed, stage }).map(
         ({ openSource, ...phase }): Phase => ({
           ...phase,
-          ...(openSource && { openSource: async () => teach(await openSource()) }),
+          ...(openSource && { openSource: async () => complete(await openSource()) }),
         }),
       );
-  const { pool } = drawing;
-  const batches = new TrainingBatches(pool, drawing.crops, {
-    items,
-    batchSize,
-    policy: plan.augment,
-    views: viewsOf(options),
-    classes,
-    epochs: plan.epochs,
-    seed: options.seed,
-    stage,
-    onThreads: (choice) => workshop.record({ type: 'decoding-threads', stage, ...choice, of: pool.threads }),
-  });
-  const source = teach(batches);
   const peaks = options.findLr ? await foundRates(workshop, request, phases[0]!, source, rates) : rates;
   const totalSteps = plan.epochs * source.stepsPerEpoch;
   const validate =

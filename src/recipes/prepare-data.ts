@@ -46,8 +46,8 @@ const SCORED_ON = {
 export interface PrepareDataOptions {
   /** Whether images without a label are used. Default false: then they are not compared with others either. */
   readonly useUnlabeled?: boolean;
-  /** Whether data without any label will do. Default false. */
-  readonly labelsOptional?: boolean;
+  /** Whether data without any label is an error. Default true. */
+  readonly needClasses?: boolean;
   /** Measures it. */
   readonly track?: Track | undefined;
 }
@@ -71,7 +71,7 @@ export type ReadData = Pick<TrainingData, 'dataset' | 'duplicates' | 'leaks' | '
 export async function readData(
   options: ResolvedTrainOptions,
   { signal, onProgress }: TrainControl,
-  { useUnlabeled = false, labelsOptional = false, track }: PrepareDataOptions = {},
+  { useUnlabeled = false, needClasses = true, track }: PrepareDataOptions = {},
 ): Promise<ReadData> {
   const maxPixels = options.maxPixels * 1e6;
   const cancel = signal === undefined ? {} : { signal };
@@ -80,7 +80,7 @@ export async function readData(
     followLinks: options.followLinks,
     maxPixels,
     seed: options.seed,
-    labelsOptional,
+    needClasses,
     ...(options.labelsList !== undefined && { labelsList: options.labelsList }),
     ...(options.labelsPerClass !== undefined && { labelsPerClass: options.labelsPerClass }),
     ...cancel,

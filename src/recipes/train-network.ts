@@ -7,6 +7,7 @@ import type { Network } from './network.ts';
 import { blended, likeliestShare, type TrainedPair } from './choose-blend.ts';
 import { predictionsOf, type HeldOutPredictions } from './held-out-predictions.ts';
 import { foldsOf, type TrainingData } from './prepare-data.ts';
+import { preprocessingIn } from './smaller-images.ts';
 import { drawnSize, type Teaching } from './teaching.ts';
 import type { ResolvedTrainOptions } from './train-options.ts';
 import { planTraining, type TrainingPlan } from './training-plan.ts';
@@ -70,8 +71,11 @@ export async function trainNetwork(
     hidden: TrainingData['validation'] = held,
   ): Promise<TrainedPair> {
     const begun = await start(train, folder);
-    const [height, width] = teaching === undefined ? begun.preprocessing.inputSize : drawnSize(teaching, begun);
-    checkPolicySize(plan.augment, { width, height });
+    for (const epoch of [1, plan.epochs]) {
+      const preprocessing = preprocessingIn(epoch, begun.preprocessing, plan.epochs, options);
+      const [height, width] = teaching === undefined ? preprocessing.inputSize : drawnSize(teaching, preprocessing);
+      checkPolicySize(plan.augment, { width, height });
+    }
     const checkpoints = join(folder, 'checkpoints');
     const taught = { teaching, unlabeled: withoutCopies(unlabeled, hidden, data.duplicates.groups) };
     const request = { network: begun, plan, options, train, ...taught, validation: held, classes, stage, checkpoints };

@@ -2,9 +2,9 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { mixes, parsePolicy, uses } from '../augment/policy.ts';
-import { InputError, suggestion } from '../core/errors.ts';
+import { InputError } from '../core/errors.ts';
+import { parseOptions } from './parse-options.ts';
 
-const fraction = z.number().min(0).max(1);
 const perChannel = z.tuple([z.number(), z.number(), z.number()]);
 
 /**
@@ -68,16 +68,22 @@ export const trainOptionsSchema = z.strictObject({
   /** Decay of the averaged weights; 0 turns them off. */
   ema: z.number().min(0).max(0.99999).optional(),
   /** Share of the trained weights in a blend with those it started from. Default: on a backbone, the likeliest on held-out images; else 1. */
-  blend: fraction.optional(),
+  blend: z.number().min(0).max(1).optional(),
   batchNorm: z.enum(['auto', 'frozen', 'batch']).default('auto'),
   /** Factor on the learning rate for each step of depth away from the head. */
   layerDecay: z.number().positive().max(1).default(1),
+  /** Side of the training images at first, in pixels: smaller than the network's own, which the last epochs are trained at. */
+  trainSize: z.int().min(8).max(2048).optional(),
+  /** Epochs at the network's own side, the last ones. Default: a fifth. */
+  finalEpochs: z.int().min(1).optional(),
   /** Epochs over which layers are unfrozen, from the head down; 0 unfreezes all at once. */
   unfreezeEpochs: z.int().min(0).default(0),
   train: z.array(z.string()).default([]),
   freeze: z.array(z.string()).default([]),
   /** Before the head. Default 0.2 from scratch, 0 on a backbone. */
-  dropout: fraction.optional(),
+  dropout: z.number().min(0).lt(1).optional(),
+  /** Rate at which the last residual branch is skipped in training, rising linearly from the first. */
+  stochasticDepth: z.number().min(0).lt(1).default(0),
   /** Epochs without a better validation score before the run stops. */
   patience: z.int().min(1).optional(),
   /** How training images are varied: a policy (docs/augmentation.md), in place of `flip` and `cropScale`. */
@@ -125,18 +131,10 @@ export function resolveTrainOptions(
   where = 'options of train',
   more: readonly string[] = [],
 ): ResolvedTrainOptions {
-  const parsed = trainOptionsSchema.safeParse(options);
-  if (parsed.success) {
-    checkAugmentation(parsed.data);
-    return parsed.data;
-  }
-  const known = [...Object.keys(trainOptionsSchema.shape), ...more];
-  const lines = parsed.error.issues.flatMap((issue) =>
-    issue.code === 'unrecognized_keys'
-      ? issue.keys.map((key) => `unknown option "${key}"${suggestion(key, known)}`)
-      : [`${issue.path.join('.') || 'options'}: ${issue.message}`],
-  );
-  throw new InputError(`In the ${where}: ${lines.join('; ')}.`);
+  const parsed = parseOptions(trainOptionsSchema, options, where, more);
+  checkAugmentation(parsed);
+  checkPhases(parsed);
+  return parsed;
 }
 
 /** @throws InputError for a policy that can't be read, without what `consistency` needs, or where crops and flips are told twice */
@@ -162,6 +160,20 @@ function checkAugmentation({ augment, consistency, method, flip, cropScale }: Re
   if (flip !== 'auto' || cropScale !== undefined)
     throw new InputError(
       'The policy of "augment" says all about crops and flips: leave "flip" and "cropScale" out, or write them into it.',
+    );
+}
+
+/** @throws InputError for noise and sizes of training that would have no effect, or no end */
+function checkPhases({ method, stochasticDepth, trainSize, finalEpochs, patience }: ResolvedTrainOptions): void {
+  if (method === 'probe' && (stochasticDepth > 0 || trainSize !== undefined))
+    throw new InputError(
+      `"${stochasticDepth > 0 ? 'stochasticDepth' : 'trainSize'}" has no effect with method "probe": it trains on features computed once an image.`,
+    );
+  if (finalEpochs !== undefined && trainSize === undefined)
+    throw new InputError('"finalEpochs" are those after training at "trainSize", which is missing.');
+  if (patience !== undefined && trainSize !== undefined)
+    throw new InputError(
+      '"patience" could end training before it reaches the full side: leave out "patience" or "trainSize".',
     );
 }
 

@@ -59,6 +59,26 @@ describe('relationalDistillation', () => {
     // at the third, between the twins 1 for 1/2, twice.
     const corner = (huber(1) + 2 * huber(0.5)) / 9;
     expectClose(angles.loss, [corner, corner, (2 * huber(0.5)) / 9], 1e-12);
+    // On a line, cosines are at their largest; and a twin has no direction to be pulled to.
+    const uneven = { ...inputs, teacher: rows([[0, 0], [1, 0], [2, 1]]) }; // prettier-ignore
+    expectClose(relational(uneven, { ...none, distance: 0 }).gradients['student']!, [0, 0, 0], 1e-12);
+  });
+
+  it('tells embeddings a hundredth of the batch apart, on the engine too, but not a ten-thousandth', async () => {
+    const teacher = rows([[0, 1], [1, 0], [-1, 0]]); // prettier-ignore
+    // At the first, the others are at right angles for the teacher; for the student they are on one side or both.
+    for (const [gap, cosines] of [
+      [0.01, 1],
+      [-0.01, -1],
+      [1e-4, 0],
+    ] as const) {
+      // prettier-ignore
+      const inputs = { student: rows([[0], [gap], [1]]), teacher };
+      const options = { ...none, distance: 0, angle: 9 };
+      const { loss } = await computeOnEngine({ loss: 'relationalDistillation', inputs, options });
+      // Two cosines of 9, and that of the twin with itself where it counts as one.
+      expectClose(loss.slice(0, 1), [cosines ** 2 + (cosines === 0 ? 0.5 : 0)], 1e-4);
+    }
   });
 
   it('refuses what does not fit', () => {

@@ -7,6 +7,7 @@ import {
   feedsOf,
   graphOf,
   LOSSES,
+  numbers,
   trained,
   type Result,
   type Subject,
@@ -75,5 +76,20 @@ describe('reductions', () => {
     if (golden.loss !== 'dist') expectClose(each, golden.value.map((x, i) => x * weights[i]!), 1e-10); // prettier-ignore
     expectClose(reduced('sum', true), [sum(each)], 1e-10);
     expectClose(reduced('mean', true), [sum(each) / sum(weights)], 1e-10);
+  });
+});
+
+describe('defaults', () => {
+  it.each([
+    ['distillation', { temperature: 4, targets: 'soft' }],
+    ['decoupledDistillation', { alpha: 1, beta: 8, temperature: 4 }],
+    ['dist', { beta: 1, gamma: 1, temperature: 1 }],
+    ['featureDistance', { distance: 'squared' }],
+    ['relationalDistillation', { distance: 25, angle: 50 }],
+    ['contrastiveDistillation', { temperature: 0.07 }],
+  ] as const)('%s %o', (loss, defaults) => {
+    const inputs = { student: numbers([4, 3], 1), teacher: numbers([4, 3], 2) };
+    const result = compute({ loss, inputs, options: {} });
+    expect(result).toEqual(compute({ loss, inputs, options: { ...defaults, reduction: 'mean' } }));
   });
 });
