@@ -20,6 +20,7 @@ import { viewsOf } from '../train/step-loss.ts';
 import { TrainingStep } from '../train/training-step.ts';
 import { withWeights } from '../train/weights.ts';
 import { evaluatePredictions } from '../evaluate/evaluation.ts';
+import { announceTime } from './announce-time.ts';
 import { onFrozenActivations } from './frozen-activations.ts';
 import { onPixels, type Network } from './network.ts';
 import { ImagesBySize } from './smaller-images.ts';
@@ -110,6 +111,8 @@ export async function fit(workshop: Workshop, request: FitRequest): Promise<{ ne
       );
   const peaks = options.findLr ? await foundRates(workshop, request, phases[0]!, source, rates) : rates;
   const totalSteps = plan.epochs * source.stepsPerEpoch;
+  if (teaching !== undefined && onProgress !== undefined)
+    await announceTime(workshop, request, phases.at(-1)!, source, totalSteps);
   const validate =
     validation.length === 0
       ? undefined
