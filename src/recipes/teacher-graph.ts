@@ -57,7 +57,7 @@ function addShrink(b: GraphBuilder, pixels: string, from: Size, to: Size): strin
  * Logits [N, M] of the student's classes: the logarithm of the sum of the probabilities that stand for each, at T = 1, less
  * what a softmax takes away again. So what is left out is renormalised, and one class for one keeps its logit.
  */
-export function addMapped(b: GraphBuilder, logits: string, mapping: ClassMapping | undefined): string {
+function addMapped(b: GraphBuilder, logits: string, mapping: ClassMapping | undefined): string {
   if (mapping === undefined) return logits;
   const columns = mapping.taught.map(({ from }) => from);
   if (columns.every(({ length }) => length === 1)) return b.op('Gather', [logits, b.int(columns.flat())], { axis: 1 });
