@@ -71,7 +71,9 @@ function network(side: number, seed: number): Network {
 }
 
 function teacher(side: number, seed: number): Teacher {
-  const { graph, preprocessing } = network(side, seed);
+  const { graph } = network(side, seed);
+  // Far from the student's own, and small, so that the answers to two images differ by far.
+  const preprocessing = { ...input(side), mean: [90, 120, 140], std: [4, 5, 6] } as const;
   const values = { logits: 'logits', embedding: 'embedding' };
   return { graph, values, preprocessing, classes: CLASSES, width: 8, source: `teacher ${seed}`, sha256: `${seed}` };
 }
@@ -165,7 +167,11 @@ describe('a teacher asked once', () => {
       for (const [i, id] of ids.entries()) {
         const row = toNumbers(targets![TEACHER.logits]!).slice(3 * i, 3 * i + 3);
         // float16 on disk: 11 bits.
-        for (const [k, x] of row.entries()) expect(Math.abs(x - told.get(id)![k]!)).toBeLessThan(2 ** -10 * 8);
+        const near = (x: number): number => 2 ** -10 * Math.max(1, Math.abs(x));
+        for (const [k, x] of told.get(id)!.entries()) expect(Math.abs(row[k]! - x)).toBeLessThan(near(x));
+        // Of no other image is it the answer.
+        const others = [...told].filter(([other]) => other !== id).map(([, logits]) => logits);
+        for (const logits of others) expect(logits.some((x, k) => Math.abs(row[k]! - x) > 4 * near(x))).toBe(true);
       }
     // From the cache the same bytes, of the same teacher alone.
     expect(await batches(teaching([one], true), 'randomresizedcrop|flip', [1, 2])).toEqual(found);

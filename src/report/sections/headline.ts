@@ -7,6 +7,7 @@ const METHODS: Readonly<Record<string, string>> = {
   probe: 'A new last layer on frozen features',
   finetune: 'Fine-tuned from a pretrained network',
   scratch: 'Trained from scratch',
+  distill: 'Taught by another network',
 };
 
 /** The name, the one figure, and what has to be known before believing it. */
