@@ -9,6 +9,8 @@ export type { PretrainOptions } from './recipes/pretrain-options.ts';
 export type { RunResult } from './recipes/finish-run.ts';
 export type { TrainControl } from './recipes/train-control.ts';
 export type { TrainOptions } from './recipes/train-options.ts';
+export { distill, resumeDistillation, type DistillResult } from './recipes/distill.ts';
+export type { DistillOptions } from './recipes/distill-options.ts';
 export { evaluate, type EvaluateOptions, type ModelEvaluation } from './recipes/evaluate-model.ts';
 export { inspect, type InspectOptions, type Inspection } from './recipes/inspect-model.ts';
 export { Predictor, type Prediction, type PredictionError, type PredictorOptions } from './export/predict.ts';

@@ -1,7 +1,7 @@
-// One `gleaner train` of a matrix: by the library, in this process, so that whoever ends it ends the training.
+// One `gleaner train` or `distill` of a matrix: by the library, in this process, so that whoever ends it ends the training.
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { train } from '../../dist/index.js';
+import { distill, train } from '../../dist/index.js';
 
 /** Stages in which the network of the result is trained; others are folds. */
 const MAIN = new Set(['scratch', 'finetune']);
@@ -9,11 +9,20 @@ const MAIN = new Set(['scratch', 'finetune']);
 /**
  * Trains, and hands `use` the result while the run is still there.
  * @param options of `train`, without `out`
- * @param use gives further fields: ({ model, run }) => object
+ * @param use gives further fields: of what the job returned: (result) => object
  * @returns { accuracy, n, epochs, images and trainingSeconds of the main stage, validation (accuracy on held-out training
  *   images after the last epoch, where there are any) } and what `use` adds
  */
-export async function trainCell(options, { folder, signal }, use = () => ({})) {
+export function trainCell(options, place, use = () => ({})) {
+  return cell(train, options, place, use);
+}
+
+/** The same of `distill`, with `agreement`. */
+export function distillCell(options, place) {
+  return cell(distill, options, place, ({ agreement }) => ({ agreement }));
+}
+
+async function cell(job, options, { folder, signal }, use) {
   const out = join(folder, 'run');
   rmSync(out, { recursive: true, force: true });
   let [trainingSeconds, perEpoch, epochs] = [0, 0, 0];
@@ -25,7 +34,8 @@ export async function trainCell(options, { folder, signal }, use = () => ({})) {
     if (event.type === 'epoch') [epochs, validation] = [event.epoch, event.accuracy];
   };
   try {
-    const { accuracy, n, model, run } = await train({ ...options, out }, { signal, onProgress });
+    const result = await job({ ...options, out }, { signal, onProgress });
+    const { accuracy, n } = result;
     return {
       accuracy,
       n,
@@ -33,7 +43,7 @@ export async function trainCell(options, { folder, signal }, use = () => ({})) {
       images: epochs * perEpoch,
       ...(validation !== undefined && { validation }),
       trainingSeconds: Math.round(trainingSeconds * 10) / 10,
-      ...(await use({ model, run })),
+      ...(await use(result)),
     };
   } finally {
     rmSync(out, { recursive: true, force: true });

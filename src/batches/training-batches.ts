@@ -246,7 +246,7 @@ export class TrainingBatches {
 
   /** Only a label that is certain names a class to the policy. */
   #labelOf({ target }: TrainingItem): string | undefined {
-    return typeof target === 'number' ? this.#options.classes[target] : undefined;
+    return this.#options.classes[typeof target === 'number' ? target : target.indexOf(1)];
   }
 
   #report({ id }: TrainingItem, reason: string): void {

@@ -11,6 +11,7 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   train: async () => (await import('./train.ts')).trainCommand(),
   pretrain: async () => (await import('./pretrain.ts')).pretrainCommand(),
+  distill: async () => (await import('./distill.ts')).distillCommand(),
   predict: async () => (await import('./predict.ts')).predictCommand(),
   evaluate: async () => (await import('./evaluate.ts')).evaluateCommand(),
   export: async () => (await import('./export.ts')).exportCommand(),

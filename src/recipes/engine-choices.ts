@@ -41,9 +41,11 @@ export async function engineChoices(
   if (options.tune && method !== 'probe' && !existsSync(file)) {
     tuning = await Tuning.open(engine);
     const { choose } = tuning;
-    const plan = planTraining(options, method, data.train.length);
+    const plan = planTraining(options, method, data.train.length + data.unlabeled.length);
     const target: Target = block > 1 ? { kind: 'blocked', block, choose } : { kind: 'plain', choose };
-    const { phases } = trainingSteps(opened.untrained(), plan, options, data.train, data.classes.length, target);
+    const { phases } = trainingSteps(opened.untrained(), plan, options, data.train, data.classes.length, target, {
+      unlabeled: data.unlabeled.length,
+    });
     const onProgress = (done: number, total: number): void =>
       control.onProgress?.({ type: 'step', stage: 'tune', done, total, unit: 'shapes' });
     do for (const { step } of phases) compileStep(step);

@@ -5,6 +5,8 @@ import { writeFileAtomic } from '../core/atomic-file.ts';
 import { timed } from '../core/profile.ts';
 import { TrainingBatches, type TrainingItem } from '../batches/training-batches.ts';
 import { varies } from '../augment/policy.ts';
+import type { Sample } from '../datasets/dataset.ts';
+import { extract } from '../onnx/compose.ts';
 import type { LabelledSample } from './prepare-data.ts';
 import { schedule } from '../optim/schedules.ts';
 import { memoryReport } from '../runtime/memory.ts';
@@ -21,6 +23,8 @@ import { onFrozenActivations } from './frozen-activations.ts';
 import { onPixels, type Network } from './network.ts';
 import { ImagesBySize } from './smaller-images.ts';
 import { outputsOf } from './outputs.ts';
+import { taughtStudent } from './taught-student.ts';
+import { withTeachers, type Teach, type Teaching } from './teaching.ts';
 import type { ResolvedTrainOptions } from './train-options.ts';
 import type { TrainingPlan } from './training-plan.ts';
 import type { Workshop } from './workshop.ts';
@@ -31,6 +35,9 @@ export interface FitRequest {
   readonly plan: TrainingPlan;
   readonly options: ResolvedTrainOptions;
   readonly train: readonly LabelledSample[];
+  /** A teacher to learn from beside labels, and images without one to learn its answers on. */
+  readonly teaching?: Teaching | undefined;
+  readonly unlabeled?: readonly Sample[];
   /** Chooses the best epoch and ends training early; absent: the last weights count. */
   readonly validation: readonly LabelledSample[];
   readonly classes: readonly string[];
@@ -42,12 +49,34 @@ export interface FitRequest {
   readonly checkpoints: string;
 }
 
-/** Trains a network on labelled images and returns it with its new weights. */
-export async function fit(workshop: Workshop, request: FitRequest): Promise<{ network: Network; result: LoopResult }> {
-  const { network, plan, options, train, validation, stage, classes } = request;
-  const { engine, choices, pool, crops, signal, onProgress, track, writing } = workshop;
+/** Trains a network on labelled images, or by a teacher, and returns it with its new weights. */
+export function fit(workshop: Workshop, request: FitRequest): Promise<{ network: Network; result: LoopResult }> {
+  const { teaching, network, train, unlabeled = [], options } = request;
+  if (teaching === undefined) return fitted(workshop, request, workshop, (source) => source);
+  return withTeachers(
+    workshop,
+    teaching,
+    network.preprocessing,
+    [...train, ...unlabeled],
+    options.maxPixels * 1e6,
+    (drawing, teach) => fitted(workshop, request, drawing, teach),
+  );
+}
+
+/** @param drawing makes the training images, which `teach` completes */
+async function fitted(
+  workshop: Workshop,
+  request: FitRequest,
+  drawing: Pick<Workshop, 'pool' | 'crops'>,
+  teach: Teach,
+): Promise<{ network: Network; result: LoopResult }> {
+  const { plan, options, train, teaching, unlabeled = [], validation, stage, classes } = request;
+  const { engine, choices, crops, signal, onProgress, track, writing } = workshop;
   await mkdir(request.checkpoints, { recursive: true });
-  const asked = trainingSteps(network, plan, options, train, classes.length, choices.target);
+  const network =
+    teaching === undefined ? request.network : taughtStudent(request.network, teaching.loss, options.seed);
+  const further = { unlabeled: unlabeled.length, loss: teaching?.loss };
+  const asked = trainingSteps(network, plan, options, train, classes.length, choices.target, further);
   const { batchSize, rates } = asked;
   const microBatch = await choices.microBatch(request.passes ?? stage, () => {
     const { availableBytes } = memoryReport();
@@ -59,7 +88,10 @@ export async function fit(workshop: Workshop, request: FitRequest): Promise<{ ne
     }
     return passes.microBatch;
   });
-  const items = train.map((sample): TrainingItem => ({ ...sample, target: sample.label }));
+  const items =
+    teaching === undefined
+      ? train.map((sample): TrainingItem => ({ ...sample, target: sample.label }))
+      : [...train, ...unlabeled].map((sample): TrainingItem => ({ ...sample, target: oneHot(sample, classes.length) }));
   const isAugmented = varies(plan.augment);
   const inPassesOf = inPasses(asked, microBatch).phases;
   const batchesOf = (images: Pick<Workshop, 'pool' | 'crops'>): TrainingBatches =>
@@ -72,9 +104,9 @@ export async function fit(workshop: Workshop, request: FitRequest): Promise<{ ne
       epochs: plan.epochs,
       seed: options.seed,
       stage,
-      onThreads: (choice) => workshop.record({ type: 'decoding-threads', stage, ...choice, of: pool.threads }),
+      onThreads: (choice) => workshop.record({ type: 'decoding-threads', stage, ...choice, of: images.pool.threads }),
     });
-  const source = batchesOf(workshop);
+  const source = teach(batchesOf(drawing));
   await using images = new ImagesBySize(workshop, options.maxPixels * 1e6);
   const sized =
     options.trainSize === undefined
@@ -82,7 +114,12 @@ export async function fit(workshop: Workshop, request: FitRequest): Promise<{ ne
       : inPassesOf.map((phase) => ({ ...phase, openSource: async () => batchesOf(await images.of(phase.step)) }));
   const phases = isAugmented
     ? sized
-    : onFrozenActivations(workshop, images, sized, { items, batchSize, seed: options.seed, stage });
+    : onFrozenActivations(workshop, images, sized, { items, batchSize, seed: options.seed, stage }).map(
+        ({ openSource, ...phase }): Phase => ({
+          ...phase,
+          ...(openSource && { openSource: async () => teach(await openSource()) }),
+        }),
+      );
   const peaks = options.findLr ? await foundRates(workshop, request, phases[0]!, source, rates) : rates;
   const totalSteps = plan.epochs * source.stepsPerEpoch;
   const validate =
@@ -127,7 +164,15 @@ export async function fit(workshop: Workshop, request: FitRequest): Promise<{ ne
     track,
     writing,
   });
-  return { network: { ...network, graph: withWeights(network.graph, result.weights) }, result };
+  const trained = withWeights(network.graph, result.weights);
+  if (teaching === undefined) return { network: { ...network, graph: trained }, result };
+  const own = request.network.graph.outputs.map(({ name }) => name);
+  return { network: { ...request.network, graph: extract(trained, own) }, result };
+}
+
+/** [K]; all 0 without a label. */
+function oneHot({ label }: Sample, classes: number): Float32Array {
+  return Float32Array.from({ length: classes }, (_, k) => (k === label ? 1 : 0));
 }
 
 /** Rates of the groups in the same proportions, at the height that a range test proposes; kept for a resumed run. */

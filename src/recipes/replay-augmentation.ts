@@ -53,6 +53,10 @@ export async function replayAugmentation(
   control: TrainControl = {},
 ): Promise<ReplayedImage[]> {
   const config = await readConfig(run);
+  if (config['teaching'] !== undefined)
+    throw new InputError(
+      `The run in ${run} is a distillation: its images are drawn for teacher and student, and not made again here.`,
+    );
   const options = resolveTrainOptions(config['options'], `config.json of ${run}`);
   const method = methodOf(options);
   if (method === 'probe') throw new InputError(`The run in ${run} trained on features computed once an image.`);

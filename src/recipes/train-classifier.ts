@@ -75,6 +75,10 @@ export interface ResumeControl extends TrainControl {
 export async function resumeTraining(folder: string, control: ResumeControl = {}): Promise<TrainResult> {
   const run = await RunFolder.resume(folder);
   try {
+    if (run.config['teaching'] !== undefined)
+      throw new InputError(
+        `The run in ${folder} is a distillation; continue it with: gleaner distill --resume ${folder}`,
+      );
     const options = resolveTrainOptions(run.config['options'], `config.json of ${folder}`);
     const profile = (control.profile ?? options.profile) ? new JobProfile() : undefined;
     const track = profile?.job;

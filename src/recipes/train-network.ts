@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { checkPolicyClasses, checkPolicySize } from '../augment/check-policy.ts';
+import { withoutCopies } from '../datasets/protocol.ts';
 import { fit } from './fit.ts';
 import type { Workshop } from './workshop.ts';
 import type { Network } from './network.ts';
@@ -7,6 +8,7 @@ import { blended, likeliestShare, type TrainedPair } from './choose-blend.ts';
 import { predictionsOf, type HeldOutPredictions } from './held-out-predictions.ts';
 import { foldsOf, type TrainingData } from './prepare-data.ts';
 import { preprocessingIn } from './smaller-images.ts';
+import { drawnSize, type Teaching } from './teaching.ts';
 import type { ResolvedTrainOptions } from './train-options.ts';
 import { planTraining, type TrainingPlan } from './training-plan.ts';
 import type { Trained } from './opened-network.ts';
@@ -23,11 +25,13 @@ export async function trainNetwork(
   method: 'finetune' | 'scratch',
   data: TrainingData,
   start: (samples: TrainingData['train'], folder: string) => Promise<Network>,
+  teaching?: Teaching,
 ): Promise<Trained> {
   const { classes, train: samples, validation } = data;
-  const plan = planTraining(options, method, samples.length);
+  const unlabeled = teaching === undefined ? [] : data.unlabeled;
+  const plan = planTraining(options, method, samples.length + unlabeled.length);
   checkPolicyClasses(plan.augment, classes);
-  workshop.onProgress?.({ type: 'note', message: describePlan(plan, options, samples.length) });
+  workshop.onProgress?.({ type: 'note', message: describePlan(plan, options, samples.length + unlabeled.length) });
   const pair = await stages.run(method, (folder) => trained(samples, validation, method, folder));
   if (validation.length > 0) {
     const held = await predictionsOfBlends(workshop, plan, pair, data, validation, 'validation images');
@@ -39,7 +43,7 @@ export async function trainNetwork(
   for (const [k, fold] of folds.entries()) {
     const stage = `fold-${k + 1}`;
     await stages.run(stage, async (folder) => {
-      const ofFold = await trained(fold.train, [], stage, folder);
+      const ofFold = await trained(fold.train, [], stage, folder, fold.held);
       const held = await predictionsOfBlends(workshop, plan, ofFold, data, fold.held, 'fold');
       for (const [at, predictions] of held.entries())
         for (const [i, sample] of fold.held.entries())
@@ -64,14 +68,17 @@ export async function trainNetwork(
     held: TrainingData['validation'],
     stage: string,
     folder: string,
+    hidden: TrainingData['validation'] = held,
   ): Promise<TrainedPair> {
     const begun = await start(train, folder);
     for (const epoch of [1, plan.epochs]) {
-      const [height, width] = preprocessingIn(epoch, begun.preprocessing, plan.epochs, options).inputSize;
+      const preprocessing = preprocessingIn(epoch, begun.preprocessing, plan.epochs, options);
+      const [height, width] = teaching === undefined ? preprocessing.inputSize : drawnSize(teaching, begun);
       checkPolicySize(plan.augment, { width, height });
     }
     const checkpoints = join(folder, 'checkpoints');
-    const request = { network: begun, plan, options, train, validation: held, classes, stage, checkpoints };
+    const taught = { teaching, unlabeled: withoutCopies(unlabeled, hidden, data.duplicates.groups) };
+    const request = { network: begun, plan, options, train, ...taught, validation: held, classes, stage, checkpoints };
     return { start: begun, trained: (await fit(workshop, request)).network };
   }
 }

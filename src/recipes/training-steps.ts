@@ -3,6 +3,8 @@ import { mixes } from '../augment/policy.ts';
 import type { Target } from '../lowering/target.ts';
 import { selectTrainable } from '../models/freeze.ts';
 import { parameterGroups } from '../models/parameter-groups.ts';
+import type { DistillationLoss } from '../train/distillation-objective.ts';
+import { objectiveOf } from '../train/step-loss.ts';
 import type { StepOptions } from '../train/step-options.ts';
 import type { Phase } from '../train/loop.ts';
 import { planParameters, unfreezePhases } from '../train/parameter-plan.ts';
@@ -22,6 +24,14 @@ export interface TrainingSteps {
   readonly batchSize: number;
 }
 
+/** What is learnt from, beside images with labels. */
+export interface FurtherImages {
+  /** Images without one. */
+  readonly unlabeled: number;
+  /** Where a teacher says what they show. */
+  readonly loss?: DistillationLoss | undefined;
+}
+
 /**
  * What is trained, at which rates, by which step.
  * @throws InputError for a pattern of `train` or `freeze` that matches nothing, and noise that there is no place for.
@@ -33,8 +43,23 @@ export function trainingSteps(
   samples: readonly LabelledSample[],
   classes: number,
   target: Target,
+  { loss: taught, unlabeled }: FurtherImages = { unlabeled: 0 },
 ): TrainingSteps {
-  const trainable = selectTrainable(network.graph, trainableParameters(network.graph, network.logits), options);
+  const classWeights = options.classWeights === 'balanced' ? { classWeights: balancedWeights(samples, classes) } : {};
+  const loss: StepOptions['loss'] = taught
+    ? { ...taught, smoothing: plan.labelSmoothing, ...classWeights }
+    : {
+        name: 'cross-entropy',
+        smoothing: plan.labelSmoothing,
+        ...classWeights,
+        ...(options.consistency !== undefined && { consistency: options.consistency }),
+      };
+  const own = trainableParameters(network.graph, network.logits);
+  // What only the lesson reads is trained whatever patterns say of the network.
+  const added = objectiveOf(loss).outputs.flatMap((output) =>
+    trainableParameters(network.graph, output).filter((name) => !own.includes(name)),
+  );
+  const trainable = [...selectTrainable(network.graph, own, options), ...added];
   const groups = parameterGroups(network.graph, trainable);
   const { parameters, rates } = planParameters(groups, {
     rate: plan.lr,
@@ -42,7 +67,8 @@ export function trainingSteps(
     head: network.head,
     layerDecay: options.layerDecay,
   });
-  const microBatch = Math.min(plan.batchSize, samples.length);
+  const count = samples.length + unlabeled;
+  const microBatch = Math.min(plan.batchSize, count);
   const imagesOf = (sized: Network): Pick<StepOptions, 'graph' | 'images'> => ({
     graph: withNoise(sized, options),
     images: { kind: 'pixels', preprocessing: sized.preprocessing },
@@ -51,13 +77,8 @@ export function trainingSteps(
     ...imagesOf(network),
     input: network.input,
     logits: network.logits,
-    labels: mixes(plan.augment) ? 'distributions' : 'indices',
-    loss: {
-      name: 'cross-entropy',
-      smoothing: plan.labelSmoothing,
-      ...(options.classWeights === 'balanced' && { classWeights: balancedWeights(samples, classes) }),
-      ...(options.consistency !== undefined && { consistency: options.consistency }),
-    },
+    labels: taught !== undefined || mixes(plan.augment) ? 'distributions' : 'indices',
+    loss,
     microBatch,
     microBatches: options.accumulate,
     ...(options.recompute !== undefined && { recompute: options.recompute }),
@@ -73,7 +94,7 @@ export function trainingSteps(
   const small = smallerEpochs(plan.epochs, options);
   const phases =
     small === 0 ? full : beginningSmaller(full, imagesOf(onSmallerImages(network, options.trainSize!)), small);
-  return { phases, rates, batchSize: imagesOfStep(plan, options, samples.length) };
+  return { phases, rates, batchSize: imagesOfStep(plan, options, count) };
 }
 
 /** How many images a step of training sees. */

@@ -29,6 +29,8 @@ export interface RunSummary {
   /** `data:` URIs of images (PNG, JPEG or WebP) by the id of a mistake. */
   readonly pictures?: Readonly<Record<string, string>>;
 
+  /** Of a network that others taught. */
+  readonly teacher?: TeacherSummary;
   readonly data?: DataSummary;
   readonly network?: NetworkSummary;
   readonly stages?: readonly StageSummary[];
@@ -46,6 +48,21 @@ export interface OtherScore {
   readonly accuracy: number;
   readonly interval?: readonly [low: number, high: number];
   readonly n: number;
+}
+
+export interface TeacherSummary {
+  /** Who taught what and how, a line each. */
+  readonly lines: readonly string[];
+  /** Absent where teacher and student have different classes. */
+  readonly agreement?: {
+    /** Share of images for which both hold one class for the most probable, 0..1. */
+    readonly agreement: number;
+    readonly agreementInterval: readonly [low: number, high: number];
+    /** Mean of KL(teacher || student), in nats. */
+    readonly kl: number;
+    /** What images, in words. */
+    readonly comparedOn: string;
+  };
 }
 
 export interface TestOpening {

@@ -3,14 +3,15 @@ import { binaryCrossEntropy } from '../losses/binary-cross-entropy.ts';
 import { crossEntropy } from '../losses/cross-entropy.ts';
 import { jensenShannon } from '../losses/jensen-shannon.ts';
 import type { GraphBuilder } from '../onnx/builder.ts';
+import { distillationObjective, type DistillationLoss } from './distillation-objective.ts';
 import type { Objective } from './objective.ts';
 import { simSiam, type SimSiamLoss } from './simsiam.ts';
 
 /** What a step minimises, as plain data. */
-export type LossOptions = LabelLoss | SimSiamLoss;
+export type StepLoss = LossOptions | DistillationLoss | SimSiamLoss;
 
-/** The loss of labels. */
-export interface LabelLoss {
+/** Learning from labels, as plain data. */
+export interface LossOptions {
   readonly name: 'cross-entropy' | 'binary-cross-entropy';
   /** Label smoothing, 0..1; default 0. */
   readonly smoothing?: number;
@@ -35,8 +36,9 @@ export function viewsOf({ consistency }: { readonly consistency?: number | undef
 export type LabelKind = 'indices' | 'distributions';
 
 /** What a step of these options minimises. */
-export function objectiveOf(options: LossOptions): Objective {
+export function objectiveOf(options: StepLoss): Objective {
   if (options.name === 'simsiam') return simSiam(options);
+  if (options.name === 'distillation') return distillationObjective(options);
   return {
     rows: viewsOf(options),
     outputs: [],
@@ -57,7 +59,7 @@ const LOSSES = { 'cross-entropy': crossEntropy, 'binary-cross-entropy': binaryCr
  */
 export function addStepLoss(
   b: GraphBuilder,
-  options: LabelLoss,
+  options: LossOptions,
   values: { readonly logits: string; readonly labels: string; readonly sampleWeights?: string; readonly scale: string },
 ): string {
   const { logits, labels, sampleWeights, scale } = values;
@@ -81,7 +83,7 @@ export function addStepLoss(
 }
 
 /** [N, V, K] of [N V, K]. */
-function logitsOfViews(b: GraphBuilder, options: LabelLoss, logits: string): string {
+function logitsOfViews(b: GraphBuilder, options: LossOptions, logits: string): string {
   const { name, consistency } = options;
   if (name !== 'cross-entropy')
     throw new RangeError(`Consistency of views goes with the loss "cross-entropy", got "${name}".`);
@@ -94,7 +96,7 @@ function logitsOfViews(b: GraphBuilder, options: LabelLoss, logits: string): str
 /** [N]: what a sample counts for in both losses, as in their divisor (`lossDivisor`). */
 function countsOfSamples(
   b: GraphBuilder,
-  { classWeights }: LabelLoss,
+  { classWeights }: LossOptions,
   labels: string,
   sampleWeights: string | undefined,
 ): string | undefined {
@@ -109,7 +111,7 @@ function countsOfSamples(
  * @throws RangeError for a label outside 0..K-1, which the graph would take for no class at all.
  */
 export function lossDivisor(
-  options: LabelLoss,
+  options: LossOptions,
   labels: Tensor,
   classes: number,
   sampleWeights: Tensor | undefined,
