@@ -3,6 +3,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../core/atomic-file.ts';
 import { timed } from '../core/profile.ts';
+import type { ImageSource } from '../batches/evaluation-crops.ts';
 import { TrainingBatches, type TrainingItem } from '../batches/training-batches.ts';
 import { varies } from '../augment/policy.ts';
 import type { LabelledSample } from './prepare-data.ts';
@@ -30,6 +31,8 @@ export interface FitRequest {
   readonly plan: TrainingPlan;
   readonly options: ResolvedTrainOptions;
   readonly train: readonly LabelledSample[];
+  /** Trained on beside these. */
+  readonly machineLabelled?: MachineLabelledPart;
   /** Chooses the best epoch and ends training early; absent: the last weights count. */
   readonly validation: readonly LabelledSample[];
   readonly classes: readonly string[];
@@ -41,12 +44,27 @@ export interface FitRequest {
   readonly checkpoints: string;
 }
 
+/** Images whose labels a machine made. */
+export interface MachineLabelledPart {
+  readonly samples: readonly MachineLabelledSample[];
+  /** Places of an epoch that they, and the labelled images, take. */
+  readonly draws: number;
+  readonly labelledDraws: number;
+}
+
+export type MachineLabelledSample = ImageSource & {
+  /** [K] */
+  readonly target: Float32Array;
+  readonly weight: number;
+};
+
 /** Trains a network on labelled images and returns it with its new weights. */
 export async function fit(workshop: Workshop, request: FitRequest): Promise<{ network: Network; result: LoopResult }> {
-  const { network, plan, options, train, validation, stage, classes } = request;
+  const { network, plan, options, train, machineLabelled, validation, stage, classes } = request;
   const { engine, choices, pool, crops, signal, onProgress, track, writing } = workshop;
   await mkdir(request.checkpoints, { recursive: true });
-  const asked = trainingSteps(network, plan, options, train, classes.length, choices.target);
+  const machines = machineLabelled?.samples ?? [];
+  const asked = trainingSteps(network, plan, options, train, classes.length, choices.target, machines.length);
   const { batchSize, rates } = asked;
   const microBatch = await choices.microBatch(request.passes ?? stage, () => {
     const { availableBytes } = memoryReport();
@@ -58,14 +76,20 @@ export async function fit(workshop: Workshop, request: FitRequest): Promise<{ ne
     }
     return passes.microBatch;
   });
-  const items = train.map((sample): TrainingItem => ({ ...sample, target: sample.label }));
-  const isAugmented = varies(plan.augment);
+  const labelled = train.map((sample): TrainingItem => ({ ...sample, target: sample.label }));
+  const items = [...labelled, ...machines];
+  const parts = machineLabelled && [
+    { count: train.length, draws: machineLabelled.labelledDraws },
+    { count: machines.length, draws: machineLabelled.draws },
+  ];
+  const isAugmented = varies(plan.augment) || machines.length > 0;
   const inPassesOf = inPasses(asked, microBatch).phases;
   const phases = isAugmented
     ? inPassesOf
     : onFrozenActivations(workshop, inPassesOf, { items, batchSize, seed: options.seed, stage });
   const source = new TrainingBatches(pool, crops, {
     items,
+    parts,
     batchSize,
     policy: plan.augment,
     views: viewsOf(options),

@@ -22,6 +22,7 @@ export interface TrainingSteps {
 
 /**
  * What is trained, at which rates, by which step.
+ * @param machineLabelled images that are trained on beside `samples`, with probabilities as labels, each with a weight
  * @throws InputError for a pattern of `train` or `freeze` that matches nothing.
  */
 export function trainingSteps(
@@ -31,6 +32,7 @@ export function trainingSteps(
   samples: readonly LabelledSample[],
   classes: number,
   target: Target,
+  machineLabelled = 0,
 ): TrainingSteps {
   const trainable = selectTrainable(network.graph, trainableParameters(network.graph, network.logits), options);
   const groups = parameterGroups(network.graph, trainable);
@@ -40,13 +42,15 @@ export function trainingSteps(
     head: network.head,
     layerDecay: options.layerDecay,
   });
-  const microBatch = Math.min(plan.batchSize, samples.length);
+  const count = samples.length + machineLabelled;
+  const microBatch = Math.min(plan.batchSize, count);
   const step: Omit<StepOptions, 'parameters'> = {
     graph: network.graph,
     input: network.input,
     logits: network.logits,
     images: { kind: 'pixels', preprocessing: network.preprocessing },
-    labels: mixes(plan.augment) ? 'distributions' : 'indices',
+    labels: machineLabelled > 0 || mixes(plan.augment) ? 'distributions' : 'indices',
+    sampleWeights: machineLabelled > 0,
     loss: {
       name: 'cross-entropy',
       smoothing: plan.labelSmoothing,
@@ -65,7 +69,7 @@ export function trainingSteps(
     fromEpoch,
     step: { ...step, parameters: parameters.filter(({ name }) => names.includes(name)) },
   }));
-  return { phases, rates, batchSize: imagesOfStep(plan, options, samples.length) };
+  return { phases, rates, batchSize: imagesOfStep(plan, options, count) };
 }
 
 /** How many images a step of training sees. */
