@@ -1,5 +1,6 @@
 import { text } from 'node:stream/consumers';
 import type { Command } from 'commander';
+import { csvRow } from '../core/csv.ts';
 import { InputError } from '../core/errors.ts';
 import { Predictor } from '../predict.ts';
 import { defineCommand, integer, number, type CommonOptions } from './command.ts';
@@ -73,15 +74,4 @@ export function predictCommand(): Command {
       if (errors > 0) process.exitCode = 1;
     },
   );
-}
-
-/** RFC 4180; a leading `=`, `+`, `-` or `@` of a text is defused, as spreadsheets would run it. */
-function csvRow(cells: readonly (string | number)[]): string {
-  return cells
-    .map((cell) => {
-      if (typeof cell === 'number') return String(cell);
-      const safe = /^[=+\-@\t\r]/.test(cell) ? `'${cell}` : cell;
-      return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
-    })
-    .join(',');
 }

@@ -12,7 +12,7 @@ import {
   preprocessingFlags,
   trainingFlags,
 } from './training-flags.ts';
-import { percent } from './output.ts';
+import { showRunResult } from './run-result.ts';
 
 type TrainFlags = CommonOptions &
   Omit<TrainOptions, 'data'> & {
@@ -82,15 +82,7 @@ export function trainCommand(): Command {
               acceptDataChange: acceptDataChange ?? false,
               ...(given.profile !== undefined && { profile: given.profile }),
             });
-      output.text('');
-      output.text(
-        `Accuracy ${percent(result.accuracy)} (95 % interval ${percent(result.interval[0])} to ${percent(result.interval[1])}) ` +
-          `on ${result.n} images of ${result.scoredOn}.`,
-      );
-      output.text(`Model:   ${result.model}`);
-      output.text(`Report:  ${result.report}`);
-      output.text(`Try:     npx gleaner predict ${shellWord(result.model)} IMAGE...`);
-      output.jsonLine({ type: 'result', ...result });
+      showRunResult(result, output);
     },
   );
 }
@@ -114,8 +106,4 @@ async function readConfig(file: string | undefined): Promise<Record<string, unkn
       entry,
     ]),
   );
-}
-
-function shellWord(text: string): string {
-  return /^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
