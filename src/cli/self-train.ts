@@ -33,8 +33,7 @@ export function selfTrainCommand(): Command {
         .option('--final <network>', 'distil the last teacher to this network');
       selfTrainingFlags(command);
     },
-    ([data], { grow, ...flags }: Flags & { grow?: string }, context) =>
-      work(data, { ...flags, ...(grow !== undefined && { students: grow }) }, context, selfTrain, 'self-train'),
+    ([data], flags, context) => work(data, flags, context, selfTrain, 'self-train'),
   );
 }
 
@@ -52,14 +51,7 @@ export function pseudoLabelCommand(): Command {
         .option('--student <network>', 'name or file, @SIDE where wanted (default: as --backbone or --model)');
       selfTrainingFlags(command);
     },
-    ([data], { student, ...flags }: Flags & { student?: string }, context) =>
-      work(
-        data,
-        { ...flags, ...(student !== undefined && { students: student }) },
-        context,
-        pseudoLabel,
-        'pseudo-label',
-      ),
+    ([data], flags, context) => work(data, flags, context, pseudoLabel, 'pseudo-label'),
   );
 }
 

@@ -20,6 +20,7 @@ import { withWeights } from '../train/weights.ts';
 import { evaluatePredictions } from '../evaluate/evaluation.ts';
 import { onFrozenActivations } from './frozen-activations.ts';
 import { onPixels, type Network } from './network.ts';
+import { ImagesBySize } from './smaller-images.ts';
 import { outputsOf } from './outputs.ts';
 import type { ResolvedTrainOptions } from './train-options.ts';
 import type { TrainingPlan } from './training-plan.ts';
@@ -84,21 +85,28 @@ export async function fit(workshop: Workshop, request: FitRequest): Promise<{ ne
   ];
   const isAugmented = varies(plan.augment) || machines.length > 0;
   const inPassesOf = inPasses(asked, microBatch).phases;
+  const batchesOf = (images: Pick<Workshop, 'pool' | 'crops'>): TrainingBatches =>
+    new TrainingBatches(images.pool, images.crops, {
+      items,
+      parts,
+      batchSize,
+      policy: plan.augment,
+      views: viewsOf(options),
+      classes,
+      epochs: plan.epochs,
+      seed: options.seed,
+      stage,
+      onThreads: (choice) => workshop.record({ type: 'decoding-threads', stage, ...choice, of: pool.threads }),
+    });
+  const source = batchesOf(workshop);
+  await using images = new ImagesBySize(workshop, options.maxPixels * 1e6);
+  const sized =
+    options.trainSize === undefined
+      ? inPassesOf
+      : inPassesOf.map((phase) => ({ ...phase, openSource: async () => batchesOf(await images.of(phase.step)) }));
   const phases = isAugmented
-    ? inPassesOf
-    : onFrozenActivations(workshop, inPassesOf, { items, batchSize, seed: options.seed, stage });
-  const source = new TrainingBatches(pool, crops, {
-    items,
-    parts,
-    batchSize,
-    policy: plan.augment,
-    views: viewsOf(options),
-    classes,
-    epochs: plan.epochs,
-    seed: options.seed,
-    stage,
-    onThreads: (choice) => workshop.record({ type: 'decoding-threads', stage, ...choice, of: pool.threads }),
-  });
+    ? sized
+    : onFrozenActivations(workshop, images, sized, { items, batchSize, seed: options.seed, stage });
   const peaks = options.findLr ? await foundRates(workshop, request, phases[0]!, source, rates) : rates;
   const totalSteps = plan.epochs * source.stepsPerEpoch;
   const validate =

@@ -13,11 +13,13 @@ const ownSchema = z.strictObject({
   teacher: z.array(z.string()).default([]),
   /** How that teacher is trained. Default: `probe` with a backbone, else `scratch`. */
   firstTeacher: z.enum(['probe', 'finetune', 'scratch']).optional(),
-  /** Networks of the students by round, with commas: built-in names or files, each with `@SIDE` where wanted. Default: the teacher's. */
-  students: z.string().optional(),
+  /** The student's network: a built-in name or a file, with `@SIDE` for another input side. Default: the teacher's. */
+  student: z.string().optional(),
+  /** Networks of the students by round, with commas, or one from which its family is gone up. */
+  grow: z.string().optional(),
   /** At most. */
   rounds: z.int().min(1).max(20).default(3),
-  /** A network that the last teacher is distilled to, as in `students`. */
+  /** A network that the last teacher is distilled to, as `student`. */
   final: z.string().optional(),
 
   /** What labels come from. */
@@ -32,6 +34,8 @@ const ownSchema = z.strictObject({
   balance: z.enum(['none', 'cap', 'resample']).default('none'),
   adjust: z.enum(['none', 'align', 'logit', 'crest']).default('none'),
 
+  /** Of students, as that of training. Default 0.1 where there are residual branches. */
+  stochasticDepth: z.number().min(0).lt(1).optional(),
   /** Of the images of every batch. */
   labelledShare: z.number().gt(0).lt(1).default(0.25),
   /** Images of an epoch, at most. */
@@ -84,7 +88,9 @@ export function optionsFromRun(recorded: unknown): ResolvedSelfTrainOptions {
 }
 
 function checkTogether(own: z.output<typeof ownSchema>, train: ResolvedTrainOptions): void {
-  const { teacher, firstTeacher, sharpening, labels, source } = own;
+  const { teacher, firstTeacher, student, grow, sharpening, labels, source } = own;
+  if (student !== undefined && grow !== undefined)
+    throw new InputError('Give "student" or "grow", not both: each says what the students are.');
   if (train.backbone !== undefined && train.model !== undefined)
     throw new InputError('Give --backbone or --model, not both: --model trains from scratch.');
   if (teacher.length > 0 && firstTeacher !== undefined)

@@ -6,9 +6,7 @@ import { RunFolder } from '../train/run-folder.ts';
 import { finishRun, type RunResult } from './finish-run.ts';
 import { inWorkshop, withEngine } from './in-workshop.ts';
 import { checkTeachers } from './labeller.ts';
-import { methodOf } from './method.ts';
 import { newRunFolder } from './new-run-folder.ts';
-import { openNetwork } from './open-network.ts';
 import { parseThreshold } from './parse-threshold.ts';
 import { prepareData, type TrainingData } from './prepare-data.ts';
 import {
@@ -18,7 +16,8 @@ import {
   type ResolvedSelfTrainOptions,
   type SelfTrainOptions,
 } from './self-train-options.ts';
-import { SelfTraining } from './self-training.ts';
+import { openSelfTrainNetworks } from './self-train-networks.ts';
+import { SelfTraining, type SelfTrainJob } from './self-training.ts';
 import { Stages } from './stages.ts';
 import type { ResumeControl } from './train-classifier.ts';
 import type { TrainControl } from './train-control.ts';
@@ -62,7 +61,8 @@ export async function resumeSelfTraining(folder: string, control: ResumeControl 
     return await withEngine(options.train, control, undefined, async (engine) => {
       const data = await dataOf(options, control);
       run.checkData(data.dataset.fingerprint, control.acceptDataChange ?? false);
-      return work(run, engine, options, data, control, command, control.acceptEngine ?? false);
+      const networks = await openSelfTrainNetworks(options, data, control);
+      return work(run, engine, { options, data, networks, control }, command, control.acceptEngine ?? false);
     });
   } finally {
     await run.close();
@@ -72,13 +72,14 @@ export async function resumeSelfTraining(folder: string, control: ResumeControl 
 async function started(options: ResolvedSelfTrainOptions, control: TrainControl, command: Command): Promise<RunResult> {
   return withEngine(options.train, control, undefined, async (engine) => {
     const data = await dataOf(options, control);
+    const networks = await openSelfTrainNetworks(options, data, control);
     const run = await RunFolder.create(options.train.out ?? newRunFolder(), {
       dataFingerprint: data.dataset.fingerprint,
       gleaner: packageVersion(),
       method: command,
       options: recordedOptions(options),
     });
-    return work(run, engine, options, data, control, command, false);
+    return work(run, engine, { options, data, networks, control }, command, false);
   });
 }
 
@@ -103,29 +104,19 @@ async function dataOf(options: ResolvedSelfTrainOptions, control: TrainControl):
   return data;
 }
 
-async function work(
+function work(
   run: RunFolder,
   engine: Engine,
-  options: ResolvedSelfTrainOptions,
-  data: TrainingData,
-  control: TrainControl,
+  job: SelfTrainJob,
   command: Command,
   acceptEngine: boolean,
 ): Promise<RunResult> {
+  const { options, data, networks, control } = job;
   const { train } = options;
   const started = performance.now();
-  try {
-    const opened = await openNetwork(train, methodOf(train), data, control);
-    const request = { options: train, data, control, acceptEngine };
-    return await inWorkshop(run, engine, opened, request, { command }, async (workshop) => {
-      const trained = await new SelfTraining(run, workshop, new Stages(run, control), {
-        options,
-        data,
-        control,
-      }).train();
-      return finishRun(run, workshop, { ...trained, data, options: train, method: command, started });
-    });
-  } finally {
-    await run.close();
-  }
+  const request = { options: train, data, control, acceptEngine };
+  return inWorkshop(run, engine, networks.base, request, { command }, async (workshop) => {
+    const trained = await new SelfTraining(run, workshop, new Stages(run, control), job).train();
+    return finishRun(run, workshop, { ...trained, data, options: train, method: command, started });
+  });
 }

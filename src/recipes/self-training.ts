@@ -12,21 +12,21 @@ import { answerOf, modelLabeller, networkLabeller, type Labeller } from './label
 import { labelsAsCsv, machineLabels, type MachineLabels } from './machine-labels.ts';
 import { methodOf } from './method.ts';
 import type { Network } from './network.ts';
-import { openNetwork } from './open-network.ts';
 import type { OpenedNetwork, Trained } from './opened-network.ts';
 import { parseThreshold } from './parse-threshold.ts';
 import { foldsOf, type Fold, type LabelledSample, type TrainingData } from './prepare-data.ts';
 import { scoreOf, verdictOn, type Verdict } from './round-score.ts';
+import type { RoundsNetwork, SelfTrainNetworks } from './self-train-networks.ts';
 import type { ResolvedSelfTrainOptions } from './self-train-options.ts';
 import type { Stages } from './stages.ts';
 import { studentPlan, trainStudent } from './student.ts';
 import type { TrainControl } from './train-control.ts';
-import type { ResolvedTrainOptions } from './train-options.ts';
 import type { Workshop } from './workshop.ts';
 
 export interface SelfTrainJob {
   readonly options: ResolvedSelfTrainOptions;
   readonly data: TrainingData;
+  readonly networks: SelfTrainNetworks;
   readonly control: TrainControl;
 }
 
@@ -70,7 +70,6 @@ export class SelfTraining {
   readonly #stages: Stages;
   readonly #job: SelfTrainJob;
   readonly #labelling: LabellingOptions;
-  readonly #opened = new Map<string, Promise<OpenedNetwork>>();
 
   /** @throws InputError for a threshold that can't be read */
   constructor(run: RunFolder, workshop: Workshop, stages: Stages, job: SelfTrainJob) {
@@ -83,11 +82,11 @@ export class SelfTraining {
 
   /** Rounds, until they are done or no longer better; then the distillation, if there is to be one. */
   async train(): Promise<SelfTrained> {
-    const { rounds, final } = this.#job.options;
+    const { rounds, final } = this.#job.networks;
     let best = await this.#begin();
-    for (let round = 1; round <= rounds; round++) {
+    for (const [i, spec] of rounds.entries()) {
+      const round = i + 1;
       const name = `round-${round}`;
-      const spec = this.#specOf(round);
       const labels = await this.#labels(name, best, this.#labelling);
       const judged = await this.#foldStudents(name, spec, best);
       const isShorter = round === 1 && judged.held !== undefined;
@@ -100,7 +99,7 @@ export class SelfTraining {
         if (judged.held === undefined) verdict = this.#verdict(held, best, false);
         next = { ...judged, round, trained, labeller, held };
       }
-      this.#told(round, spec, next.held, labels, verdict);
+      this.#told(round, spec.opened.source.name, next.held, labels, verdict);
       if (!verdict.isKept) break;
       best = next;
       if (!verdict.goesOn) break;
@@ -133,14 +132,14 @@ export class SelfTraining {
         const ofFold = await firstTeacher(this.#quiet, this.#stages, this.#job, fold.train, `teacher-fold-${k + 1}`);
         states.push({ fold, unlabelled: unlabelled[k]!, labeller: this.#labeller(ofFold) });
       }
-      const { source } = await this.#open(undefined);
+      const { source } = this.#job.networks.base;
       begun = { round: 0, trained: { network, source }, labeller: this.#labeller(network), folds: states };
     }
     const held =
       folds.length > 0 ? await this.#outOfFold('teacher', begun.folds) : await this.#onValidation(begun.labeller);
     if (held === undefined)
       this.#note('Nothing is held out: every round is done, and the last counts, whether it is better or not.');
-    this.#told(0, undefined, held, undefined, { isKept: true, goesOn: true });
+    this.#told(0, begun.trained?.source.name ?? files.join(', '), held, undefined, { isKept: true, goesOn: true });
     return { ...begun, held };
   }
 
@@ -157,15 +156,10 @@ export class SelfTraining {
     return made;
   }
 
-  async #student(
-    name: string,
-    spec: string | undefined,
-    labels: MachineLabels,
-  ): Promise<NonNullable<Teacher['trained']>> {
+  async #student(name: string, spec: RoundsNetwork, labels: MachineLabels): Promise<NonNullable<Teacher['trained']>> {
     const { options, data } = this.#job;
-    const opened = await this.#open(spec);
+    const { opened, options: network } = spec;
     const used = labels.labels.filter((label) => label.used).length;
-    const network = this.#networkOptions(spec);
     const plan = studentPlan(options, network, { labelled: data.train.length, unlabelled: used });
     const stage = `${name}-student`;
     const student = await this.#stages.run(stage, (folder) =>
@@ -188,15 +182,14 @@ export class SelfTraining {
   /** The students of the folds, and what they say of the images held out of them. */
   async #foldStudents(
     name: string,
-    spec: string | undefined,
+    spec: RoundsNetwork,
     { folds, held: before }: Teacher,
     how = this.#labelling,
   ): Promise<Pick<Teacher, 'folds' | 'held'>> {
     if (folds.length === 0) return { folds, held: undefined };
     const { options, data } = this.#job;
     const { classes } = data;
-    const network = this.#networkOptions(spec);
-    const opened = await this.#open(spec);
+    const { opened, options: network } = spec;
     const students: FoldState[] = [];
     for (const [k, { fold, unlabelled, labeller }] of folds.entries()) {
       const stage = `${name}-fold-${k + 1}`;
@@ -263,7 +256,7 @@ export class SelfTraining {
   }
 
   /** A network of another size learns all that the teacher says, of every image. */
-  async #distilled(spec: string, best: Teacher): Promise<Teacher> {
+  async #distilled(spec: RoundsNetwork, best: Teacher): Promise<Teacher> {
     const how: LabellingOptions = { labels: 'soft', threshold: { kind: 'none' } };
     const labels = await this.#labels('final', best, how);
     const judged = await this.#foldStudents('final', spec, best, how);
@@ -271,7 +264,7 @@ export class SelfTraining {
     const labeller = this.#labeller(trained.network);
     const held = judged.held ?? (await this.#onValidation(labeller));
     const round = best.round + 1;
-    this.#told(round, spec, held, labels, { isKept: true, goesOn: false });
+    this.#told(round, spec.opened.source.name, held, labels, { isKept: true, goesOn: false });
     return { ...judged, round, trained, labeller, held };
   }
 
@@ -286,24 +279,6 @@ export class SelfTraining {
     );
   }
 
-  /** The student of a round, as `students` names it. */
-  #specOf(round: number): string | undefined {
-    const list = this.#job.options.students?.split(',');
-    return list?.[Math.min(round, list.length) - 1];
-  }
-
-  #networkOptions(_spec: string | undefined): ResolvedTrainOptions {
-    return this.#job.options.train;
-  }
-
-  #open(spec: string | undefined): Promise<OpenedNetwork> {
-    const key = spec ?? '';
-    const options = this.#networkOptions(spec);
-    const known = this.#opened.get(key) ?? openNetwork(options, methodOf(options), this.#job.data, {});
-    this.#opened.set(key, known);
-    return known;
-  }
-
   /** For trainings whose words would bury what the rounds say. */
   get #quiet(): Workshop {
     return { ...this.#workshop, onProgress: undefined };
@@ -315,7 +290,7 @@ export class SelfTraining {
 
   #told(
     round: number,
-    spec: string | undefined,
+    network: string,
     held: HeldOutPredictions | undefined,
     labels: MachineLabels | undefined,
     { isKept, rise }: Verdict,
@@ -325,7 +300,7 @@ export class SelfTraining {
     this.#workshop.record({
       type: 'round',
       round,
-      ...(spec !== undefined && { student: spec }),
+      network,
       ...(score && { ...score, heldOut: held!.foundOn }),
       ...(labels && { unlabelled: labels.labels.length, used: used.length, prior: labels.prior }),
       ...(rise && { rise: rise.mean, riseInterval: rise.interval }),

@@ -6,6 +6,7 @@ import type { Network } from './network.ts';
 import { blended, likeliestShare, type TrainedPair } from './choose-blend.ts';
 import { predictionsOf, type HeldOutPredictions } from './held-out-predictions.ts';
 import { foldsOf, type TrainingData } from './prepare-data.ts';
+import { preprocessingIn } from './smaller-images.ts';
 import type { ResolvedTrainOptions } from './train-options.ts';
 import { planTraining, type TrainingPlan } from './training-plan.ts';
 import type { Trained } from './opened-network.ts';
@@ -65,8 +66,10 @@ export async function trainNetwork(
     folder: string,
   ): Promise<TrainedPair> {
     const begun = await start(train, folder);
-    const [height, width] = begun.preprocessing.inputSize;
-    checkPolicySize(plan.augment, { width, height });
+    for (const epoch of [1, plan.epochs]) {
+      const [height, width] = preprocessingIn(epoch, begun.preprocessing, plan.epochs, options).inputSize;
+      checkPolicySize(plan.augment, { width, height });
+    }
     const checkpoints = join(folder, 'checkpoints');
     const request = { network: begun, plan, options, train, validation: held, classes, stage, checkpoints };
     return { start: begun, trained: (await fit(workshop, request)).network };

@@ -72,12 +72,18 @@ export const trainOptionsSchema = z.strictObject({
   batchNorm: z.enum(['auto', 'frozen', 'batch']).default('auto'),
   /** Factor on the learning rate for each step of depth away from the head. */
   layerDecay: z.number().positive().max(1).default(1),
+  /** Side of the training images at first, in pixels: smaller than the network's own, which the last epochs are trained at. */
+  trainSize: z.int().min(8).max(2048).optional(),
+  /** Epochs at the network's own side, the last ones. Default: a fifth. */
+  finalEpochs: z.int().min(1).optional(),
   /** Epochs over which layers are unfrozen, from the head down; 0 unfreezes all at once. */
   unfreezeEpochs: z.int().min(0).default(0),
   train: z.array(z.string()).default([]),
   freeze: z.array(z.string()).default([]),
   /** Before the head. Default 0.2 from scratch, 0 on a backbone. */
   dropout: fraction.optional(),
+  /** Rate at which the last residual branch is skipped in training, rising linearly from the first. */
+  stochasticDepth: z.number().min(0).lt(1).default(0),
   /** Epochs without a better validation score before the run stops. */
   patience: z.int().min(1).optional(),
   /** How training images are varied: a policy (docs/augmentation.md), in place of `flip` and `cropScale`. */
@@ -121,6 +127,7 @@ export function resolveTrainOptions(options: unknown, where = 'options of train'
   const parsed = trainOptionsSchema.safeParse(options);
   if (parsed.success) {
     checkAugmentation(parsed.data);
+    checkPhases(parsed.data);
     return parsed.data;
   }
   const known = Object.keys(trainOptionsSchema.shape);
@@ -155,6 +162,20 @@ function checkAugmentation({ augment, consistency, method, flip, cropScale }: Re
   if (flip !== 'auto' || cropScale !== undefined)
     throw new InputError(
       'The policy of "augment" says all about crops and flips: leave "flip" and "cropScale" out, or write them into it.',
+    );
+}
+
+/** @throws InputError for noise and sizes of training that would have no effect, or no end */
+function checkPhases({ method, stochasticDepth, trainSize, finalEpochs, patience }: ResolvedTrainOptions): void {
+  if (method === 'probe' && (stochasticDepth > 0 || trainSize !== undefined))
+    throw new InputError(
+      `"${stochasticDepth > 0 ? 'stochasticDepth' : 'trainSize'}" has no effect with method "probe": it trains on features computed once an image.`,
+    );
+  if (finalEpochs !== undefined && trainSize === undefined)
+    throw new InputError('"finalEpochs" are those after training at "trainSize", which is missing.');
+  if (patience !== undefined && trainSize !== undefined)
+    throw new InputError(
+      '"patience" could end training before it reaches the full side: leave out "patience" or "trainSize".',
     );
 }
 

@@ -8,11 +8,13 @@ import type { Phase } from '../train/loop.ts';
 import { planParameters, unfreezePhases } from '../train/parameter-plan.ts';
 import type { Network } from './network.ts';
 import type { LabelledSample } from './prepare-data.ts';
+import { beginningSmaller, onSmallerImages, smallerEpochs } from './smaller-images.ts';
 import type { ResolvedTrainOptions } from './train-options.ts';
+import { withNoise } from './training-noise.ts';
 import type { TrainingPlan } from './training-plan.ts';
 
 export interface TrainingSteps {
-  /** More than one where layers are unfrozen gradually. */
+  /** More than one where layers are unfrozen gradually, or images are smaller at first. */
   readonly phases: readonly Phase[];
   /** Peak learning rate of each group of parameters. */
   readonly rates: Readonly<Record<string, number>>;
@@ -23,7 +25,7 @@ export interface TrainingSteps {
 /**
  * What is trained, at which rates, by which step.
  * @param machineLabelled images that are trained on beside `samples`, with probabilities as labels, each with a weight
- * @throws InputError for a pattern of `train` or `freeze` that matches nothing.
+ * @throws InputError for a pattern of `train` or `freeze` that matches nothing, and noise that there is no place for.
  */
 export function trainingSteps(
   network: Network,
@@ -44,11 +46,14 @@ export function trainingSteps(
   });
   const count = samples.length + machineLabelled;
   const microBatch = Math.min(plan.batchSize, count);
+  const imagesOf = (sized: Network): Pick<StepOptions, 'graph' | 'images'> => ({
+    graph: withNoise(sized, options),
+    images: { kind: 'pixels', preprocessing: sized.preprocessing },
+  });
   const step: Omit<StepOptions, 'parameters'> = {
-    graph: network.graph,
+    ...imagesOf(network),
     input: network.input,
     logits: network.logits,
-    images: { kind: 'pixels', preprocessing: network.preprocessing },
     labels: machineLabelled > 0 || mixes(plan.augment) ? 'distributions' : 'indices',
     sampleWeights: machineLabelled > 0,
     loss: {
@@ -65,10 +70,13 @@ export function trainingSteps(
     ...(plan.ema > 0 && { averageDecay: plan.ema }),
     target,
   };
-  const phases = unfreezePhases(groups, options.unfreezeEpochs).map(({ fromEpoch, names }) => ({
+  const full = unfreezePhases(groups, options.unfreezeEpochs).map(({ fromEpoch, names }) => ({
     fromEpoch,
     step: { ...step, parameters: parameters.filter(({ name }) => names.includes(name)) },
   }));
+  const small = smallerEpochs(plan.epochs, options);
+  const phases =
+    small === 0 ? full : beginningSmaller(full, imagesOf(onSmallerImages(network, options.trainSize!)), small);
   return { phases, rates, batchSize: imagesOfStep(plan, options, count) };
 }
 
