@@ -36,3 +36,15 @@ export type { PolicySearchOptions, SafetyOptions } from './recipes/search-option
 export type { Arm, PolicyEvidence } from './recipes/search-policy.ts';
 export { auditData, type Audit, type AuditOptions } from './audit/audit.ts';
 export { renderAuditPage } from './report/audit-page.ts';
+export {
+  labelImages,
+  type Labelling,
+  type LabellingInput,
+  type LabellingOptions,
+  type MachineLabel,
+  type ThresholdOptions,
+} from './labelling/label-images.ts';
+export { propagateLabels, type Propagation, type PropagationOptions } from './labelling/label-propagation.ts';
+export { combineViews, type CombinedViews } from './labelling/agreement.ts';
+export { estimatePrior, type ClassPrior } from './labelling/class-prior.ts';
+export { detectCollapse, type CollapseReport, type LabellingRound } from './labelling/collapse.ts';
