@@ -4,8 +4,9 @@ import { parsePolicy, type Policy } from '../augment/policy.ts';
 import { VariedCrops } from '../batches/varied-crops.ts';
 import { InputError, RunError, suggestion } from '../core/errors.ts';
 import { readSafetensorsFile, writeSafetensorsFile } from '../core/safetensors.ts';
-import { tensor } from '../core/tensor.ts';
+import { tensor, type Tensor } from '../core/tensor.ts';
 import type { Sample } from '../datasets/dataset.ts';
+import { combineViews } from '../labelling/agreement.ts';
 import { Predictor } from '../export/predict.ts';
 import { softmaxRows } from '../evaluate/predictions.ts';
 import { onPixels, type Network } from './network.ts';
@@ -30,6 +31,31 @@ export interface Views {
 
 /** Smallest area of the crops that further views are. */
 const VIEW_SCALE = 0.6;
+
+/** Several, of which each has its say. */
+export function labellers(all: readonly Labeller[]): Labeller {
+  return {
+    async answers(samples) {
+      const answers: Float32Array[] = [];
+      for (const one of all) answers.push(...(await one.answers(samples)));
+      return answers;
+    },
+  };
+}
+
+/** What a network's embedding of images is: float32 [n, D]. */
+export function embeddingsOf(
+  workshop: Workshop,
+  network: Network,
+  samples: readonly Sample[],
+  maxPixels: number,
+): Promise<Tensor> {
+  const embedding = network.graph.outputs.find(({ name }) => name !== network.logits)!.name;
+  const graph = onPixels(network.graph, embedding, network.preprocessing);
+  return workshopFor(workshop, network.preprocessing, maxPixels, ({ engine, crops, onProgress, signal, track }) =>
+    outputsOf(engine, graph, crops, samples, { stage: 'embeddings', onProgress, signal, track }),
+  );
+}
 
 /** A network in training labels without any noise: it runs as it would be exported. */
 export function networkLabeller(workshop: Workshop, network: Network, views: Views, maxPixels: number): Labeller {
@@ -135,26 +161,13 @@ export async function answerOf(
       agreement: tensors.get('agreement')!.data as Float32Array,
     };
   }
-  const answer = joined(await labeller.answers(samples), classes);
+  const answer = combineViews(await labeller.answers(samples), classes);
   if (file !== undefined)
     await writeSafetensorsFile(file, [
       ['probabilities', tensor('float32', [samples.length, classes], answer.probabilities)],
       ['agreement', tensor('float32', [samples.length], answer.agreement)],
     ]);
   return answer;
-}
-
-function joined(answers: readonly Float32Array[], classes: number): Answer {
-  const probabilities = answers[0]!.map((_, i) => answers.reduce((sum, of) => sum + of[i]!, 0) / answers.length);
-  const best = (of: Float32Array, row: number): number => {
-    const values = of.subarray(row * classes, (row + 1) * classes);
-    return values.indexOf(Math.max(...values));
-  };
-  const agreement = Float32Array.from({ length: probabilities.length / classes }, (_, row) => {
-    const label = best(probabilities, row);
-    return answers.filter((of) => best(of, row) === label).length / answers.length;
-  });
-  return { probabilities, agreement };
 }
 
 /** The image itself, then mirrored and cropped ones. */

@@ -2,17 +2,16 @@ import { csvRow } from '../core/csv.ts';
 import { InputError } from '../core/errors.ts';
 import type { Sample } from '../datasets/dataset.ts';
 import { fitTemperature } from '../evaluate/temperature.ts';
-import { labelImages, type LabellingOptions, type MachineLabel } from '../labelling/label-images.ts';
-import type { HeldOutPredictions } from './held-out-predictions.ts';
+import type { LabellingRound } from '../labelling/collapse.ts';
+import type { Probabilities } from '../labelling/probabilities.ts';
+import { labelImages, type Labelling, type LabellingOptions, type MachineLabel } from '../labelling/label-images.ts';
+import { heldOf, type HeldAnswers } from './held-answers.ts';
 import type { Answer } from './labeller.ts';
 
 /** Of each class, the share that is used where a threshold lets nothing through. */
 const RESCUED_SHARE = 0.2;
 
-export interface MachineLabels {
-  readonly labels: readonly MachineLabel[];
-  /** Estimated share of each class among the images. */
-  readonly prior: readonly number[];
+export interface MachineLabels extends Labelling {
   /** What a person must know. */
   readonly warning?: string;
 }
@@ -24,7 +23,7 @@ export interface MachineLabels {
 export function machineLabels(
   { probabilities, agreement }: Answer,
   classes: readonly string[],
-  held: HeldOutPredictions | undefined,
+  held: HeldAnswers | undefined,
   options: LabellingOptions,
 ): MachineLabels {
   const temperature = held === undefined ? 1 : fitTemperature(held).temperature;
@@ -33,8 +32,9 @@ export function machineLabels(
     probabilities: softened(probabilities, classes.length, temperature),
     ...(held && {
       held: {
-        probabilities: softened(Float32Array.from(held.logits, Math.exp), classes.length, temperature),
-        labels: [...held.labels],
+        probabilities: softened(heldOf(held).probabilities, classes.length, temperature),
+        labels: held.labels,
+        agreement: held.agreement,
       },
     }),
     agreement,
@@ -52,14 +52,23 @@ export function machineLabels(
 }
 
 /** [N, K] p^(1/T), each row with the sum 1. */
-function softened(probabilities: Float32Array, classes: number, temperature: number): Float32Array {
-  const result = probabilities.map((p) => Math.max(p, 1e-30) ** (1 / temperature));
+function softened(probabilities: Probabilities, classes: number, temperature: number): Float32Array {
+  const result = Float32Array.from(probabilities, (p) => Math.max(p, 1e-30) ** (1 / temperature));
   for (let row = 0; row < result.length; row += classes) {
     let sum = 0;
     for (let k = 0; k < classes; k++) sum += result[row + k]!;
     for (let k = 0; k < classes; k++) result[row + k]! /= sum;
   }
   return result;
+}
+
+/** How many images are taken for each class, and how many of them are used. */
+export function countsOf(
+  { summary }: Labelling,
+  classes: readonly string[],
+): Pick<LabellingRound, 'predicted' | 'used'> {
+  const of = (what: 'predicted' | 'used'): number[] => classes.map((name) => summary.perClass[name]![what]);
+  return { predicted: of('predicted'), used: of('used') };
 }
 
 /** One line an image. */

@@ -1,20 +1,23 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { writeFileAtomic } from '../core/atomic-file.ts';
+import { InputError } from '../core/errors.ts';
 import { randomStream, shuffled } from '../core/random.ts';
 import type { Sample } from '../datasets/dataset.ts';
 import { withoutCopies } from '../datasets/protocol.ts';
+import { detectCollapse, type LabellingRound } from '../labelling/collapse.ts';
 import type { LabellingOptions } from '../labelling/label-images.ts';
 import type { RunFolder } from '../train/run-folder.ts';
 import { firstTeacher } from './first-teacher.ts';
-import type { HeldOutPredictions } from './held-out-predictions.ts';
-import { answerOf, modelLabeller, networkLabeller, type Labeller } from './labeller.ts';
-import { labelsAsCsv, machineLabels, type MachineLabels } from './machine-labels.ts';
+import { answerOf, labellers, modelLabeller, networkLabeller, type Labeller } from './labeller.ts';
+import { heldAnswers, heldOf, withoutRows, type HeldAnswers } from './held-answers.ts';
+import { countsOf, labelsAsCsv, machineLabels, type MachineLabels } from './machine-labels.ts';
 import { methodOf } from './method.ts';
 import type { Network } from './network.ts';
 import type { OpenedNetwork, Trained } from './opened-network.ts';
 import { parseThreshold } from './parse-threshold.ts';
 import { foldsOf, type Fold, type LabelledSample, type TrainingData } from './prepare-data.ts';
+import { propagationLabeller } from './propagation-labeller.ts';
 import { scoreOf, verdictOn, type Verdict } from './round-score.ts';
 import type { RoundsNetwork, SelfTrainNetworks } from './self-train-networks.ts';
 import type { ResolvedSelfTrainOptions } from './self-train-options.ts';
@@ -51,7 +54,7 @@ interface Teacher {
   readonly trained: { readonly network: Network; readonly source: OpenedNetwork['source'] } | undefined;
   readonly labeller: Labeller;
   readonly folds: readonly FoldState[];
-  readonly held: HeldOutPredictions | undefined;
+  readonly held: HeldAnswers | undefined;
 }
 
 const DEFAULT_FOLDS = 3;
@@ -83,35 +86,91 @@ export class SelfTraining {
   /** Rounds, until they are done or no longer better; then the distillation, if there is to be one. */
   async train(): Promise<SelfTrained> {
     const { rounds, final } = this.#job.networks;
-    let best = await this.#begin();
+    const kept = [await this.#begin()];
+    const history: LabellingRound[] = [];
     for (const [i, spec] of rounds.entries()) {
-      const round = i + 1;
-      const name = `round-${round}`;
-      const labels = await this.#labels(name, best, this.#labelling);
-      const judged = await this.#foldStudents(name, spec, best);
-      const isShorter = round === 1 && judged.held !== undefined;
-      let verdict = this.#verdict(judged.held, best, isShorter);
-      let next: Teacher = { ...best, ...judged, round };
-      if (verdict.isKept) {
-        const trained = await this.#student(name, spec, labels);
-        const labeller = this.#labeller(trained.network);
-        const held = judged.held ?? (await this.#onValidation(labeller));
-        if (judged.held === undefined) verdict = this.#verdict(held, best, false);
-        next = { ...judged, round, trained, labeller, held };
-      }
-      this.#told(round, spec.opened.source.name, next.held, labels, verdict);
-      if (!verdict.isKept) break;
-      best = next;
-      if (!verdict.goesOn) break;
+      const next = await this.#round(i + 1, spec, kept, history);
+      if (next.teacher === undefined) break;
+      kept.push(next.teacher);
+      if (!next.goesOn) break;
     }
+    let best = kept.at(-1)!;
     if (final !== undefined) best = await this.#distilled(final, best);
     return { ...best.trained!, calibration: best.held };
   }
 
-  #verdict(held: HeldOutPredictions | undefined, best: Teacher, isShorter: boolean): Verdict {
+  /**
+   * @param kept the teachers so far; one whose labels collapse is taken from them
+   * @param history of the labels of these rounds; this one's is added
+   * @returns the round's student, unless it is not kept
+   */
+  async #round(
+    round: number,
+    spec: RoundsNetwork,
+    kept: Teacher[],
+    history: LabellingRound[],
+  ): Promise<{ readonly teacher: Teacher | undefined; readonly goesOn: boolean }> {
+    const { classes } = this.#job.data;
+    const [name, network] = [`round-${round}`, spec.opened.source.name];
+    const best = kept.at(-1)!;
+    const labels = await this.#labels(name, best, this.#labelling);
+    const counts = countsOf(labels, classes);
+    const alarms = (held?: HeldAnswers): readonly string[] => {
+      const last = held === undefined ? counts : { ...counts, held: heldOf(held) };
+      return detectCollapse([...history, last], labels.prior, classes).reasons;
+    };
+    const stopped = { teacher: undefined, goesOn: false };
+
+    const collapsed = alarms();
+    if (collapsed.length > 0) {
+      this.#rollBack(round, kept, collapsed);
+      this.#told(round, network, undefined, labels, { isKept: false, goesOn: false }, collapsed);
+      return stopped;
+    }
+    const judged = await this.#foldStudents(name, spec, best);
+    const isShorter = round === 1 && judged.held !== undefined;
+    let verdict = this.#verdict(judged.held, best, isShorter, alarms);
+    let { held } = judged;
+    let teacher: Teacher | undefined;
+    if (verdict.isKept) {
+      const trained = await this.#student(name, spec, labels);
+      const labeller = this.#labeller(trained.network, this.#job.data.train, this.#job.data.unlabeled);
+      if (held === undefined) {
+        held = await this.#onValidation(labeller);
+        verdict = this.#verdict(held, best, false, alarms);
+      }
+      teacher = { ...judged, round, trained, labeller, held };
+    }
+    history.push(held === undefined ? counts : { ...counts, held: heldOf(held) });
+    this.#told(round, network, held, labels, verdict, verdict.reasons);
+    return verdict.isKept ? { teacher, goesOn: verdict.goesOn } : stopped;
+  }
+
+  /** The student whose labels collapse is not kept; the first teacher is all there is. */
+  #rollBack(round: number, kept: Teacher[], reasons: readonly string[]): void {
+    const why = `The machine labels of round ${round} collapse: ${reasons.join(' ')}`;
+    if (round === 1 && kept[0]!.trained === undefined)
+      throw new InputError(`${why} Nothing can be learned from this teacher.`);
+    const back = round === 1 ? 'Only the first teacher is left, trained from the labels alone.' : `The run goes back to round ${round - 2}.`; // prettier-ignore
+    if (round > 1) kept.pop();
+    this.#workshop.onProgress?.({ type: 'warning', message: `${why} ${back}` });
+  }
+
+  #verdict(
+    held: HeldAnswers | undefined,
+    best: Teacher,
+    isShorter: boolean,
+    alarms: (held?: HeldAnswers) => readonly string[],
+  ): Verdict & { readonly reasons: readonly string[] } {
     const verdict = verdictOn(held, best.held, isShorter);
+    const reasons = held === undefined ? [] : alarms(held);
     // A teacher that is a file is no network to be kept.
-    return best.trained === undefined ? { ...verdict, isKept: true } : verdict;
+    if (best.trained === undefined) return { ...verdict, isKept: true, reasons };
+    return {
+      ...verdict,
+      isKept: verdict.isKept && reasons.length === 0,
+      reasons: verdict.isKept || reasons.length > 0 ? reasons : ['no better than the best before'],
+    };
   }
 
   async #begin(): Promise<Teacher> {
@@ -130,10 +189,11 @@ export class SelfTraining {
       const states: FoldState[] = [];
       for (const [k, fold] of folds.entries()) {
         const ofFold = await firstTeacher(this.#quiet, this.#stages, this.#job, fold.train, `teacher-fold-${k + 1}`);
-        states.push({ fold, unlabelled: unlabelled[k]!, labeller: this.#labeller(ofFold) });
+        states.push({ fold, unlabelled: unlabelled[k]!, labeller: this.#labeller(ofFold, fold.train, unlabelled[k]!) });
       }
       const { source } = this.#job.networks.base;
-      begun = { round: 0, trained: { network, source }, labeller: this.#labeller(network), folds: states };
+      const labeller = this.#labeller(network, data.train, data.unlabeled);
+      begun = { round: 0, trained: { network, source }, labeller, folds: states };
     }
     const held =
       folds.length > 0 ? await this.#outOfFold('teacher', begun.folds) : await this.#onValidation(begun.labeller);
@@ -216,43 +276,37 @@ export class SelfTraining {
           folder,
         });
       });
-      students.push({ fold, unlabelled, labeller: this.#labeller(student) });
+      students.push({ fold, unlabelled, labeller: this.#labeller(student, fold.train, unlabelled) });
     }
     return { folds: students, held: await this.#outOfFold(name, students) };
   }
 
   /** What each fold's labeller says of the images that were held out of it. */
-  async #outOfFold(name: string, folds: readonly FoldState[]): Promise<HeldOutPredictions> {
+  async #outOfFold(name: string, folds: readonly FoldState[]): Promise<HeldAnswers> {
     const { train: samples, classes } = this.#job.data;
-    const logits = new Float32Array(samples.length * classes.length);
+    const rowOf = new Map(samples.map((sample, row) => [sample, row]));
+    const probabilities = new Float32Array(samples.length * classes.length);
+    const agreement = new Float32Array(samples.length);
     for (const [k, { fold, labeller }] of folds.entries()) {
-      const { probabilities } = await this.#stages.run(`${name}-held-${k + 1}`, (folder) =>
+      const answer = await this.#stages.run(`${name}-held-${k + 1}`, (folder) =>
         answerOf(labeller, fold.held, classes.length, folder),
       );
-      for (const [i, sample] of fold.held.entries())
-        logits.set(
-          probabilities.subarray(i * classes.length, (i + 1) * classes.length).map(asLogit),
-          samples.indexOf(sample) * classes.length,
-        );
+      for (const [i, sample] of fold.held.entries()) {
+        const row = rowOf.get(sample)!;
+        const own = answer.probabilities.subarray(i * classes.length, (i + 1) * classes.length);
+        probabilities.set(own, row * classes.length);
+        agreement[row] = answer.agreement[i]!;
+      }
     }
-    return this.#held(samples, logits, `out-of-fold predictions of ${samples.length} labelled images`);
+    const foundOn = `out-of-fold predictions of ${samples.length} labelled images`;
+    return heldAnswers(classes, samples, { probabilities, agreement }, foundOn);
   }
 
-  async #onValidation(labeller: Labeller): Promise<HeldOutPredictions | undefined> {
+  async #onValidation(labeller: Labeller): Promise<HeldAnswers | undefined> {
     const { validation, classes } = this.#job.data;
     if (validation.length === 0) return undefined;
-    const { probabilities } = await answerOf(labeller, validation, classes.length);
-    return this.#held(validation, probabilities.map(asLogit), 'validation images');
-  }
-
-  #held(samples: readonly LabelledSample[], logits: Float32Array, foundOn: string): HeldOutPredictions {
-    return {
-      classes: this.#job.data.classes,
-      logits,
-      labels: samples.map(({ label }) => label),
-      ids: samples.map(({ id }) => id),
-      foundOn,
-    };
+    const answer = await answerOf(labeller, validation, classes.length);
+    return heldAnswers(classes, validation, answer, 'validation images');
   }
 
   /** A network of another size learns all that the teacher says, of every image. */
@@ -261,22 +315,23 @@ export class SelfTraining {
     const labels = await this.#labels('final', best, how);
     const judged = await this.#foldStudents('final', spec, best, how);
     const trained = await this.#student('final', spec, labels);
-    const labeller = this.#labeller(trained.network);
+    const labeller = this.#labeller(trained.network, this.#job.data.train, this.#job.data.unlabeled);
     const held = judged.held ?? (await this.#onValidation(labeller));
     const round = best.round + 1;
     this.#told(round, spec.opened.source.name, held, labels, { isKept: true, goesOn: false });
     return { ...judged, round, trained, labeller, held };
   }
 
-  #labeller(network: Network): Labeller {
-    const { views, train } = this.#job.options;
+  /** The network, what spreads over the graph of its embeddings, or both. */
+  #labeller(network: Network, labelled: readonly LabelledSample[], pool: readonly Sample[]): Labeller {
+    const { source, views: count, train } = this.#job.options;
+    const maxPixels = train.maxPixels * 1e6;
     const mirrored = train.flip === 'on' || (train.flip === 'auto' && methodOf(train) !== 'scratch');
-    return networkLabeller(
-      this.#workshop,
-      network,
-      { count: views, mirrored, seed: train.seed },
-      train.maxPixels * 1e6,
-    );
+    const own = networkLabeller(this.#workshop, network, { count, mirrored, seed: train.seed }, maxPixels);
+    if (source === 'teacher') return own;
+    const classes = this.#job.data.classes.length;
+    const spread = propagationLabeller(this.#workshop, network, { labelled, pool, classes }, maxPixels);
+    return source === 'propagation' ? spread : labellers([own, spread]);
   }
 
   /** For trainings whose words would bury what the rounds say. */
@@ -291,28 +346,37 @@ export class SelfTraining {
   #told(
     round: number,
     network: string,
-    held: HeldOutPredictions | undefined,
+    held: HeldAnswers | undefined,
     labels: MachineLabels | undefined,
     { isKept, rise }: Verdict,
+    reasons: readonly string[] = [],
   ): void {
-    const used = labels?.labels.filter((label) => label.used) ?? [];
     const score = held && scoreOf(held);
     this.#workshop.record({
       type: 'round',
       round,
       network,
       ...(score && { ...score, heldOut: held!.foundOn }),
-      ...(labels && { unlabelled: labels.labels.length, used: used.length, prior: labels.prior }),
+      ...(labels && {
+        unlabelled: labels.summary.images,
+        used: labels.summary.used,
+        ...(labels.summary.expectedRight !== undefined && { expectedRight: labels.summary.expectedRight }),
+        perClass: labels.summary.perClass,
+        prior: labels.prior,
+      }),
       ...(rise && { rise: rise.mean, riseInterval: rise.interval }),
       isKept,
+      ...(reasons.length > 0 && { reasons }),
     });
     const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
     const found =
       score === undefined
         ? ''
         : ` ${percent(score.accuracy)} right, negative log-likelihood ${score.nll.toFixed(3)}, on ${held!.foundOn}.`;
-    const from = labels === undefined ? '' : ` ${used.length} of ${labels.labels.length} machine labels are used.`;
-    const verdict = isKept ? '' : ' It is no better and is not kept.';
+    const { used, images, expectedRight: right } = labels?.summary ?? {};
+    const quality = right === undefined ? '' : `, of which ${percent(right)} are estimated to be right`;
+    const from = labels === undefined ? '' : ` ${used} of ${images} machine labels are used${quality}.`;
+    const verdict = isKept ? '' : ` It is not kept: ${reasons.join(' ')}.`;
     this.#note(`${round === 0 ? 'First teacher' : `Round ${round}`}:${from}${found}${verdict}`);
   }
 }
@@ -326,21 +390,4 @@ function labellingOf({ options, data }: SelfTrainJob): LabellingOptions {
     balance,
     adjust,
   };
-}
-
-/** Without what is known of the classes of some images. */
-function withoutRows(held: HeldOutPredictions, samples: readonly Sample[]): HeldOutPredictions {
-  const k = held.classes.length;
-  const left = new Set(samples.map(({ id }) => id));
-  const rows = held.ids!.flatMap((id, row) => (left.has(id) ? [] : [row]));
-  return {
-    ...held,
-    logits: Float32Array.from(rows.flatMap((row) => [...held.logits.subarray(row * k, (row + 1) * k)])),
-    labels: rows.map((row) => held.labels[row]!),
-    ids: rows.map((row) => held.ids![row]!),
-  };
-}
-
-function asLogit(probability: number): number {
-  return Math.log(Math.max(probability, 1e-30));
 }

@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import sharp from 'sharp';
+import sharp, { type Sharp } from 'sharp';
 import { lastJson, runGleaner, startGleaner } from '../support/run-gleaner.ts';
 import { writeColourData } from '../support/colour-data.ts';
 
@@ -137,7 +137,7 @@ describe('the protocol', () => {
     await writePhotos(leaky);
     const original = join(leaky, 'test', 'b', '0.jpg');
     const { width, height } = await sharp(original).metadata();
-    const planted: Record<string, sharp.Sharp> = {
+    const planted: Record<string, Sharp> = {
       resized: sharp(original).resize(Math.round(width / 2)),
       recompressed: sharp(original).jpeg({ quality: 40 }),
       cropped: sharp(original).extract({
