@@ -1,3 +1,4 @@
+import { checkPolicyClasses, checkPolicySize } from '../augment/check-policy.ts';
 import { residualAdditions } from '../models/residual-additions.ts';
 import { networksOfRounds, roundNetwork, type RoundNetwork } from './growth.ts';
 import { methodOf } from './method.ts';
@@ -7,6 +8,7 @@ import type { TrainingData } from './prepare-data.ts';
 import type { ResolvedSelfTrainOptions } from './self-train-options.ts';
 import type { TrainControl } from './train-control.ts';
 import type { ResolvedTrainOptions } from './train-options.ts';
+import { studentPlan } from './student.ts';
 import { describeNoise } from './training-noise.ts';
 
 /** Noise of students where nothing is said: small, for trainings that are short. */
@@ -30,7 +32,7 @@ export interface SelfTrainNetworks {
 
 /**
  * Opens all networks that will be trained, before anything is.
- * @throws InputError for a network that is not there, and noise that there is no place for
+ * @throws InputError for a network that is not there, noise that there is no place for, and a policy that does not fit
  */
 export async function openSelfTrainNetworks(
   options: ResolvedSelfTrainOptions,
@@ -68,20 +70,26 @@ function withNetwork(train: ResolvedTrainOptions, spec: RoundNetwork): ResolvedT
 }
 
 async function openStudent(
-  { stochasticDepth }: ResolvedSelfTrainOptions,
+  job: ResolvedSelfTrainOptions,
   train: ResolvedTrainOptions,
   data: TrainingData,
   control: TrainControl,
 ): Promise<RoundsNetwork> {
   const opened = await openNetwork(train, methodOf(train), data, control);
+  const { stochasticDepth } = job;
   const untrained = opened.untrained();
   const options = {
     ...train,
     dropout: train.dropout ?? DROPOUT,
     stochasticDepth: stochasticDepth ?? (residualAdditions(untrained.graph).length > 0 ? STOCHASTIC_DEPTH : 0),
   };
+  const pool = { labelled: data.train.length, unlabelled: data.unlabeled.length };
+  const { augment } = studentPlan(job, options, pool).plan;
+  const [height, width] = opened.preprocessing.inputSize;
+  checkPolicyClasses(augment, data.classes);
+  checkPolicySize(augment, { width, height });
   const noise = describeNoise(untrained, options);
-  const message = `Noise of the student ${opened.source.name}: dropout ${options.dropout}. ${noise ?? 'No stochastic depth.'}`;
+  const message = `Noise of the student ${opened.source.name}: ${augment.text}, dropout ${options.dropout}. ${noise ?? 'No stochastic depth.'}`;
   control.onProgress?.({ type: 'note', message });
   return { opened, options };
 }

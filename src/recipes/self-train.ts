@@ -17,7 +17,7 @@ import {
   type SelfTrainOptions,
 } from './self-train-options.ts';
 import { openSelfTrainNetworks } from './self-train-networks.ts';
-import { SelfTraining, type SelfTrainJob } from './self-training.ts';
+import { isJudged, SelfTraining, type SelfTrainJob } from './self-training.ts';
 import { Stages } from './stages.ts';
 import type { ResumeControl } from './train-classifier.ts';
 import type { TrainControl } from './train-control.ts';
@@ -99,7 +99,12 @@ async function dataOf(options: ResolvedSelfTrainOptions, control: TrainControl):
     throw new InputError(
       `No labelled image shows ${shownList(missing)}: unlabelled images of it would be labelled as another class. Label at least one, or take the class out.`,
     );
-  parseThreshold(options.threshold, classes.length);
+  const { kind } = parseThreshold(options.threshold, classes.length);
+  const needs = kind === 'expected-error' ? `--threshold ${options.threshold}` : `--adjust ${options.adjust}`;
+  if ((kind === 'expected-error' || options.adjust !== 'none') && !isJudged(options, data))
+    throw new InputError(
+      `${needs} estimates what the teacher gets wrong on labelled images that it was not trained on: without folds there are none (--folds).`,
+    );
   await checkTeachers(options.teacher, classes);
   return data;
 }

@@ -176,7 +176,7 @@ export class SelfTraining {
   async #begin(): Promise<Teacher> {
     const { options, data, control } = this.#job;
     const { teacher: files, train } = options;
-    const folds = data.validation.length > 0 ? [] : foldsOf(data.train, data, train.folds ?? DEFAULT_FOLDS, train.seed);
+    const folds = judgingFolds(options, data);
     const unlabelled = folds.map(({ held }) => withoutCopies(data.unlabeled, held, data.duplicates.groups));
     let begun: Omit<Teacher, 'held'>;
     if (files.length > 0) {
@@ -379,6 +379,16 @@ export class SelfTraining {
     const verdict = isKept ? '' : ` It is not kept: ${reasons.join(' ')}.`;
     this.#note(`${round === 0 ? 'First teacher' : `Round ${round}`}:${from}${found}${verdict}`);
   }
+}
+
+/** None where validation images judge, or labels are too few. */
+function judgingFolds({ train }: ResolvedSelfTrainOptions, data: TrainingData): Fold[] {
+  return data.validation.length > 0 ? [] : foldsOf(data.train, data, train.folds ?? DEFAULT_FOLDS, train.seed);
+}
+
+/** Whether labelled images are held out of what teachers are trained on. */
+export function isJudged(options: ResolvedSelfTrainOptions, data: TrainingData): boolean {
+  return data.validation.length > 0 || judgingFolds(options, data).length > 0;
 }
 
 function labellingOf({ options, data }: SelfTrainJob): LabellingOptions {
