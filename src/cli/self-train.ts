@@ -78,6 +78,7 @@ function selfTrainingFlags(command: Command): void {
   trainingFlags(command).option('--augment <policy>', 'how the images of students are varied (docs/augmentation.md)');
   flipFlag(command);
   cropScaleFlag(command)
+    .addOption(choice('--start <from>', 'what a student starts from (default: teacher)', ['teacher', 'fresh']))
     .addOption(choice('--source <name>', 'what labels come from', ['teacher', 'propagation', 'both']))
     .option('--views <n>', 'views of an image that a label is the mean of (default: 1)', integer(1))
     .addOption(choice('--labels <kind>', 'default: soft', ['hard', 'soft', 'sharpened']))

@@ -17,6 +17,8 @@ const ownSchema = z.strictObject({
   student: z.string().optional(),
   /** Networks of the students by round, with commas, or one from which its family is gone up. */
   grow: z.string().optional(),
+  /** What a student starts from: its teacher, where that is of the same network and was a student too, or as training does. */
+  start: z.enum(['teacher', 'fresh']).default('teacher'),
   /** At most. */
   rounds: z.int().min(1).max(20).default(3),
   /** A network that the last teacher is distilled to, as `student`. */
@@ -39,7 +41,7 @@ const ownSchema = z.strictObject({
   /** Of the images of every batch. */
   labelledShare: z.number().gt(0).lt(1).default(0.25),
   /** Images of an epoch, at most. */
-  epochImages: z.int().min(1).default(2000),
+  epochImages: z.int().min(1).default(1000),
 });
 
 /** Options of training that mean nothing where students are trained by rounds. */

@@ -44,6 +44,13 @@ interface FoldState {
   readonly unlabelled: readonly Sample[];
   /** Who labels these. */
   readonly labeller: Labeller;
+  /** A student, unless it is the first teacher. */
+  readonly student?: Student;
+}
+
+interface Student {
+  readonly network: Network;
+  readonly of: OpenedNetwork;
 }
 
 /** Who labels in the next round, and what is known of it. */
@@ -51,7 +58,7 @@ interface Teacher {
   /** 0 for the first teacher. */
   readonly round: number;
   /** Absent where the teacher is a file. */
-  readonly trained: { readonly network: Network; readonly source: OpenedNetwork['source'] } | undefined;
+  readonly trained: (Student & { readonly source: OpenedNetwork['source'] }) | undefined;
   readonly labeller: Labeller;
   readonly folds: readonly FoldState[];
   readonly held: HeldAnswers | undefined;
@@ -64,7 +71,7 @@ const DEFAULT_FOLDS = 3;
  * learns from these and the labelled ones with noise, becomes the teacher, and again.
  *
  * Rounds are judged on the labelled images, out of fold: each fold has a teacher that was trained without it, which labels some of
- * the images that are no copies of the fold's, and a student that learns from these and the other folds in a third of
+ * the images that are no copies of the fold's, and a student that learns from these and the other folds in a quarter of
  * the time, and is the fold's next teacher. Where there are validation images, these judge the students themselves.
  */
 export class SelfTraining {
@@ -133,7 +140,7 @@ export class SelfTraining {
     let { held } = judged;
     let teacher: Teacher | undefined;
     if (verdict.isKept) {
-      const trained = await this.#student(name, spec, labels);
+      const trained = await this.#student(name, spec, labels, best);
       const labeller = this.#labeller(trained.network, this.#job.data.train, this.#job.data.unlabeled);
       if (held === undefined) {
         held = await this.#onValidation(labeller);
@@ -191,9 +198,9 @@ export class SelfTraining {
         const ofFold = await firstTeacher(this.#quiet, this.#stages, this.#job, fold.train, `teacher-fold-${k + 1}`);
         states.push({ fold, unlabelled: unlabelled[k]!, labeller: this.#labeller(ofFold, fold.train, unlabelled[k]!) });
       }
-      const { source } = this.#job.networks.base;
+      const { base } = this.#job.networks;
       const labeller = this.#labeller(network, data.train, data.unlabeled);
-      begun = { round: 0, trained: { network, source }, labeller, folds: states };
+      begun = { round: 0, trained: { network, of: base, source: base.source }, labeller, folds: states };
     }
     const held =
       folds.length > 0 ? await this.#outOfFold('teacher', begun.folds) : await this.#onValidation(begun.labeller);
@@ -216,7 +223,12 @@ export class SelfTraining {
     return made;
   }
 
-  async #student(name: string, spec: RoundsNetwork, labels: MachineLabels): Promise<NonNullable<Teacher['trained']>> {
+  async #student(
+    name: string,
+    spec: RoundsNetwork,
+    labels: MachineLabels,
+    { round, trained }: Teacher,
+  ): Promise<NonNullable<Teacher['trained']>> {
     const { options, data } = this.#job;
     const { opened, options: network } = spec;
     const used = labels.labels.filter((label) => label.used).length;
@@ -225,6 +237,7 @@ export class SelfTraining {
     const student = await this.#stages.run(stage, (folder) =>
       trainStudent(this.#workshop, {
         opened,
+        start: this.#startOf(spec, round === 0 ? undefined : trained),
         options: network,
         plan,
         labelled: data.train,
@@ -236,7 +249,11 @@ export class SelfTraining {
         folder,
       }),
     );
-    return { network: student, source: opened.source };
+    return { network: student, of: opened, source: opened.source };
+  }
+
+  #startOf({ opened }: RoundsNetwork, teacher: Student | undefined): Network | undefined {
+    return this.#job.options.start === 'teacher' && teacher?.of === opened ? teacher.network : undefined;
   }
 
   /** The students of the folds, and what they say of the images held out of them. */
@@ -251,7 +268,7 @@ export class SelfTraining {
     const { classes } = data;
     const { opened, options: network } = spec;
     const students: FoldState[] = [];
-    for (const [k, { fold, unlabelled, labeller }] of folds.entries()) {
+    for (const [k, { fold, unlabelled, labeller, student: teacher }] of folds.entries()) {
       const stage = `${name}-fold-${k + 1}`;
       const student = await this.#stages.run(stage, async (folder) => {
         const pool = { labelled: fold.train.length, unlabelled: unlabelled.length };
@@ -265,6 +282,7 @@ export class SelfTraining {
         const { labels } = machineLabels(answer, classes, before && withoutRows(before, fold.held), how);
         return trainStudent(this.#quiet, {
           opened,
+          start: this.#startOf(spec, teacher),
           options: network,
           plan,
           labelled: fold.train,
@@ -276,7 +294,8 @@ export class SelfTraining {
           folder,
         });
       });
-      students.push({ fold, unlabelled, labeller: this.#labeller(student, fold.train, unlabelled) });
+      const next = this.#labeller(student, fold.train, unlabelled);
+      students.push({ fold, unlabelled, labeller: next, student: { network: student, of: opened } });
     }
     return { folds: students, held: await this.#outOfFold(name, students) };
   }
@@ -314,7 +333,7 @@ export class SelfTraining {
     const how: LabellingOptions = { labels: 'soft', threshold: { kind: 'none' } };
     const labels = await this.#labels('final', best, how);
     const judged = await this.#foldStudents('final', spec, best, how);
-    const trained = await this.#student('final', spec, labels);
+    const trained = await this.#student('final', spec, labels, best);
     const labeller = this.#labeller(trained.network, this.#job.data.train, this.#job.data.unlabeled);
     const held = judged.held ?? (await this.#onValidation(labeller));
     const round = best.round + 1;

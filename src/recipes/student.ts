@@ -20,9 +20,9 @@ import { workshopFor } from './workshop-for.ts';
 /** What is added to the usual variation of images, so that a student learns more than its teacher knew (Xie et al. 2020, arXiv:1911.04252). */
 const NOISE = 'randaugment(2,9)';
 /** Images that a student sees, where nothing is said: pretrained, and from scratch. */
-const ROUND_IMAGES = { finetune: 6_000, scratch: 20_000 } as const;
+const ROUND_IMAGES = { finetune: 7_000, scratch: 20_000 } as const;
 /** Of the training of a student, that of a student in a fold. */
-const FOLD_SHARE = 1 / 3;
+const FOLD_SHARE = 1 / 4;
 
 /** A training of a student. */
 export interface StudentPlan {
@@ -61,6 +61,8 @@ export function studentPlan(
 
 export interface StudentRequest {
   readonly opened: OpenedNetwork;
+  /** What training goes on from; default: what it starts from otherwise. */
+  readonly start: Network | undefined;
   readonly options: ResolvedTrainOptions;
   readonly plan: StudentPlan;
   readonly labelled: readonly LabelledSample[];
@@ -75,9 +77,9 @@ export interface StudentRequest {
 
 /** Trains a student on images with labels and with machine labels, and keeps its weights: `student.safetensors`. */
 export function trainStudent(workshop: Workshop, request: StudentRequest): Promise<Network> {
-  const { opened, options, plan, labelled, validation, unlabelled, labels, classes, stage, folder } = request;
+  const { opened, start, options, plan, labelled, validation, unlabelled, labels, classes, stage, folder } = request;
   return workshopFor(workshop, opened.preprocessing, options.maxPixels * 1e6, async (own) => {
-    const network = await opened.begin(own, labelled, folder);
+    const network = start ?? (await opened.begin(own, labelled, folder));
     const file = join(folder, 'student.safetensors');
     if (existsSync(file)) {
       const { tensors } = await readSafetensorsFile(file, { requireChecksum: true });
