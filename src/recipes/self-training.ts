@@ -19,6 +19,7 @@ import { parseThreshold } from './parse-threshold.ts';
 import { foldsOf, type Fold, type LabelledSample, type TrainingData } from './prepare-data.ts';
 import { propagationLabeller } from './propagation-labeller.ts';
 import { scoreOf, verdictOn, type Verdict } from './round-score.ts';
+import { estimateSeconds } from './self-train-estimate.ts';
 import type { RoundsNetwork, SelfTrainNetworks } from './self-train-networks.ts';
 import type { ResolvedSelfTrainOptions } from './self-train-options.ts';
 import type { Stages } from './stages.ts';
@@ -93,6 +94,7 @@ export class SelfTraining {
   /** Rounds, until they are done or no longer better; then the distillation, if there is to be one. */
   async train(): Promise<SelfTrained> {
     const { rounds, final } = this.#job.networks;
+    await this.#tellTime();
     const kept = [await this.#begin()];
     const history: LabellingRound[] = [];
     for (const [i, spec] of rounds.entries()) {
@@ -104,6 +106,17 @@ export class SelfTraining {
     let best = kept.at(-1)!;
     if (final !== undefined) best = await this.#distilled(final, best);
     return { ...best.trained!, calibration: best.held };
+  }
+
+  async #tellTime(): Promise<void> {
+    const { options, data, networks } = this.#job;
+    const all = [...networks.rounds, ...(networks.final === undefined ? [] : [networks.final])];
+    const folds = judgingFolds(options, data).length;
+    const seconds = await estimateSeconds(this.#workshop, options, data, all, folds);
+    const what = `${networks.rounds.length} ${networks.rounds.length === 1 ? 'round' : 'rounds'}`;
+    this.#note(
+      `Estimate: up to ${Math.max(1, Math.round(seconds / 60))} min for ${what}${networks.final === undefined ? '' : ' and the distillation'}, after the first teacher.`,
+    );
   }
 
   /**
