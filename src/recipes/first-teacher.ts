@@ -2,7 +2,7 @@ import { openNetwork } from './open-network.ts';
 import type { Network } from './network.ts';
 import type { LabelledSample } from './prepare-data.ts';
 import type { ResolvedSelfTrainOptions } from './self-train-options.ts';
-import type { SelfTrainJob } from './self-training.ts';
+import type { SelfTrainJob } from './self-train-job.ts';
 import type { Stages } from './stages.ts';
 import type { Workshop } from './workshop.ts';
 import { workshopFor } from './workshop-for.ts';

@@ -3,12 +3,14 @@ import { packageVersion } from '../core/package-version.ts';
 import { counted, shownList } from '../datasets/dataset.ts';
 import type { Engine } from '../runtime/engine.ts';
 import { RunFolder } from '../train/run-folder.ts';
+import { isJudged } from './fold-students.ts';
 import { finishRun, type RunResult } from './finish-run.ts';
 import { inWorkshop, withEngine } from './in-workshop.ts';
 import { checkTeachers } from './labeller.ts';
 import { newRunFolder } from './new-run-folder.ts';
 import { parseThreshold } from './parse-threshold.ts';
 import { prepareData, type TrainingData } from './prepare-data.ts';
+import type { SelfTrainJob } from './self-train-job.ts';
 import {
   optionsFromRun,
   recordedOptions,
@@ -17,7 +19,7 @@ import {
   type SelfTrainOptions,
 } from './self-train-options.ts';
 import { openSelfTrainNetworks } from './self-train-networks.ts';
-import { isJudged, SelfTraining, type SelfTrainJob } from './self-training.ts';
+import { SelfTraining } from './self-training.ts';
 import { Stages } from './stages.ts';
 import type { ResumeControl } from './train-classifier.ts';
 import type { TrainControl } from './train-control.ts';
@@ -121,7 +123,7 @@ function work(
   const started = performance.now();
   const request = { options: train, data, control, acceptEngine };
   return inWorkshop(run, engine, networks.base, request, { command }, async (workshop) => {
-    const trained = await new SelfTraining(run, workshop, new Stages(run, control), job).train();
+    const trained = await new SelfTraining({ run, workshop, stages: new Stages(run, control), job }).train();
     return finishRun(run, workshop, { ...trained, data, options: train, method: command, started });
   });
 }

@@ -4,6 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import sharp, { type Sharp } from 'sharp';
+import { float32, zeros } from '../../src/core/tensor.ts';
+import { deployableModel } from '../../src/export/deployable.ts';
+import { parsePreprocessing } from '../../src/models/preprocessing.ts';
+import { GraphBuilder } from '../../src/onnx/builder.ts';
+import { buildModel } from '../../src/models/registry.ts';
+import { writeModel } from '../../src/onnx/write.ts';
 import { lastJson, runGleaner, startGleaner } from '../support/run-gleaner.ts';
 import { writeColourData } from '../support/colour-data.ts';
 
@@ -110,6 +116,22 @@ describe('gleaner self-train', () => {
     expect(rounds.at(-1)).toMatchObject({ network: 'digits', used: 30 });
     expect(existsSync(join(folder, 'small', 'pseudo-labels', 'final.csv'))).toBe(true);
   });
+
+  it('fine-tunes a backbone, and takes labels from views and from the graph of embeddings too', async () => {
+    const backbone = join(folder, 'backbone.onnx');
+    await writeFile(backbone, writeModel({ graph: buildModel('digits', { classes: 5, seed: 1, width: 8 }).graph }));
+    const flags = '--mean 127.5 --std 127.5 --first-teacher finetune --source both --views 3 --threshold right:0.8';
+    const finished = await runGleaner(
+      selfTrain('backbone', '--rounds', '1', '--epochs', '1', '--backbone', backbone, ...flags.split(' ')),
+      { env },
+    );
+    expect(finished.code, finished.stderr).toBe(0);
+    expect(lastJson(finished)['accuracy']).toBeGreaterThan(0.9);
+    const [, round] = await eventsOf('backbone', 'round');
+    expect(round!['expectedRight']).toBeGreaterThanOrEqual(0.8);
+    const labels = await labelsOf('backbone');
+    expect(labels.every(({ chance }) => Number(chance) > 0 && Number(chance) <= 1)).toBe(true);
+  });
 });
 
 describe('gleaner pseudo-label', () => {
@@ -128,6 +150,48 @@ describe('gleaner pseudo-label', () => {
     expect(lastJson(finished)['accuracy']).toBeGreaterThan(0.9);
     expect((await readFile(join(folder, 'teacher', 'model.onnx'))).equals(before)).toBe(true);
     expect((await eventsOf('taught', 'round')).map(({ isKept }) => isKept)).toEqual([true, true]);
+  });
+
+  it('keeps the first teacher where the student is surely worse, and says why', async () => {
+    const backbone = join(folder, 'backbone.onnx');
+    await writeFile(backbone, writeModel({ graph: buildModel('digits', { classes: 5, seed: 1, width: 8 }).graph }));
+    const flags = '--mean 127.5 --std 127.5 --student digits@28 --lr 1e-9 --epochs 1';
+    const finished = await runGleaner(
+      ['pseudo-label', data, '--out', join(folder, 'worse'), '--backbone', backbone, ...SMALL, ...flags.split(' ')],
+      { env },
+    );
+    expect(finished.code, finished.stderr).toBe(0);
+    expect(finished.stderr).toMatch(/Round 1: .* It is not kept: /);
+    expect(lastJson(finished)['accuracy']).toBeGreaterThan(0.9);
+    expect((await eventsOf('worse', 'round')).map(({ isKept }) => isKept)).toEqual([true, false]);
+    const stages = await readdir(join(folder, 'worse', 'stages'));
+    expect(stages.filter((name) => name.endsWith('-student'))).toEqual([]);
+  });
+
+  it('learns nothing from a teacher whose labels collapse', async () => {
+    const b = new GraphBuilder('constant');
+    const x = b.input('input', 'float32', ['N', 3, 28, 28]);
+    const pooled = b.op('Flatten', [b.op('GlobalAveragePool', [x])]);
+    const zero = b.op('MatMul', [pooled, b.constant(zeros('float32', [3, 3]))]);
+    b.output(b.op('Add', [zero, b.constant(float32([4, 0, 0]))]), 'logits');
+    const preprocessing = parsePreprocessing({ inputSize: [28, 28], mean: [0, 0, 0], std: [1, 1, 1] }, 'the test');
+    const provenance = { gleaner: '0', method: 'constant', seed: 0, data: '' };
+    const parts = {
+      graph: b.build(),
+      logits: 'logits',
+      preprocessing,
+      classes: ['blue', 'green', 'red'],
+      temperature: 1,
+    };
+    const constant = join(folder, 'constant.onnx');
+    await writeFile(constant, deployableModel({ ...parts, provenance }).bytes);
+    const finished = await runGleaner(
+      ['pseudo-label', data, '--teacher', constant, '--out', join(folder, 'constant'), ...SMALL],
+      { env },
+    );
+    expect(finished.code, finished.stderr).toBe(2);
+    expect(finished.stderr).toMatch(/The machine labels of round 1 collapse: .*1.0 classes/);
+    expect(existsSync(join(folder, 'constant', 'pseudo-labels', 'round-1.csv'))).toBe(true);
   });
 });
 
