@@ -6,6 +6,8 @@ export type { OnProgress, Progress } from './core/progress.ts';
 export { resumeTraining, train, type ResumeControl } from './recipes/train-classifier.ts';
 export { pseudoLabel, resumeSelfTraining, selfTrain } from './recipes/self-train.ts';
 export type { SelfTrainOptions } from './recipes/self-train-options.ts';
+export { pretrain, resumePretraining, type PretrainResult } from './recipes/pretrain.ts';
+export type { PretrainOptions } from './recipes/pretrain-options.ts';
 export type { RunResult } from './recipes/finish-run.ts';
 export type { TrainControl } from './recipes/train-control.ts';
 export type { TrainOptions } from './recipes/train-options.ts';

@@ -12,6 +12,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   train: async () => (await import('./train.ts')).trainCommand(),
   'self-train': async () => (await import('./self-train.ts')).selfTrainCommand(),
   'pseudo-label': async () => (await import('./self-train.ts')).pseudoLabelCommand(),
+  pretrain: async () => (await import('./pretrain.ts')).pretrainCommand(),
   predict: async () => (await import('./predict.ts')).predictCommand(),
   evaluate: async () => (await import('./evaluate.ts')).evaluateCommand(),
   export: async () => (await import('./export.ts')).exportCommand(),

@@ -2,9 +2,9 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { mixes, parsePolicy, uses } from '../augment/policy.ts';
-import { InputError, suggestion } from '../core/errors.ts';
+import { InputError } from '../core/errors.ts';
+import { parseOptions } from './parse-options.ts';
 
-const fraction = z.number().min(0).max(1);
 const perChannel = z.tuple([z.number(), z.number(), z.number()]);
 
 /**
@@ -68,7 +68,7 @@ export const trainOptionsSchema = z.strictObject({
   /** Decay of the averaged weights; 0 turns them off. */
   ema: z.number().min(0).max(0.99999).optional(),
   /** Share of the trained weights in a blend with those it started from. Default: on a backbone, the likeliest on held-out images; else 1. */
-  blend: fraction.optional(),
+  blend: z.number().min(0).max(1).optional(),
   batchNorm: z.enum(['auto', 'frozen', 'batch']).default('auto'),
   /** Factor on the learning rate for each step of depth away from the head. */
   layerDecay: z.number().positive().max(1).default(1),
@@ -81,7 +81,7 @@ export const trainOptionsSchema = z.strictObject({
   train: z.array(z.string()).default([]),
   freeze: z.array(z.string()).default([]),
   /** Before the head. Default 0.2 from scratch, 0 on a backbone. */
-  dropout: fraction.optional(),
+  dropout: z.number().min(0).lt(1).optional(),
   /** Rate at which the last residual branch is skipped in training, rising linearly from the first. */
   stochasticDepth: z.number().min(0).lt(1).default(0),
   /** Epochs without a better validation score before the run stops. */
@@ -124,19 +124,10 @@ export type ResolvedTrainOptions = z.output<typeof trainOptionsSchema>;
 
 /** @throws InputError naming every unknown or bad option at once, with "did you mean". */
 export function resolveTrainOptions(options: unknown, where = 'options of train'): ResolvedTrainOptions {
-  const parsed = trainOptionsSchema.safeParse(options);
-  if (parsed.success) {
-    checkAugmentation(parsed.data);
-    checkPhases(parsed.data);
-    return parsed.data;
-  }
-  const known = Object.keys(trainOptionsSchema.shape);
-  const lines = parsed.error.issues.flatMap((issue) =>
-    issue.code === 'unrecognized_keys'
-      ? issue.keys.map((key) => `unknown option "${key}"${suggestion(key, known)}`)
-      : [`${issue.path.join('.') || 'options'}: ${issue.message}`],
-  );
-  throw new InputError(`In the ${where}: ${lines.join('; ')}.`);
+  const parsed = parseOptions(trainOptionsSchema, options, where);
+  checkAugmentation(parsed);
+  checkPhases(parsed);
+  return parsed;
 }
 
 /** @throws InputError for a policy that can't be read, without what `consistency` needs, or where crops and flips are told twice */

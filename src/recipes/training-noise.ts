@@ -16,9 +16,16 @@ export function withNoise({ graph, logits }: Network, { dropout, stochasticDepth
   return dropout === undefined ? deep : withHeadDropout(deep, logits, dropout);
 }
 
-/** What is put where, for a person; undefined without stochastic depth. @throws InputError as `withNoise` */
-export function describeNoise({ graph }: Network, { stochasticDepth }: NoiseOptions): string | undefined {
-  if (stochasticDepth === 0) return undefined;
-  const { length } = stochasticAdditions(graph);
-  return `Noise in training: stochastic depth at ${length} residual addition${length === 1 ? '' : 's'}, the last branch skipped at a rate of ${stochasticDepth}.`;
+/** What is put where, for a person; undefined where nothing is asked for. @throws InputError as `withNoise` */
+export function describeNoise(network: Network, options: NoiseOptions): string | undefined {
+  const { dropout = 0, stochasticDepth } = options;
+  withNoise(network, options);
+  const parts: string[] = [];
+  if (dropout > 0) parts.push(`dropout of ${dropout} before the head`);
+  if (stochasticDepth > 0) {
+    const { length } = stochasticAdditions(network.graph);
+    const additions = `${length} residual addition${length === 1 ? '' : 's'}`;
+    parts.push(`stochastic depth at ${additions}, the last branch skipped at a rate of ${stochasticDepth}`);
+  }
+  return parts.length === 0 ? undefined : `Noise in training: ${parts.join('; ')}.`;
 }

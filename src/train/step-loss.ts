@@ -4,9 +4,13 @@ import { crossEntropy } from '../losses/cross-entropy.ts';
 import { jensenShannon } from '../losses/jensen-shannon.ts';
 import type { GraphBuilder } from '../onnx/builder.ts';
 import type { Objective } from './objective.ts';
+import { simSiam, type SimSiamLoss } from './simsiam.ts';
 
-/** Plain data: what `config.json` holds. */
-export interface LossOptions {
+/** What a step minimises, as plain data. */
+export type LossOptions = LabelLoss | SimSiamLoss;
+
+/** The loss of labels. */
+export interface LabelLoss {
   readonly name: 'cross-entropy' | 'binary-cross-entropy';
   /** Label smoothing, 0..1; default 0. */
   readonly smoothing?: number;
@@ -32,6 +36,7 @@ export type LabelKind = 'indices' | 'distributions';
 
 /** What a step of these options minimises. */
 export function objectiveOf(options: LossOptions): Objective {
+  if (options.name === 'simsiam') return simSiam(options);
   return {
     rows: viewsOf(options),
     outputs: [],
@@ -52,7 +57,7 @@ const LOSSES = { 'cross-entropy': crossEntropy, 'binary-cross-entropy': binaryCr
  */
 export function addStepLoss(
   b: GraphBuilder,
-  options: LossOptions,
+  options: LabelLoss,
   values: { readonly logits: string; readonly labels: string; readonly sampleWeights?: string; readonly scale: string },
 ): string {
   const { logits, labels, sampleWeights, scale } = values;
@@ -76,7 +81,7 @@ export function addStepLoss(
 }
 
 /** [N, V, K] of [N V, K]. */
-function logitsOfViews(b: GraphBuilder, options: LossOptions, logits: string): string {
+function logitsOfViews(b: GraphBuilder, options: LabelLoss, logits: string): string {
   const { name, consistency } = options;
   if (name !== 'cross-entropy')
     throw new RangeError(`Consistency of views goes with the loss "cross-entropy", got "${name}".`);
@@ -89,7 +94,7 @@ function logitsOfViews(b: GraphBuilder, options: LossOptions, logits: string): s
 /** [N]: what a sample counts for in both losses, as in their divisor (`lossDivisor`). */
 function countsOfSamples(
   b: GraphBuilder,
-  { classWeights }: LossOptions,
+  { classWeights }: LabelLoss,
   labels: string,
   sampleWeights: string | undefined,
 ): string | undefined {
@@ -104,7 +109,7 @@ function countsOfSamples(
  * @throws RangeError for a label outside 0..K-1, which the graph would take for no class at all.
  */
 export function lossDivisor(
-  options: LossOptions,
+  options: LabelLoss,
   labels: Tensor,
   classes: number,
   sampleWeights: Tensor | undefined,

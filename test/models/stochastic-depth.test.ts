@@ -113,6 +113,13 @@ describe('residual additions are found', () => {
         return add(b, second!, conv(first!), 'sum');
       }),
     ).toEqual([]);
+    expect(
+      found((b, x) => {
+        const part = (from: number): string => b.op('Slice', [x, b.int([from]), b.int([from + 2]), b.int([1])]);
+        const weight = b.initializer('half', fromNumbers('float32', [2, 2, 1, 1], [1, 2, 3, 4]));
+        return add(b, part(2), b.op('Conv', [part(0), weight]), 'sum');
+      }),
+    ).toEqual([]);
   });
 });
 

@@ -61,7 +61,10 @@ describe('noise in training', () => {
     expect(describeNoise(resnet, resolve({ stochasticDepth: 0.3 }))).toContain(
       'stochastic depth at 3 residual additions',
     );
-    expect(describeNoise(resnet, resolve({}))).toBeUndefined();
+    expect(describeNoise(network('digits'), resolve({ dropout: 0.5 }))).toBe(
+      'Noise in training: dropout of 0.5 before the head.',
+    );
+    expect(describeNoise(resnet, resolve({ dropout: 0 }))).toBeUndefined();
     expect(() => describeNoise(network('digits'), resolve({ stochasticDepth: 0.3 }))).toThrow(InputError);
   });
 });
@@ -135,6 +138,7 @@ describe('training on smaller images first', () => {
     [{ trainSize: 24, method: 'probe' }, '"trainSize" has no effect'],
     [{ stochasticDepth: 0.1, method: 'probe' }, '"stochasticDepth" has no effect'],
     [{ stochasticDepth: 1 }, 'stochasticDepth: '],
+    [{ dropout: 1 }, 'dropout: '],
   ] as const)('and the options %j are refused', (options, message) => {
     expect(() => resolve(options)).toThrow(InputError);
     expect(() => resolve(options)).toThrow(message);
