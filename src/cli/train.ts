@@ -13,8 +13,8 @@ import {
   runFlags,
   trainingFlags,
 } from './training-flags.ts';
-import { percent, shellWord } from './output.ts';
 import { readConfig } from './read-config.ts';
+import { showRunResult } from './run-result.ts';
 
 type TrainFlags = CommonOptions &
   Omit<TrainOptions, 'data'> & {
@@ -66,15 +66,7 @@ export function trainCommand(): Command {
               acceptDataChange: acceptDataChange ?? false,
               ...(given.profile !== undefined && { profile: given.profile }),
             });
-      output.text('');
-      output.text(
-        `Accuracy ${percent(result.accuracy)} (95 % interval ${percent(result.interval[0])} to ${percent(result.interval[1])}) ` +
-          `on ${result.n} images of ${result.scoredOn}.`,
-      );
-      output.text(`Model:   ${result.model}`);
-      output.text(`Report:  ${result.report}`);
-      output.text(`Try:     npx gleaner predict ${shellWord(result.model)} IMAGE...`);
-      output.jsonLine({ type: 'result', ...result });
+      showRunResult(result, output);
     },
   );
 }

@@ -3,6 +3,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../core/atomic-file.ts';
 import { timed } from '../core/profile.ts';
+import type { ImageSource } from '../batches/evaluation-crops.ts';
 import { TrainingBatches, type TrainingItem } from '../batches/training-batches.ts';
 import { varies } from '../augment/policy.ts';
 import type { Sample } from '../datasets/dataset.ts';
@@ -38,6 +39,8 @@ export interface FitRequest {
   /** A teacher to learn from beside labels, and images without one to learn its answers on. */
   readonly teaching?: Teaching | undefined;
   readonly unlabeled?: readonly Sample[];
+  /** Trained on beside these. */
+  readonly machineLabelled?: MachineLabelledPart;
   /** Chooses the best epoch and ends training early; absent: the last weights count. */
   readonly validation: readonly LabelledSample[];
   readonly classes: readonly string[];
@@ -48,6 +51,20 @@ export interface FitRequest {
   /** Where checkpoints are kept and taken up again. */
   readonly checkpoints: string;
 }
+
+/** Images whose labels a machine made. */
+export interface MachineLabelledPart {
+  readonly samples: readonly MachineLabelledSample[];
+  /** Places of an epoch that they, and the labelled images, take. */
+  readonly draws: number;
+  readonly labelledDraws: number;
+}
+
+export type MachineLabelledSample = ImageSource & {
+  /** [K] */
+  readonly target: Float32Array;
+  readonly weight: number;
+};
 
 /** Trains a network on labelled images, or by a teacher, and returns it with its new weights. */
 export function fit(workshop: Workshop, request: FitRequest): Promise<{ network: Network; result: LoopResult }> {
@@ -70,12 +87,13 @@ async function fitted(
   drawing: Pick<Workshop, 'pool' | 'crops'>,
   teach: Teach,
 ): Promise<{ network: Network; result: LoopResult }> {
-  const { plan, options, train, teaching, unlabeled = [], validation, stage, classes } = request;
+  const { plan, options, train, teaching, unlabeled = [], machineLabelled, validation, stage, classes } = request;
   const { engine, choices, crops, signal, onProgress, track, writing } = workshop;
   await mkdir(request.checkpoints, { recursive: true });
   const network =
     teaching === undefined ? request.network : taughtStudent(request.network, teaching.loss, options.seed);
-  const further = { unlabeled: unlabeled.length, loss: teaching?.loss };
+  const machines = machineLabelled?.samples ?? [];
+  const further = { unlabeled: unlabeled.length, loss: teaching?.loss, machineLabelled: machines.length };
   const asked = trainingSteps(network, plan, options, train, classes.length, choices.target, further);
   const { batchSize, rates } = asked;
   const microBatch = await choices.microBatch(request.passes ?? stage, () => {
@@ -88,15 +106,21 @@ async function fitted(
     }
     return passes.microBatch;
   });
+  const labelled = train.map((sample): TrainingItem => ({ ...sample, target: sample.label }));
   const items =
     teaching === undefined
-      ? train.map((sample): TrainingItem => ({ ...sample, target: sample.label }))
+      ? [...labelled, ...machines]
       : [...train, ...unlabeled].map((sample): TrainingItem => ({ ...sample, target: oneHot(sample, classes.length) }));
-  const isAugmented = varies(plan.augment);
+  const parts = machineLabelled && [
+    { count: train.length, draws: machineLabelled.labelledDraws },
+    { count: machines.length, draws: machineLabelled.draws },
+  ];
+  const isAugmented = varies(plan.augment) || machines.length > 0;
   const inPassesOf = inPasses(asked, microBatch).phases;
   const batchesOf = (images: Pick<Workshop, 'pool' | 'crops'>): TrainingBatches =>
     new TrainingBatches(images.pool, images.crops, {
       items,
+      parts,
       batchSize,
       policy: plan.augment,
       views: viewsOf(options),

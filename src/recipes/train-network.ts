@@ -12,7 +12,7 @@ import { drawnSize, type Teaching } from './teaching.ts';
 import type { ResolvedTrainOptions } from './train-options.ts';
 import { planTraining, type TrainingPlan } from './training-plan.ts';
 import type { Trained } from './opened-network.ts';
-import type { Stages } from './stages.ts';
+import type { RunStage } from './stages.ts';
 
 /**
  * Trains all of a network; then, without validation images, once a fold, to calibrate on what it has not seen and
@@ -20,7 +20,7 @@ import type { Stages } from './stages.ts';
  */
 export async function trainNetwork(
   workshop: Workshop,
-  stages: Stages,
+  stages: RunStage,
   options: ResolvedTrainOptions,
   method: 'finetune' | 'scratch',
   data: TrainingData,

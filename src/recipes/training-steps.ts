@@ -27,7 +27,9 @@ export interface TrainingSteps {
 /** What is learnt from, beside images with labels. */
 export interface FurtherImages {
   /** Images without one. */
-  readonly unlabeled: number;
+  readonly unlabeled?: number;
+  /** Images with probabilities as labels, each with a weight. */
+  readonly machineLabelled?: number;
   /** Where a teacher says what they show. */
   readonly loss?: DistillationLoss | undefined;
 }
@@ -43,7 +45,7 @@ export function trainingSteps(
   samples: readonly LabelledSample[],
   classes: number,
   target: Target,
-  { loss: taught, unlabeled }: FurtherImages = { unlabeled: 0 },
+  { loss: taught, unlabeled = 0, machineLabelled = 0 }: FurtherImages = {},
 ): TrainingSteps {
   const classWeights = options.classWeights === 'balanced' ? { classWeights: balancedWeights(samples, classes) } : {};
   const loss: StepOptions['loss'] = taught
@@ -67,7 +69,7 @@ export function trainingSteps(
     head: network.head,
     layerDecay: options.layerDecay,
   });
-  const count = samples.length + unlabeled;
+  const count = samples.length + unlabeled + machineLabelled;
   const microBatch = Math.min(plan.batchSize, count);
   const imagesOf = (sized: Network): Pick<StepOptions, 'graph' | 'images'> => ({
     graph: withNoise(sized, options),
@@ -77,7 +79,8 @@ export function trainingSteps(
     ...imagesOf(network),
     input: network.input,
     logits: network.logits,
-    labels: taught !== undefined || mixes(plan.augment) ? 'distributions' : 'indices',
+    labels: taught !== undefined || machineLabelled > 0 || mixes(plan.augment) ? 'distributions' : 'indices',
+    sampleWeights: machineLabelled > 0,
     loss,
     microBatch,
     microBatches: options.accumulate,
