@@ -154,6 +154,16 @@ describe('options do what they say', () => {
     expect(rate(order[3]!)).toBeLessThan(0.9);
   });
 
+  it('logit exchanges the prior that the teacher learnt, its mean on held images, for the estimated one', () => {
+    const { labels, prior } = run({ labels: 'soft', adjust: 'logit' });
+    const source = prior.map((_, k) =>
+      held.probabilities.reduce((sum, p, at) => (at % 4 === k ? sum + p / 32 : sum), 0),
+    );
+    const raw = prior.map((share, k) => (probabilities[k]! * share) / source[k]!);
+    const sum = raw.reduce((total, value) => total + value, 0);
+    for (const [k, value] of raw.entries()) expect(labels[0]!.target[k]).toBeCloseTo(value / sum, 5);
+  });
+
   it('expected right is about what is right', () => {
     const { labels, summary } = run({ threshold: { kind: 'expected-error', right: 0.9 } });
     const used = [...labels.entries()].filter(([, label]) => label.used);
