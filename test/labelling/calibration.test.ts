@@ -7,6 +7,7 @@ import { estimatePrior } from '../../src/labelling/class-prior.ts';
 import { labelImages } from '../../src/labelling/label-images.ts';
 import { fitLogistic } from '../../src/labelling/logistic-calibration.ts';
 import { saerensPrior } from '../../src/labelling/saerens.ts';
+import { sharpen } from '../../src/labelling/sharpen.ts';
 import { simulatedPool } from './simulated-pool.ts';
 
 const { logistic } = JSON.parse(readFileSync(new URL('golden/labelling.json', import.meta.url), 'utf8')) as {
@@ -125,6 +126,20 @@ describe('class prior', () => {
     const [few, many] = [estimate(4), estimate(60)];
     expect(many.shrinkage).toBeLessThan(few.shrinkage);
     expect(mean(many.error)).toBeLessThan(mean(few.error));
+  });
+
+  it('is the same whatever the temperature of the teacher', () => {
+    const { held: own, probabilities, classes } = simulatedPool(2);
+    const size = classes.length;
+    const calm = {
+      probabilities: sharpen(own.probabilities, size, 2),
+      labels: own.labels,
+    };
+    const one = estimatePrior(own, probabilities, classes);
+    const other = estimatePrior(calm, sharpen(probabilities, size, 2), classes);
+    expect(one.temperature).toBeGreaterThan(1.5);
+    expect(one.temperature / other.temperature).toBeCloseTo(2, 2);
+    for (const [k, share] of one.prior.entries()) expect(other.prior[k]).toBeCloseTo(share, 2);
   });
 
   it('is the same whatever the balance of the labels that the teacher learnt from', () => {
