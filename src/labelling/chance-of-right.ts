@@ -17,7 +17,7 @@ export interface Given {
 const OFFSET: Belief = { mean: 0, deviation: 1 };
 const SLOPE: Belief = { mean: 1, deviation: 0.5 };
 /** Of agreement - 1. */
-const AGREEMENT: Belief = { mean: 0, deviation: 4 };
+const AGREEMENT: Belief = { mean: 0, deviation: 8 };
 /** Of a probability: beyond, its logit says more about rounding. */
 const LEAST = 1e-6;
 

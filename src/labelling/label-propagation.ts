@@ -3,11 +3,11 @@ import { nearestNeighbours } from './nearest-neighbours.ts';
 import { neighbourGraph } from './neighbour-graph.ts';
 
 export interface PropagationOptions {
-  /** Of each image; default 50, at most N - 1. */
+  /** Of each image; default 20, at most N - 1. */
   readonly neighbours?: number;
   /** Power of the cosine, default 3. */
   readonly gamma?: number;
-  /** What passes on to neighbours, 0..1 without 1; default 0.99. */
+  /** What passes on to neighbours, 0..1 without its ends; default 0.9. */
   readonly alpha?: number;
   readonly signal?: AbortSignal;
 }
@@ -33,6 +33,9 @@ export interface Propagation {
 /**
  * Labels spread over the graph of nearest embeddings: Z solves (I - alpha W) Z = Y, column by column by conjugate
  * gradients (Iscen et al. 2019, arXiv:1904.04717, eq. 10; Zhou et al. 2004), and rows of Z are brought to the sum 1.
+ * The paper takes 50 neighbours and alpha 0.99, on embeddings trained for these classes. On those of a pretrained network
+ * less is better: of `clothing`'s photos, 50 labelled ones a class, MobileNetV2 74 against 63 % right, MobileNetV1 0.25 56
+ * against 47.
  * 20,000 images of 1,280 numbers take minutes, nearly all of it for the exact neighbours.
  * @param embeddings [N, width] of labelled and unlabelled images @param labels [N] a class, or undefined
  * @param classes K, 2 at least
@@ -47,7 +50,7 @@ export async function propagateLabels(
   classes: number,
   options: PropagationOptions = {},
 ): Promise<Propagation> {
-  const { gamma = 3, alpha = 0.99, signal } = options;
+  const { gamma = 3, alpha = 0.9, signal } = options;
   const rows = labels.length;
   if (embeddings.length !== rows * width)
     throw new RangeError(`Expected [${rows}, ${width}] embeddings, got ${embeddings.length} numbers.`);
@@ -59,7 +62,7 @@ export async function propagateLabels(
     if (!Number.isInteger(labels[row]) || labels[row]! < 0 || labels[row]! >= classes)
       throw new RangeError(`Row ${row} has the label ${labels[row]}; there are ${classes} classes.`);
 
-  const neighbours = await nearestNeighbours(embeddings, width, Math.min(options.neighbours ?? 50, rows - 1), signal);
+  const neighbours = await nearestNeighbours(embeddings, width, Math.min(options.neighbours ?? 20, rows - 1), signal);
   const { starts, columns, weights } = neighbourGraph(neighbours, rows, gamma);
   const scores = Array.from({ length: classes }, (_, k) =>
     conjugateGradient(

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { InputError } from '../core/errors.ts';
+import { parseOptions } from './parse-options.ts';
 import {
   resolveTrainOptions,
   withAbsolutePaths,
@@ -59,11 +60,11 @@ export interface ResolvedSelfTrainOptions extends z.output<typeof ownSchema> {
 export function resolveSelfTrainOptions(options: SelfTrainOptions): ResolvedSelfTrainOptions {
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
   const isOwn = (name: string): boolean => Object.hasOwn(ownSchema.shape, name);
-  const parsed = ownSchema.safeParse(Object.fromEntries(given.filter(([name]) => isOwn(name))));
-  if (!parsed.success)
-    throw new InputError(
-      `In the options of self-training: ${parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; ')}.`,
-    );
+  const own = parseOptions(
+    ownSchema,
+    Object.fromEntries(given.filter(([name]) => isOwn(name))),
+    'options of self-training',
+  );
   const ignored = given.filter(([name]) => WITHOUT_EFFECT.some((other) => other === name)).map(([name]) => `"${name}"`);
   if (ignored.length > 0)
     throw new InputError(`${ignored.join(', ')} would have no effect on self-training; leave it out.`);
@@ -71,7 +72,6 @@ export function resolveSelfTrainOptions(options: SelfTrainOptions): ResolvedSelf
     Object.fromEntries(given.filter(([name]) => !isOwn(name))),
     'options of self-training',
   );
-  const own = parsed.data;
   checkTogether(own, train);
   return { ...own, train };
 }
@@ -84,9 +84,8 @@ export function recordedOptions({ train, ...own }: ResolvedSelfTrainOptions): ob
 /** @throws InputError where `config.json` holds other options */
 export function optionsFromRun(recorded: unknown): ResolvedSelfTrainOptions {
   const { train, ...own } = recorded as ResolvedSelfTrainOptions;
-  const { success, data } = ownSchema.safeParse(own);
-  if (!success) throw new InputError('The config.json of the run has no options of self-training.');
-  return { ...data, train: resolveTrainOptions(train, 'config.json of the run') };
+  const where = 'config.json of the run';
+  return { ...parseOptions(ownSchema, own, where), train: resolveTrainOptions(train, where) };
 }
 
 function checkTogether(own: z.output<typeof ownSchema>, train: ResolvedTrainOptions): void {
