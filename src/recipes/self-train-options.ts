@@ -76,16 +76,27 @@ export function resolveSelfTrainOptions(options: SelfTrainOptions): ResolvedSelf
   return { ...own, train };
 }
 
-/** As a caller would write them, for `config.json`; the run may be continued from another folder. */
-export function recordedOptions({ train, ...own }: ResolvedSelfTrainOptions): object {
-  return { ...own, teacher: own.teacher.map((file) => resolve(file)), train: withAbsolutePaths(train) };
+/** For `config.json`: those of training as every run has them, and its own beside them. The run may be continued from another folder. */
+export function recordedOptions({ train, ...own }: ResolvedSelfTrainOptions): {
+  readonly options: ResolvedTrainOptions;
+  readonly selfTraining: object;
+} {
+  return {
+    options: withAbsolutePaths(train),
+    selfTraining: { ...own, teacher: own.teacher.map((file) => resolve(file)) },
+  };
 }
 
 /** @throws InputError where `config.json` holds other options */
-export function optionsFromRun(recorded: unknown): ResolvedSelfTrainOptions {
-  const { train, ...own } = recorded as ResolvedSelfTrainOptions;
+export function optionsFromRun({ options, selfTraining }: Readonly<Record<string, unknown>>): ResolvedSelfTrainOptions {
   const where = 'config.json of the run';
-  return { ...parseOptions(ownSchema, own, where), train: resolveTrainOptions(train, where) };
+  return { ...parseOptions(ownSchema, selfTraining, where), train: resolveTrainOptions(options, where) };
+}
+
+/** @throws InputError for a run of self-training, where only one of `train` will do */
+export function refuseSelfTraining(config: Readonly<Record<string, unknown>>, run: string, what: string): void {
+  if (config['selfTraining'] !== undefined)
+    throw new InputError(`${run} is a run of ${String(config['method'])}: ${what}.`);
 }
 
 function checkTogether(own: z.output<typeof ownSchema>, train: ResolvedTrainOptions): void {
