@@ -24,7 +24,15 @@ export async function firstTeacher(
   name: string,
 ): Promise<Network> {
   const method = firstTeacherMethod(options);
-  const { folds: _, ...train } = options.train;
+  // What is said of epochs and sizes is said of students.
+  const {
+    folds: _folds,
+    epochs: _epochs,
+    warmupEpochs: _warmup,
+    trainSize: _size,
+    finalEpochs: _final,
+    ...train
+  } = options.train;
   // Folds choose the strength of a probe's regularisation; what another training would choose by them costs more than it is worth here.
   const own = { ...train, method, blend: 1, ...(method !== 'probe' && { folds: 0 }) };
   const quiet = control.signal === undefined ? {} : { signal: control.signal };

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { InputError } from '../core/errors.ts';
+import { parseOptions } from './parse-options.ts';
 import {
   resolveTrainOptions,
   withAbsolutePaths,
@@ -59,11 +60,11 @@ export interface ResolvedSelfTrainOptions extends z.output<typeof ownSchema> {
 export function resolveSelfTrainOptions(options: SelfTrainOptions): ResolvedSelfTrainOptions {
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
   const isOwn = (name: string): boolean => Object.hasOwn(ownSchema.shape, name);
-  const parsed = ownSchema.safeParse(Object.fromEntries(given.filter(([name]) => isOwn(name))));
-  if (!parsed.success)
-    throw new InputError(
-      `In the options of self-training: ${parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; ')}.`,
-    );
+  const own = parseOptions(
+    ownSchema,
+    Object.fromEntries(given.filter(([name]) => isOwn(name))),
+    'options of self-training',
+  );
   const ignored = given.filter(([name]) => WITHOUT_EFFECT.some((other) => other === name)).map(([name]) => `"${name}"`);
   if (ignored.length > 0)
     throw new InputError(`${ignored.join(', ')} would have no effect on self-training; leave it out.`);
@@ -71,22 +72,31 @@ export function resolveSelfTrainOptions(options: SelfTrainOptions): ResolvedSelf
     Object.fromEntries(given.filter(([name]) => !isOwn(name))),
     'options of self-training',
   );
-  const own = parsed.data;
   checkTogether(own, train);
   return { ...own, train };
 }
 
-/** As a caller would write them, for `config.json`; the run may be continued from another folder. */
-export function recordedOptions({ train, ...own }: ResolvedSelfTrainOptions): object {
-  return { ...own, teacher: own.teacher.map((file) => resolve(file)), train: withAbsolutePaths(train) };
+/** For `config.json`: those of training as every run has them, and its own beside them. The run may be continued from another folder. */
+export function recordedOptions({ train, ...own }: ResolvedSelfTrainOptions): {
+  readonly options: ResolvedTrainOptions;
+  readonly selfTraining: object;
+} {
+  return {
+    options: withAbsolutePaths(train),
+    selfTraining: { ...own, teacher: own.teacher.map((file) => resolve(file)) },
+  };
 }
 
 /** @throws InputError where `config.json` holds other options */
-export function optionsFromRun(recorded: unknown): ResolvedSelfTrainOptions {
-  const { train, ...own } = recorded as ResolvedSelfTrainOptions;
-  const { success, data } = ownSchema.safeParse(own);
-  if (!success) throw new InputError('The config.json of the run has no options of self-training.');
-  return { ...data, train: resolveTrainOptions(train, 'config.json of the run') };
+export function optionsFromRun({ options, selfTraining }: Readonly<Record<string, unknown>>): ResolvedSelfTrainOptions {
+  const where = 'config.json of the run';
+  return { ...parseOptions(ownSchema, selfTraining, where), train: resolveTrainOptions(options, where) };
+}
+
+/** @throws InputError for a run of self-training, where only one of `train` will do */
+export function refuseSelfTraining(config: Readonly<Record<string, unknown>>, run: string, what: string): void {
+  if (config['selfTraining'] !== undefined)
+    throw new InputError(`${run} is a run of ${String(config['method'])}: ${what}.`);
 }
 
 function checkTogether(own: z.output<typeof ownSchema>, train: ResolvedTrainOptions): void {

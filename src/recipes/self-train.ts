@@ -59,7 +59,7 @@ export async function resumeSelfTraining(folder: string, control: ResumeControl 
     const command = METHODS.find((name) => name === run.config['method']);
     if (command === undefined)
       throw new InputError(`The run in ${folder} is no self-training: continue it with the command that began it.`);
-    const options = optionsFromRun(run.config['options']);
+    const options = optionsFromRun(run.config);
     return await withEngine(options.train, control, undefined, async (engine) => {
       const data = await dataOf(options, control);
       run.checkData(data.dataset.fingerprint, control.acceptDataChange ?? false);
@@ -79,7 +79,7 @@ async function started(options: ResolvedSelfTrainOptions, control: TrainControl,
       dataFingerprint: data.dataset.fingerprint,
       gleaner: packageVersion(),
       method: command,
-      options: recordedOptions(options),
+      ...recordedOptions(options),
     });
     return work(run, engine, { options, data, networks, control }, command, false);
   });

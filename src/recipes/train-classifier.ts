@@ -20,6 +20,7 @@ import { inWorkshop, withEngine } from './in-workshop.ts';
 import { methodOf } from './method.ts';
 import { openNetwork } from './open-network.ts';
 import type { OpenedNetwork } from './opened-network.ts';
+import { refuseSelfTraining } from './self-train-options.ts';
 import { Stages } from './stages.ts';
 
 export type TrainResult = RunResult;
@@ -79,6 +80,7 @@ export async function resumeTraining(folder: string, control: ResumeControl = {}
       throw new InputError(
         `The run in ${folder} is a distillation; continue it with: gleaner distill --resume ${folder}`,
       );
+    refuseSelfTraining(run.config, folder, `continue it with gleaner ${String(run.config['method'])} --resume`);
     const options = resolveTrainOptions(run.config['options'], `config.json of ${folder}`);
     const profile = (control.profile ?? options.profile) ? new JobProfile() : undefined;
     const track = profile?.job;

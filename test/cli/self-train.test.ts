@@ -69,6 +69,8 @@ describe('gleaner self-train', () => {
     expect(right.length).toBeGreaterThan(26);
     const report = await readFile(join(folder, 'whole', 'report.html'), 'utf8');
     expect(report).toContain('id="rounds"');
+    const exported = await runGleaner(['export', join(folder, 'whole'), '--variant', 'float16', '--json'], { env });
+    expect(exported.code, exported.stderr).toBe(0);
     const students = await readdir(join(folder, 'whole', 'stages'));
     const student = students.find((name) => name.endsWith('round-1-student'))!;
     expect(existsSync(join(folder, 'whole', 'stages', student, 'student.safetensors'))).toBe(true);
@@ -81,6 +83,9 @@ describe('gleaner self-train', () => {
     await untilEpoch('cut', 'round-1-fold-1');
     child.kill('SIGKILL');
     expect((await finished).signal).toBe('SIGKILL');
+    const other = await runGleaner(['train', '--resume', join(folder, 'cut')], { env });
+    expect(other.code).toBe(2);
+    expect(other.stderr).toMatch(/gleaner self-train --resume/);
     const again = startGleaner(['self-train', '--resume', join(folder, 'cut'), '--json'], { env });
     await untilEpoch('cut', 'round-1-student');
     again.process.kill('SIGKILL');
@@ -94,10 +99,9 @@ describe('gleaner self-train', () => {
   }, 300_000);
 
   it('says what it does where a threshold lets nothing through, and does all rounds without folds', async () => {
-    const finished = await runGleaner(
-      selfTrain('strict', '--threshold', '1', '--folds', '0', '--rounds', '2', '--epochs', '1'),
-      { env },
-    );
+    const finished = await runGleaner(selfTrain('strict', '--threshold', '1', '--folds', '0', '--rounds', '2'), {
+      env,
+    });
     expect(finished.code, finished.stderr).toBe(0);
     expect(finished.stderr).toMatch(/lets none of 30 machine labels through/);
     expect(finished.stderr).toMatch(/the last counts, whether it is better or not/);

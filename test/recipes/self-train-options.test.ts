@@ -19,7 +19,7 @@ describe('resolveSelfTrainOptions', () => {
       epochs: 4,
       dropout: 0.1,
     });
-    expect(optionsFromRun(structuredClone(recordedOptions(resolved)))).toEqual(resolved);
+    expect(optionsFromRun(structuredClone({ ...recordedOptions(resolved) }))).toEqual(resolved);
     expect(resolved.train).toMatchObject({ epochs: 4, dropout: 0.1 });
   });
 
