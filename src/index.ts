@@ -6,6 +6,7 @@ export type { OnProgress, Progress } from './core/progress.ts';
 export { resumeTraining, train, type ResumeControl } from './recipes/train-classifier.ts';
 export type { RunResult } from './recipes/finish-run.ts';
 export type { TrainControl } from './recipes/train-control.ts';
+export { CONSISTENCY_METHOD_NAMES, type ConsistencyMethod } from './train/consistency/methods.ts';
 export type { TrainOptions } from './recipes/train-options.ts';
 export { evaluate, type EvaluateOptions, type ModelEvaluation } from './recipes/evaluate-model.ts';
 export { inspect, type InspectOptions, type Inspection } from './recipes/inspect-model.ts';

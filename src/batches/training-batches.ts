@@ -33,6 +33,8 @@ export interface TrainingBatchesOptions {
   readonly seed: number;
   /** Part of every random choice's key. */
   readonly stage: string;
+  /** Part of the key of what is drawn for an image, beside the stage, which alone decides about their order. */
+  readonly drawing?: string;
   /** Told once for each image that can't be decoded. */
   readonly onQuarantined?: (entry: Quarantined) => void;
   /** Told how many threads make the crops, once that is measured and whenever it changes. */
@@ -219,13 +221,14 @@ export class TrainingBatches {
 
   /** What stands `ahead` places behind `position` in the epoch's order, which starts over at its end. */
   #draw(order: readonly number[], position: number, ahead: number, epoch: number): Drawing {
-    const { items, seed, stage } = this.#options;
+    const { items, seed, stage, drawing } = this.#options;
     const place = Math.floor(position / this.#times) + ahead;
     const item = items[order[place % order.length]!]!;
     const repeated = Math.floor(place / order.length) * this.#times + (position % this.#times);
     // A stand-in must not look like the same image in its own place.
     const occurrence = repeated + (ahead > 0 ? 1000 + ahead : 0);
-    return { item, key: { seed, stage, epoch, id: item.id, occurrence } };
+    const drawn = drawing === undefined ? stage : `${stage}/${drawing}`;
+    return { item, key: { seed, stage: drawn, epoch, id: item.id, occurrence } };
   }
 
   async #crops(drawings: readonly Drawing[], signal: AbortSignal | undefined): Promise<Crop[]> {

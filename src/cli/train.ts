@@ -4,6 +4,7 @@ import { parse } from 'yaml';
 import { InputError, resumeTraining, train, type TrainOptions } from '../index.ts';
 import { defineCommand, integer, number, type CommonOptions } from './command.ts';
 import {
+  consistencyFlags,
   cropScaleFlag,
   dataFlags,
   engineFlags,
@@ -30,6 +31,7 @@ export function trainCommand(): Command {
       'train photos --backbone mobilenet_v2.onnx',
       'train photos --backbone mobilenet_v2.onnx --method probe --labels-per-class 10',
       'train digits --method scratch --epochs 40 --out runs/digits',
+      'train digits --method freematch --steps 1000',
       'train --resume runs/digits',
     ],
     (command) => {
@@ -50,6 +52,7 @@ export function trainCommand(): Command {
           'of the agreement of views with and without augmix; 12 in its paper',
           number(0),
         );
+      consistencyFlags(command);
       flipFlag(command);
       cropScaleFlag(command)
         // Model out

@@ -35,12 +35,12 @@ interface Family {
 
 const FAMILIES: readonly Family[] = [
   {
-    pattern: /^digits$/,
-    names: ['digits'],
-    description: 'six convolutions, for digits of about 28x28',
+    pattern: /^digits(?:_(\d+))?$/,
+    names: ['digits', 'digits_16'],
+    description: 'six convolutions, for digits of about 28x28; with channels of the first stage',
     accepts: ['width'],
     inputSize: () => 28,
-    build: (match, options) => digits(match[0], options),
+    build: (match, options) => digits(match[0], { ...(match[1] && { width: Number(match[1]) }), ...options }),
   },
   {
     pattern: /^cifar_resnet(\d+)?$/,

@@ -7,7 +7,7 @@ import { Tuning } from '../runtime/tuning.ts';
 import { compileStep } from '../train/compile-step.ts';
 import { EngineChoices } from '../train/engine-choices.ts';
 import { RunFolder } from '../train/run-folder.ts';
-import type { TrainingData } from './prepare-data.ts';
+import { unlabeledImages, type TrainingData } from './prepare-data.ts';
 import type { TrainControl } from './train-control.ts';
 import type { ResolvedTrainOptions } from './train-options.ts';
 import { planTraining } from './training-plan.ts';
@@ -41,7 +41,7 @@ export async function engineChoices(
   if (options.tune && method !== 'probe' && !existsSync(file)) {
     tuning = await Tuning.open(engine);
     const { choose } = tuning;
-    const plan = planTraining(options, method, data.train.length);
+    const plan = planTraining(options, method, data.train.length, unlabeledImages(data));
     const target: Target = block > 1 ? { kind: 'blocked', block, choose } : { kind: 'plain', choose };
     const { phases } = trainingSteps(opened.untrained(), plan, options, data.train, data.classes.length, target);
     const onProgress = (done: number, total: number): void =>

@@ -11,6 +11,7 @@ import type { RunFolder } from '../train/run-folder.ts';
 import type { Workshop } from './workshop.ts';
 import { predictionsOf, type HeldOutPredictions } from './held-out-predictions.ts';
 import { exportVariants } from './export-variants.ts';
+import { consistencyMethodOf } from './method.ts';
 import type { FinishRequest } from './finish-request.ts';
 import { writeRunReport } from './run-report.ts';
 
@@ -41,7 +42,7 @@ export async function finishRun(run: RunFolder, workshop: Workshop, request: Fin
     workshop.onProgress?.({
       type: 'warning',
       message:
-        `${options.folds === 0 ? 'Without folds there is nothing' : 'There are too few labelled images'} to calibrate probabilities by: ` +
+        `${((options.folds ?? 0) === 0 && consistencyMethodOf(options) !== undefined) || options.folds === 0 ? 'Without folds there is nothing' : 'There are too few labelled images'} to calibrate probabilities by: ` +
         'the temperature stays 1, and there is no abstain threshold.',
     });
 

@@ -5,6 +5,10 @@ import { writeFileAtomic } from '../core/atomic-file.ts';
 import { timed } from '../core/profile.ts';
 import { TrainingBatches, type TrainingItem } from '../batches/training-batches.ts';
 import { varies } from '../augment/policy.ts';
+import type { Sample } from '../datasets/dataset.ts';
+import { announceTime } from './announce-time.ts';
+import { consistencySource } from './consistency-source.ts';
+import { ConsistencyWatch } from './consistency-watch.ts';
 import type { LabelledSample } from './prepare-data.ts';
 import { schedule } from '../optim/schedules.ts';
 import { memoryReport } from '../runtime/memory.ts';
@@ -30,6 +34,8 @@ export interface FitRequest {
   readonly plan: TrainingPlan;
   readonly options: ResolvedTrainOptions;
   readonly train: readonly LabelledSample[];
+  /** Where the plan learns from such. */
+  readonly unlabeled?: readonly Sample[];
   /** Chooses the best epoch and ends training early; absent: the last weights count. */
   readonly validation: readonly LabelledSample[];
   readonly classes: readonly string[];
@@ -61,20 +67,33 @@ export async function fit(workshop: Workshop, request: FitRequest): Promise<{ ne
   const items = train.map((sample): TrainingItem => ({ ...sample, target: sample.label }));
   const isAugmented = varies(plan.augment);
   const inPassesOf = inPasses(asked, microBatch).phases;
-  const phases = isAugmented
-    ? inPassesOf
-    : onFrozenActivations(workshop, inPassesOf, { items, batchSize, seed: options.seed, stage });
-  const source = new TrainingBatches(pool, crops, {
-    items,
-    batchSize,
-    policy: plan.augment,
-    views: viewsOf(options),
-    classes,
-    epochs: plan.epochs,
-    seed: options.seed,
-    stage,
-    onThreads: (choice) => workshop.record({ type: 'decoding-threads', stage, ...choice, of: pool.threads }),
-  });
+  const phases =
+    isAugmented || plan.consistency !== undefined
+      ? inPassesOf
+      : onFrozenActivations(workshop, inPassesOf, { items, batchSize, seed: options.seed, stage });
+  const { consistency } = plan;
+  const source: BatchSource =
+    consistency === undefined
+      ? new TrainingBatches(pool, crops, {
+          items,
+          batchSize,
+          policy: plan.augment,
+          views: viewsOf(options),
+          classes,
+          epochs: plan.epochs,
+          seed: options.seed,
+          stage,
+          onThreads: (choice) => workshop.record({ type: 'decoding-threads', stage, ...choice, of: pool.threads }),
+        })
+      : consistencySource(workshop, {
+          plan: consistency,
+          batchSize,
+          labelled: train,
+          unlabeled: request.unlabeled ?? [],
+          classes,
+          seed: options.seed,
+          stage,
+        });
   const peaks = options.findLr ? await foundRates(workshop, request, phases[0]!, source, rates) : rates;
   const totalSteps = plan.epochs * source.stepsPerEpoch;
   const validate =
@@ -95,6 +114,10 @@ export async function fit(workshop: Workshop, request: FitRequest): Promise<{ ne
           // Accuracy first; the likelihood decides between equals, of which a small set has many.
           return { score: accuracy - 1e-4 * Math.min(nll, 100), accuracy, loss: nll };
         };
+  if (consistency !== undefined) await announceTime(workshop, request, phases[0]!, source, totalSteps);
+  const watch =
+    consistency &&
+    new ConsistencyWatch(workshop, { stage, steps: totalSteps, labels: train.map(({ label }) => label) });
   const result = await trainLoop({
     engine,
     phases,
@@ -116,6 +139,7 @@ export async function fit(workshop: Workshop, request: FitRequest): Promise<{ ne
     ...(validate && options.patience !== undefined && { patience: options.patience }),
     ...(onProgress && { onProgress }),
     ...(signal && { signal }),
+    ...(watch && { onStep: (step, taken) => watch.take(step, taken) }),
     track,
     writing,
   });

@@ -137,6 +137,11 @@ export async function prepareData(
   };
 }
 
+/** How many images a method sees without a label, if it learns from such: labelled ones are among them. */
+export function unlabeledImages({ train, unlabeled }: Pick<TrainingData, 'train' | 'unlabeled'>): number {
+  return train.length + unlabeled.length;
+}
+
 /** Images of one fold, and all others. */
 export interface Fold {
   readonly train: readonly LabelledSample[];

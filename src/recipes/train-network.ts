@@ -1,11 +1,12 @@
 import { join } from 'node:path';
+import { withoutCopies } from '../datasets/protocol.ts';
 import { checkPolicyClasses, checkPolicySize } from '../augment/check-policy.ts';
 import { fit } from './fit.ts';
 import type { Workshop } from './workshop.ts';
 import type { Network } from './network.ts';
 import { blended, likeliestShare, type TrainedPair } from './choose-blend.ts';
 import { predictionsOf, type HeldOutPredictions } from './held-out-predictions.ts';
-import { foldsOf, type TrainingData } from './prepare-data.ts';
+import { foldsOf, unlabeledImages, type TrainingData } from './prepare-data.ts';
 import type { ResolvedTrainOptions } from './train-options.ts';
 import { planTraining, type TrainingPlan } from './training-plan.ts';
 import type { Trained } from './opened-network.ts';
@@ -24,7 +25,7 @@ export async function trainNetwork(
   start: (samples: TrainingData['train'], folder: string) => Promise<Network>,
 ): Promise<Trained> {
   const { classes, train: samples, validation } = data;
-  const plan = planTraining(options, method, samples.length);
+  const plan = planTraining(options, method, samples.length, unlabeledImages(data));
   checkPolicyClasses(plan.augment, classes);
   workshop.onProgress?.({ type: 'note', message: describePlan(plan, options, samples.length) });
   const pair = await stages.run(method, (folder) => trained(samples, validation, method, folder));
@@ -32,13 +33,14 @@ export async function trainNetwork(
     const held = await predictionsOfBlends(workshop, plan, pair, data, validation, 'validation images');
     return chosen(workshop, plan, pair, held);
   }
-  const folds = foldsOf(samples, data, options.folds ?? defaultFolds(method, data), options.seed);
+  const folds = foldsOf(samples, data, options.folds ?? defaultFolds(method, data, plan), options.seed);
   if (folds.length === 0) return { network: blended(pair, plan.blendShares.at(-1)!), calibration: undefined };
   const logits = plan.blendShares.map(() => new Float32Array(samples.length * classes.length));
   for (const [k, fold] of folds.entries()) {
     const stage = `fold-${k + 1}`;
     await stages.run(stage, async (folder) => {
-      const ofFold = await trained(fold.train, [], stage, folder);
+      const unlabeled = withoutCopies(data.unlabeled, fold.held, data.duplicates.groups);
+      const ofFold = await trained(fold.train, [], stage, folder, unlabeled);
       const held = await predictionsOfBlends(workshop, plan, ofFold, data, fold.held, 'fold');
       for (const [at, predictions] of held.entries())
         for (const [i, sample] of fold.held.entries())
@@ -63,18 +65,26 @@ export async function trainNetwork(
     held: TrainingData['validation'],
     stage: string,
     folder: string,
+    unlabeled: TrainingData['unlabeled'] = data.unlabeled,
   ): Promise<TrainedPair> {
     const begun = await start(train, folder);
     const [height, width] = begun.preprocessing.inputSize;
-    checkPolicySize(plan.augment, { width, height });
+    for (const policy of [plan.augment, ...(plan.consistency ? [plan.consistency.strong] : [])])
+      checkPolicySize(policy, { width, height });
     const checkpoints = join(folder, 'checkpoints');
-    const request = { network: begun, plan, options, train, validation: held, classes, stage, checkpoints };
+    const request = { network: begun, plan, options, train, unlabeled, validation: held, classes, stage, checkpoints };
     return { start: begun, trained: (await fit(workshop, request)).network };
   }
 }
 
 /** Each costs a training. For the score, a fold's network should see nearly as much as the final one. */
-export function defaultFolds(method: 'finetune' | 'scratch', { crossValidated }: TrainingData): number {
+export function defaultFolds(
+  method: 'finetune' | 'scratch',
+  { crossValidated }: TrainingData,
+  { consistency }: Pick<TrainingPlan, 'consistency'> = {},
+): number {
+  // With unlabelled images each takes as long as all of the training.
+  if (consistency !== undefined) return crossValidated ? 2 : 0;
   return crossValidated ? 5 : method === 'scratch' ? 2 : 3;
 }
 
@@ -111,11 +121,17 @@ function chosen(
   return { network: blended(pair, share), calibration: predictions };
 }
 
-function describePlan(plan: TrainingPlan, { consistency }: ResolvedTrainOptions, count: number): string {
+function describePlan(plan: TrainingPlan, { consistency, method }: ResolvedTrainOptions, count: number): string {
   const agreement = consistency === undefined ? '' : `, consistency of views ${consistency}`;
+  const { consistency: own, batchSize } = plan;
+  const unlabelled =
+    own === undefined
+      ? ''
+      : `\nWith ${own.images - count} unlabelled images (${method}), ${own.ratio} to each labelled one: ${own.stepsPerEpoch * own.epochs} steps of ` +
+        `${batchSize * (1 + 2 * own.ratio)} views; strong views ${own.strong.text}.`;
   return (
-    `Training on ${count} images: ${plan.epochs} epochs in batches of ${plan.batchSize}, ${plan.optimizer.name}, ` +
+    `Training on ${count} images: ${plan.epochs} epochs in batches of ${batchSize}, ${plan.optimizer.name}, ` +
     `learning rate ${plan.lr} (head ${plan.headLr}), batch norm ${plan.batchNorm}, ` +
-    `augmentation ${plan.augment.text}${agreement}.`
+    `augmentation ${plan.augment.text}${agreement}.${unlabelled}`
   );
 }

@@ -6,6 +6,7 @@ import { parameterGroups } from '../models/parameter-groups.ts';
 import type { StepOptions } from '../train/step-options.ts';
 import type { Phase } from '../train/loop.ts';
 import { planParameters, unfreezePhases } from '../train/parameter-plan.ts';
+import { consistencyLoss } from './consistency-plan.ts';
 import type { Network } from './network.ts';
 import type { LabelledSample } from './prepare-data.ts';
 import type { ResolvedTrainOptions } from './train-options.ts';
@@ -47,12 +48,19 @@ export function trainingSteps(
     logits: network.logits,
     images: { kind: 'pixels', preprocessing: network.preprocessing },
     labels: mixes(plan.augment) ? 'distributions' : 'indices',
-    loss: {
-      name: 'cross-entropy',
-      smoothing: plan.labelSmoothing,
-      ...(options.classWeights === 'balanced' && { classWeights: balancedWeights(samples, classes) }),
-      ...(options.consistency !== undefined && { consistency: options.consistency }),
-    },
+    loss:
+      plan.consistency === undefined
+        ? {
+            name: 'cross-entropy',
+            smoothing: plan.labelSmoothing,
+            ...(options.classWeights === 'balanced' && { classWeights: balancedWeights(samples, classes) }),
+            ...(options.consistency !== undefined && { consistency: options.consistency }),
+          }
+        : consistencyLoss(plan.consistency, {
+            batchSize: imagesOfStep(plan, options, samples.length),
+            classes,
+            smoothing: plan.labelSmoothing,
+          }),
     microBatch,
     microBatches: options.accumulate,
     ...(options.recompute !== undefined && { recompute: options.recompute }),
