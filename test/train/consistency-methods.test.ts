@@ -223,7 +223,9 @@ const EXPECTED: Record<ConsistencyMethod, () => Seen[]> = {
     const seenShares = averages(predictions.map(meanRow));
     const wanted = averages(labelledPredictions.map(meanRow));
     return PASSES_SEEN.map((pass, t) => {
-      const fitted = predictions[t]!.map((row) => sumNorm(row.map((x, k) => (x * wanted[t]![k]!) / seenShares[t]![k]!)));
+      const fitted = predictions[t]!.map((row) =>
+        sumNorm(row.map((x, k) => (x * wanted[t]![k]!) / seenShares[t]![k]!)),
+      );
       const tau = 0.9 * mean(labelledPredictions[t]!.map((row) => Math.max(...row)));
       const mask = fitted.map((row) => (Math.max(...row) >= tau ? 1 : 0));
       const ramp = 0.5 - 0.5 * Math.cos(Math.min(Math.PI, (2 * Math.PI * t * SAMPLES) / TOTAL));
@@ -235,9 +237,9 @@ const EXPECTED: Record<ConsistencyMethod, () => Seen[]> = {
     PASSES_SEEN.map((pass, t) => {
       const p = predictions[t]!;
       const mask = p.map((row) => (Math.max(...row) >= 0.8 ? 1 : 0));
-      const divergences = p.map((row, i) => {
+      const divergences = mask.map((isUsed, i) => {
         const q = softmax(pass.weak[i]!.map((z) => z / 0.4));
-        return mask[i]! * q.reduce((sum, x, k) => sum + x * Math.log(x / softmax(pass.strong[i]!)[k]!), 0);
+        return isUsed * q.reduce((sum, x, k) => sum + x * Math.log(x / softmax(pass.strong[i]!)[k]!), 0);
       });
       return { loss: ofLabelled(pass) + mean(divergences), used: mean(mask) };
     }),
