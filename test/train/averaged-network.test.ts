@@ -109,7 +109,7 @@ describe('the average of the weights that labels', () => {
       });
       await step.release();
       const confidence = Array.from({ length: SAMPLES * RATIO }, (_, row) => {
-        const own = [...logits.slice(row * CLASSES, (row + 1) * CLASSES)].map(Math.exp);
+        const own = Array.from(logits.slice(row * CLASSES, (row + 1) * CLASSES), (z) => Math.exp(z));
         return Math.max(...own) / own.reduce((a, b) => a + b);
       });
       expect(metrics[t]!['confidence']).toBeCloseTo(confidence.reduce((a, b) => a + b) / confidence.length, 5);
