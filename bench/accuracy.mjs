@@ -12,11 +12,14 @@ import { biased } from './accuracy/biased.mjs';
 import { cifar10 } from './accuracy/cifar10.mjs';
 import { clothing } from './accuracy/clothing.mjs';
 import { cutMixLocalisation } from './accuracy/cutmix-localisation.mjs';
+import { semiSupervised } from './accuracy/semi-supervised.mjs';
 import { armRows } from './support/arm-table.mjs';
 import { Results, workFolder, workOff } from './support/matrix.mjs';
 import { figure, numbers, Report, round } from './support/report.mjs';
 
-const STUDIES = new Map([cifar10, clothing, biased, cutMixLocalisation].map((study) => [study.name, study]));
+const STUDIES = new Map(
+  [cifar10, clothing, biased, cutMixLocalisation, semiSupervised].map((study) => [study.name, study]),
+);
 const study = STUDIES.get(process.argv[2]);
 if (study === undefined)
   stop(`Which study? ${[...STUDIES.values()].map(({ name, about }) => `${name} (${about})`).join(', ')}.`);
