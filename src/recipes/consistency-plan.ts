@@ -58,6 +58,10 @@ function partsOf(options: ResolvedTrainOptions, name: ConsistencyMethod): Consis
   const { threshold, unsupervisedWeight, labeller } = options;
   if (threshold !== undefined && !('value' in parts.threshold))
     throw new InputError(`--threshold has no effect with --method ${name}, which finds its own.`);
+  if (parts.mixing !== undefined && (options.strong !== undefined || options.accumulate > 1))
+    throw new InputError(
+      `--method ${name} mixes the weak views of a whole step: ${options.strong === undefined ? '--accumulate' : '--strong'} has no place with it.`,
+    );
   return {
     ...parts,
     ...(threshold !== undefined && { threshold: { ...parts.threshold, value: threshold } as typeof parts.threshold }),
@@ -84,12 +88,21 @@ export function consistencyLoss(
     ...plan.parts,
     classes,
     ratio: plan.ratio,
-    strongViews: 1,
+    strongViews: trainedViews(plan.parts),
     images: plan.images,
     samples,
     halfLife: HALF_LIFE * samples,
     smoothing,
   };
+}
+
+/** Views of an unlabelled image in a step. */
+export function viewsOfImage({ parts }: ConsistencyPlan): number {
+  return parts.weakViews + trainedViews(parts);
+}
+
+function trainedViews({ mixing, weakViews }: ConsistencyParts): number {
+  return mixing === undefined ? 1 : weakViews;
 }
 
 /** Decay of averaged weights, a step. */

@@ -1,7 +1,7 @@
 import { ConsistencyBatches } from '../batches/consistency-batches.ts';
 import { TrainingBatches } from '../batches/training-batches.ts';
 import type { Sample } from '../datasets/dataset.ts';
-import { IMAGE_NUMBERS } from '../train/consistency/options.ts';
+import { IMAGE_NUMBERS, MIXED } from '../train/consistency/options.ts';
 import type { ConsistencyPlan } from './consistency-plan.ts';
 import type { LabelledSample } from './prepare-data.ts';
 import type { Workshop } from './workshop.ts';
@@ -23,7 +23,8 @@ export function consistencySource(workshop: Workshop, request: ConsistencySource
   const { plan, batchSize, labelled, classes, seed, stage } = request;
   const hidden = [...request.unlabeled, ...labelled];
   const common = { classes, epochs: plan.epochs, seed };
-  const view = (name: 'weak' | 'strong'): TrainingBatches =>
+  const { weakViews, mixing } = plan.parts;
+  const view = (name: 'weak' | 'strong', number = 1): TrainingBatches =>
     new TrainingBatches(pool, crops, {
       ...common,
       // The target is read by nothing.
@@ -31,7 +32,7 @@ export function consistencySource(workshop: Workshop, request: ConsistencySource
       batchSize: batchSize * plan.ratio,
       policy: plan[name],
       stage: `${stage}/unlabeled`,
-      drawing: name,
+      drawing: `${name}-${number}`,
     });
   return new ConsistencyBatches({
     labelled: new TrainingBatches(pool, crops, {
@@ -42,7 +43,12 @@ export function consistencySource(workshop: Workshop, request: ConsistencySource
       stage,
       onThreads: (choice) => record({ type: 'decoding-threads', stage, ...choice, of: pool.threads }),
     }),
-    views: [view('weak'), view('strong')],
+    // Mixed images are made of the weak views.
+    views: [
+      ...Array.from({ length: weakViews }, (_, i) => view('weak', i + 1)),
+      ...(mixing === undefined ? [view('strong')] : []),
+    ],
+    ...(mixing !== undefined && { mixing: { alpha: mixing, seed, stage, targets: MIXED } }),
     stepsPerEpoch: plan.stepsPerEpoch,
     ...(plan.parts.threshold.kind === 'curriculum' && {
       numbers: { target: IMAGE_NUMBERS, of: new Map(hidden.map(({ id }, i) => [id, i])) },

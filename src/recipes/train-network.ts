@@ -9,6 +9,7 @@ import { predictionsOf, type HeldOutPredictions } from './held-out-predictions.t
 import { foldsOf, unlabeledImages, type TrainingData } from './prepare-data.ts';
 import type { ResolvedTrainOptions } from './train-options.ts';
 import { planTraining, type TrainingPlan } from './training-plan.ts';
+import { viewsOfImage } from './consistency-plan.ts';
 import type { Trained } from './opened-network.ts';
 import type { Stages } from './stages.ts';
 
@@ -128,7 +129,7 @@ function describePlan(plan: TrainingPlan, { consistency, method }: ResolvedTrain
     own === undefined
       ? ''
       : `\nWith ${own.images - count} unlabelled images (${method}), ${own.ratio} to each labelled one: ${own.stepsPerEpoch * own.epochs} steps of ` +
-        `${batchSize * (1 + 2 * own.ratio)} views; strong views ${own.strong.text}.`;
+        `${batchSize * (1 + viewsOfImage(own) * own.ratio)} views; ${own.parts.mixing === undefined ? `strong views ${own.strong.text}` : 'weak views mixed'}.`;
   return (
     `Training on ${count} images: ${plan.epochs} epochs in batches of ${batchSize}, ${plan.optimizer.name}, ` +
     `learning rate ${plan.lr} (head ${plan.headLr}), batch norm ${plan.batchNorm}, ` +

@@ -45,7 +45,12 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-function batchesOf(pool: ImagePool, weak = 'evaluationcrop', strong = 'evaluationcrop'): ConsistencyBatches {
+function batchesOf(
+  pool: ImagePool,
+  weak = 'evaluationcrop',
+  strong = 'evaluationcrop',
+  alpha?: number,
+): ConsistencyBatches {
   const crops = new EvaluationCrops(pool, new CropCache(preprocessing));
   const source = (own: Pick<TrainingBatchesOptions, 'items' | 'batchSize' | 'stage'>, text: string, drawing?: string) =>
     new TrainingBatches(pool, crops, {
@@ -68,6 +73,9 @@ function batchesOf(pool: ImagePool, weak = 'evaluationcrop', strong = 'evaluatio
     ),
     views: [source(hidden, weak, 'weak'), source(hidden, strong, 'strong')],
     stepsPerEpoch: 4,
+    ...(alpha !== undefined && {
+      mixing: { alpha, seed: 4, stage: 'l', targets: { partner: 'partner', share: 'share' } },
+    }),
     numbers: { target: 'image_numbers', of: new Map(unlabelled.map(({ id }, i) => [id, i])) },
   });
 }
@@ -111,6 +119,34 @@ describe('batches of labelled and unlabelled images', () => {
       for (let i = 1; i <= RATIO; i++) if (rows[i] !== rows[i + RATIO]) differ++;
     }
     expect(differ).toBeGreaterThan(8);
+  });
+
+  it('have each row again mixed with another, by shares of at least a half that are told', async () => {
+    await using pool = await ImagePool.start(preprocessing, { threads: 1 });
+    const policy = ['evaluationcrop', 'evaluationcrop', 0.75] as const;
+    const plain = await all(batchesOf(pool));
+    const each = 1 + 2 * RATIO;
+    const shares: number[] = [];
+    const found = await all(batchesOf(pool, ...policy));
+    for (const [step, batch] of found.entries()) {
+      const own = greys(plain[step]!);
+      const partners = toNumbers(batch.targets!['partner']!);
+      expect(partners.toSorted((a, b) => a - b)).toEqual(own.map((_, i) => i));
+      const told = toNumbers(batch.targets!['share']!);
+      shares.push(...told);
+      const mixed = own.map((grey, i) => Math.round(told[i]! * grey + (1 - told[i]!) * own[partners[i]!]!));
+      // Of each sample: the labelled image mixed, both views as they are, both views mixed.
+      const expected = Array.from({ length: SAMPLES }, (_, i) => [
+        mixed[i * each],
+        ...own.slice(i * each + 1, (i + 1) * each),
+        ...mixed.slice(i * each + 1, (i + 1) * each),
+      ]);
+      expect(greys(batch)).toEqual(expected.flat());
+    }
+    expect(Math.min(...shares)).toBeGreaterThanOrEqual(0.5);
+    // The mean of max(x, 1 - x) for Beta(0.75, 0.75) is 0.777; 168 draws have an error of 0.012.
+    expect(Math.abs(shares.reduce((a, b) => a + b) / shares.length - 0.777)).toBeLessThan(0.05);
+    expect(await all(batchesOf(pool, ...policy))).toEqual(found);
   });
 
   it('are the same for any number of threads, from any step, and after an epoch was left', async () => {

@@ -1,7 +1,9 @@
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { buildModel } from '../../src/models/registry.ts';
+import { writeModel } from '../../src/onnx/write.ts';
 import { writeColourData } from '../support/colour-data.ts';
 import { lastJson, runGleaner, startGleaner } from '../support/run-gleaner.ts';
 
@@ -63,6 +65,35 @@ describe('gleaner train --method fixmatch and its like', () => {
     300_000,
   );
 
+  it('fine-tunes a backbone whose frozen statistics stay, and calibrates on folds where asked', async () => {
+    const backbone = join(folder, 'backbone.onnx');
+    await writeFile(backbone, writeModel({ graph: buildModel('digits', { classes: 5, seed: 1, width: 8 }).graph }));
+    const asked = '--method adamatch --labeller average --steps 6 --freeze stage1.* --mean 127.5 --std 127.5';
+    const given = train('backbone', '--backbone', backbone, ...asked.split(' ')).filter(
+      (flag) => flag !== '--model' && flag !== 'digits_16',
+    );
+    const { code, stdout, stderr } = await runGleaner([
+      ...given.filter((flag) => flag !== '--folds' && flag !== '0'),
+      '--folds',
+      '2',
+    ]);
+    expect(code, stderr).toBe(0);
+    expect(stdout).toContain('batch norm frozen');
+    const stages = (await eventsOf('backbone')).filter(({ type }) => type === 'consistency').map(({ stage }) => stage);
+    expect([...new Set(stages)]).toEqual(['finetune', 'fold-1', 'fold-2']);
+    const metrics = JSON.parse(await readFile(join(folder, 'backbone', 'metrics.json'), 'utf8')) as object;
+    expect(metrics).toMatchObject({ calibratedOn: 'out-of-fold predictions of 6 labelled images' });
+    const config = JSON.parse(await readFile(join(folder, 'backbone', 'config.json'), 'utf8')) as object;
+    expect(config).toMatchObject({ method: 'adamatch' });
+  }, 300_000);
+
+  it('trains on mixed images by mixmatch', async () => {
+    const { code, stdout, stderr } = await runGleaner(train('mixed', '--method', 'mixmatch', '--steps', '12'));
+    expect(code, stderr).toBe(0);
+    // Three samples of a labelled image and three unlabelled ones in two views, as they are and mixed.
+    expect(stdout).toContain('12 steps of 39 views; weak views mixed');
+  });
+
   it('warns where no label passes the threshold for long', async () => {
     const { code, stdout } = await runGleaner(
       train('unused', '--method', 'fixmatch', '--steps', '10', '--threshold', '1', '--lr', '0.0001'),
@@ -90,6 +121,7 @@ describe('gleaner train --method fixmatch and its like', () => {
     [['--method', 'fixmatch', '--weak', 'no-such'], /no-such/],
     [['--method', 'fixmatch', '--steps', '5', '--epochs', '2'], /"epochs" has no place/],
     [['--method', 'fixmach'], /fixmatch/],
+    [['--method', 'mixmatch', '--strong', 'evaluationcrop'], /--strong has no place/],
   ])('refuses %j', async (flags, message) => {
     const { code, stderr } = await runGleaner(['train', data, '--out', join(folder, 'refused'), ...flags]);
     expect(code, stderr).toBe(2);

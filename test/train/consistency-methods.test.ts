@@ -6,7 +6,7 @@ import { GraphBuilder } from '../../src/onnx/builder.ts';
 import type { Graph } from '../../src/onnx/graph.ts';
 import { CONSISTENCY_METHODS, type ConsistencyMethod } from '../../src/train/consistency/methods.ts';
 import { consistencyObjective } from '../../src/train/consistency/objective.ts';
-import { IMAGE_NUMBERS, type ConsistencyOptions } from '../../src/train/consistency/options.ts';
+import { IMAGE_NUMBERS, MIXED, type ConsistencyOptions } from '../../src/train/consistency/options.ts';
 import { evaluate } from '../reference/interpreter.ts';
 
 const K = 4;
@@ -24,6 +24,12 @@ interface Pass {
   readonly labelled: Row[];
   readonly weak: Row[];
   readonly strong: Row[];
+  /** A second view of each, where a method has two. */
+  readonly secondWeak: Row[];
+  readonly secondStrong: Row[];
+  /** Of each row that is trained on, sample by sample: labelled image, first views, second views. */
+  readonly partners: number[];
+  readonly shares: number[];
   readonly labels: number[];
   /** Numbers of the unlabelled images. */
   readonly numbers: number[];
@@ -38,12 +44,17 @@ function passAt(t: number): Pass {
       const top = stream.integer(K);
       return Array.from({ length: K }, (_, k) => Math.fround(stream.normal() + (k === top ? sure : 0)));
     });
+  const trained = SAMPLES * (1 + 2 * RATIO);
   return {
     labelled: rows(SAMPLES, 4),
     weak: rows(UNLABELLED, 9),
     strong: rows(UNLABELLED, 3),
     labels: Array.from({ length: SAMPLES }, () => stream.integer(K)),
     numbers: Array.from({ length: UNLABELLED }, (_, i) => (7 * i + 3 * t) % IMAGES),
+    secondWeak: rows(UNLABELLED, 9),
+    secondStrong: rows(UNLABELLED, 3),
+    partners: Array.from({ length: trained }, (_, i) => (5 * i + t) % trained),
+    shares: Array.from({ length: trained }, () => Math.fround(0.5 + stream.uniform() / 2)),
   };
 }
 
@@ -55,7 +66,7 @@ function optionsOf(method: ConsistencyMethod, changes: Partial<ConsistencyOption
     ...CONSISTENCY_METHODS[method],
     classes: K,
     ratio: RATIO,
-    strongViews: 1,
+    strongViews: CONSISTENCY_METHODS[method].weakViews,
     images: IMAGES,
     samples: TOTAL,
     halfLife: HALF_LIFE,
@@ -68,14 +79,15 @@ function optionsOf(method: ConsistencyMethod, changes: Partial<ConsistencyOption
 function graphOf(options: ConsistencyOptions): { graph: Graph; constants: readonly string[]; rows: number } {
   const objective = consistencyObjective(options);
   const isAverage = options.labeller === 'average';
-  const rows = objective.rows - (isAverage ? RATIO : 0);
+  const weak = RATIO * options.weakViews;
+  const rows = objective.rows - (isAverage ? weak : 0);
   const b = new GraphBuilder('loss');
   const input = (name: string, shape: number[]): string => b.input(name, 'float32', shape);
   const added = objective.add(b, {
     logits: input('logits', [SAMPLES * rows, K]),
     labels: b.input('labels', 'int64', [SAMPLES]),
     scale: input('scale', []),
-    ...(isAverage && { averaged: input('averaged', [UNLABELLED, K]) }),
+    ...(isAverage && { averaged: input('averaged', [SAMPLES * weak, K]) }),
     outputs: new Map(),
     targets: new Map([...objective.targets].map(([name, shape]) => [name, input(name, [SAMPLES, ...shape])])),
     state: new Map([...objective.state].map(([name, value]) => [name, input(`state/${name}`, [...value.shape])])),
@@ -88,19 +100,30 @@ function graphOf(options: ConsistencyOptions): { graph: Graph; constants: readon
 
 function feedsOf(options: ConsistencyOptions, pass: Pass, state: ReadonlyMap<string, Tensor>): Map<string, Tensor> {
   const isAverage = options.labeller === 'average';
+  const ofSample = (rows: readonly Row[], i: number): Row[] => rows.slice(i * RATIO, (i + 1) * RATIO);
+  const both = options.weakViews === 2;
+  const weakOf = (i: number): Row[] => [...ofSample(pass.weak, i), ...(both ? ofSample(pass.secondWeak, i) : [])];
   const rows = pass.labelled.flatMap((row, i) => [
     row,
-    ...(isAverage ? [] : pass.weak.slice(i * RATIO, (i + 1) * RATIO)),
-    ...pass.strong.slice(i * RATIO, (i + 1) * RATIO),
+    ...(isAverage ? [] : weakOf(i)),
+    ...ofSample(pass.strong, i),
+    ...(both ? ofSample(pass.secondStrong, i) : []),
   ]);
+  const averaged = pass.labelled.flatMap((_, i) => weakOf(i));
   return new Map<string, Tensor>([
     ['logits', float32(rows.flat(), [rows.length, K])],
     ['labels', int64(pass.labels)],
     ['scale', float32Scalar(1 / SAMPLES)],
-    ...(isAverage ? [['averaged', float32(pass.weak.flat(), [UNLABELLED, K])] as const] : []),
+    ...(isAverage ? [['averaged', float32(averaged.flat(), [averaged.length, K])] as const] : []),
     ...(options.threshold.kind === 'curriculum'
       ? [[IMAGE_NUMBERS, float32(pass.numbers, [SAMPLES, RATIO])] as const]
       : []),
+    ...(options.mixing === undefined
+      ? []
+      : ([
+          [MIXED.partner, float32(pass.partners, [SAMPLES, 1 + 2 * RATIO])],
+          [MIXED.share, float32(pass.shares, [SAMPLES, 1 + 2 * RATIO])],
+        ] as const)),
     ...[...state].map(([name, value]) => [`state/${name}`, value] as const),
   ]);
 }
@@ -244,6 +267,34 @@ const EXPECTED: Record<ConsistencyMethod, () => Seen[]> = {
       return { loss: ofLabelled(pass) + mean(divergences), used: mean(mask) };
     }),
 
+  mixmatch: () =>
+    PASSES_SEEN.map((pass, t) => {
+      const q = predictions[t]!.map((p, i) => {
+        const second = softmax(pass.secondWeak[i]!);
+        return sumNorm(p.map((x, k) => ((x + second[k]!) / 2) ** (1 / 0.5)));
+      });
+      // As rows lie: sample by sample.
+      const labels = pass.labels.flatMap((label, i) => {
+        const own = q.slice(i * RATIO, (i + 1) * RATIO);
+        return [oneHot(label), ...own, ...own];
+      });
+      const logits = pass.labelled.flatMap((row, i) => [
+        row,
+        ...pass.strong.slice(i * RATIO, (i + 1) * RATIO),
+        ...pass.secondStrong.slice(i * RATIO, (i + 1) * RATIO),
+      ]);
+      const mixed = labels.map((label, i) => {
+        const share = pass.shares[i]!;
+        return label.map((x, k) => share * x + (1 - share) * labels[pass.partners[i]!]![k]!);
+      });
+      const isLabelled = (i: number): boolean => i % (1 + 2 * RATIO) === 0;
+      const own = mixed.flatMap((label, i) => (isLabelled(i) ? [crossEntropy(label, logits[i]!)] : []));
+      const errors = mixed.flatMap((label, i) =>
+        isLabelled(i) ? [] : [mean(label.map((x, k) => (x - softmax(logits[i]!)[k]!) ** 2))],
+      );
+      return { loss: mean(own) + 75 * ((t * SAMPLES) / TOTAL) * mean(errors), used: 1 };
+    }),
+
   meanteacher: () =>
     PASSES_SEEN.map((pass, t) => {
       const errors = predictions[t]!.map((q, i) => mean(q.map((x, k) => (x - softmax(pass.strong[i]!)[k]!) ** 2)));
@@ -262,7 +313,8 @@ describe('every method is the formula of its paper', () => {
       expect(found[t]!.used).toBeCloseTo(expected.used, 5);
     }
     // A case that tells thresholds from none.
-    if (method !== 'meanteacher') expect(found.some(({ used }) => used > 0.05 && used < 0.95)).toBe(true);
+    if (CONSISTENCY_METHODS[method].threshold.kind !== 'none')
+      expect(found.some(({ used }) => used > 0.05 && used < 0.95)).toBe(true);
   });
 
   it('with labels made fair: logits less lambda times the logarithm of the mean prediction', () => {

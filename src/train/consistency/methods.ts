@@ -10,6 +10,8 @@ const FIXMATCH: ConsistencyParts = {
   weight: 1,
   ramp: undefined,
   fairness: 0,
+  weakViews: 1,
+  mixing: undefined,
   annealing: 'none',
 };
 
@@ -40,6 +42,21 @@ export const CONSISTENCY_METHODS = {
     target: { kind: 'sharpened', temperature: 0.4 },
     threshold: { kind: 'fixed', value: 0.8 },
     loss: 'kullback-leibler',
+  },
+  /**
+   * Berthelot et al. 2019, arXiv:1905.02249: two views, T = 0.5, alpha = 0.75, weight 75 as for CIFAR-10. The average of the
+   * weights guesses labels, where the paper's authors take the weights themselves.
+   */
+  mixmatch: {
+    ...FIXMATCH,
+    labeller: 'average',
+    weakViews: 2,
+    mixing: 0.75,
+    target: { kind: 'sharpened', temperature: 0.5 },
+    threshold: { kind: 'none' },
+    loss: 'squared-error',
+    weight: 75,
+    ramp: { kind: 'linear', until: 1 },
   },
   /** Tarvainen and Valpola 2017, arXiv:1703.01780; weight and ramp of its authors' code for CIFAR-10 with a few thousand steps. */
   meanteacher: {

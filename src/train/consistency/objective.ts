@@ -7,7 +7,8 @@ import { aligned } from './alignment.ts';
 import { fairness } from './fairness.ts';
 import { Fragment } from './fragment.ts';
 import { labels, targets } from './label.ts';
-import { IMAGE_NUMBERS, rowsOf, type ConsistencyOptions } from './options.ts';
+import { meanOfViews, mixedTargets } from './mixing.ts';
+import { IMAGE_NUMBERS, MIXED, rowsOf, trainedRows, type ConsistencyOptions } from './options.ts';
 import { annealed, rampFactor } from './schedule.ts';
 import { weighed } from './threshold.ts';
 import { differences } from './unlabeled-loss.ts';
@@ -20,13 +21,16 @@ import { differences } from './unlabeled-loss.ts';
  */
 export function consistencyObjective(options: ConsistencyOptions): Objective {
   check(options);
-  const { ratio, threshold } = options;
+  const { ratio, threshold, mixing, weakViews } = options;
   return {
     rows: rowsOf(options),
     outputs: [],
-    targets: threshold.kind === 'curriculum' ? new Map([[IMAGE_NUMBERS, [ratio]]]) : new Map(),
+    targets: new Map([
+      ...(threshold.kind === 'curriculum' ? [[IMAGE_NUMBERS, [ratio]] as const] : []),
+      ...(mixing === undefined ? [] : Object.values(MIXED).map((name) => [name, [trainedRows(options)]] as const)),
+    ]),
     state: statesOf(options),
-    ...(options.labeller === 'average' && { averaged: { from: 1, rows: ratio } }),
+    ...(options.labeller === 'average' && { averaged: { from: 1, rows: ratio * weakViews } }),
     divisor: (values, classes) => lossDivisor({ name: 'cross-entropy' }, values, classes, undefined),
     add: (b, values) => addConsistency(b, options, values).graph,
   };
@@ -35,14 +39,20 @@ export function consistencyObjective(options: ConsistencyOptions): Objective {
 /** Found by adding the loss of one sample to a graph of its own. */
 function statesOf(options: ConsistencyOptions): Map<string, Tensor> {
   const b = new GraphBuilder('states');
+  const { classes, ratio, weakViews, labeller } = options;
   const input = (name: string, shape: number[]): string => b.input(name, 'float32', shape);
+  const isAverage = labeller === 'average';
+  const weak = ratio * weakViews;
   const { first } = addConsistency(b, options, {
-    logits: input('logits', [rowsOf(options) - (options.labeller === 'average' ? options.ratio : 0), options.classes]),
-    labels: input('labels', [1, options.classes]),
+    logits: input('logits', [rowsOf(options) - (isAverage ? weak : 0), classes]),
+    labels: input('labels', [1, classes]),
     scale: input('scale', []),
-    ...(options.labeller === 'average' && { averaged: input('averaged', [options.ratio, options.classes]) }),
+    ...(isAverage && { averaged: input('averaged', [weak, classes]) }),
     outputs: new Map(),
-    targets: new Map([[IMAGE_NUMBERS, input(IMAGE_NUMBERS, [1, options.ratio])]]),
+    targets: new Map([
+      [IMAGE_NUMBERS, input(IMAGE_NUMBERS, [1, ratio])],
+      ...Object.values(MIXED).map((name) => [name, input(name, [1, trainedRows(options)])] as const),
+    ]),
     state: new Map(),
   });
   return first;
@@ -53,9 +63,9 @@ function addConsistency(
   options: ConsistencyOptions,
   values: ObjectiveValues,
 ): { readonly graph: ObjectiveGraph; readonly first: Map<string, Tensor> } {
-  const { classes, ratio, strongViews, samples } = options;
+  const { classes, ratio, weakViews, strongViews, samples } = options;
   // The average's rows are not among the network's.
-  const weakRows = values.averaged === undefined ? ratio : 0;
+  const weakRows = values.averaged === undefined ? ratio * weakViews : 0;
   const rows = 1 + weakRows + ratio * strongViews;
   const count = b.shape(values.logits)[0]! / rows;
   const f = new Fragment({ builder: b, samples: count, halfLife: options.halfLife, state: values.state });
@@ -63,13 +73,14 @@ function addConsistency(
   const between = (from: number, to: number): string =>
     b.op('Reshape', [b.op('Slice', [perSample, b.int([from]), b.int([to]), b.int([1])]), b.int([-1, classes])]);
   const labelled = between(0, 1);
-  const weak = values.averaged ?? between(1, 1 + ratio);
+  const weak = values.averaged ?? between(1, 1 + ratio * weakViews);
 
-  const probabilities = labels(f, weak, options);
+  const probabilities = meanOfViews(f, labels(f, weak, options), { count, weakViews, classes });
   const ofLabelled = b.op('Softmax', [labelled], { axis: 1 });
   const fitted =
     options.alignment === undefined ? probabilities : aligned(f, probabilities, ofLabelled, options.alignment);
   const target = targets(f, options.alignment?.of === 'labels' ? fitted : probabilities, options);
+  const learnt = options.mixing === undefined ? undefined : mixedTargets(f, options, target, values);
   const { weights, threshold } = weighed(f, options.threshold, {
     probabilities: fitted,
     labelled: ofLabelled,
@@ -83,7 +94,8 @@ function addConsistency(
   for (let view = 0; view < strongViews; view++) {
     const from = 1 + weakRows + ratio * view;
     const logits = between(from, from + ratio);
-    let ofView = f.reduce('Mean', f.op('Mul', [differences(f, options.loss, target, logits), weights]));
+    const ofImages = learnt?.unlabelled[view] ?? target;
+    let ofView = f.reduce('Mean', f.op('Mul', [differences(f, options.loss, ofImages, logits), weights]));
     if (options.fairness > 0) {
       const fair = fairness(f, fitted, weights, logits);
       ofView = f.op('Add', [ofView, f.op('Mul', [fair, options.fairness / options.weight])]);
@@ -91,7 +103,7 @@ function addConsistency(
     unlabelled = unlabelled === undefined ? ofView : f.op('Add', [unlabelled, ofView]);
   }
   const meanUnlabelled = f.op('Mul', [unlabelled!, 1 / strongViews]);
-  const labelledLosses = lossesOfLabelled(f, options, labelled, ofLabelled, values.labels);
+  const labelledLosses = lossesOfLabelled(f, options, labelled, ofLabelled, learnt?.labelled ?? values.labels);
   const meanLabelled = f.reduce('Mean', labelledLosses);
   const factor =
     options.ramp === undefined
@@ -147,7 +159,7 @@ function effectiveNumber(f: Fragment, shares: string): string {
 }
 
 function check(options: ConsistencyOptions): void {
-  const whole = { classes: 2, ratio: 1, strongViews: 1, images: 1, samples: 1 } as const;
+  const whole = { classes: 2, ratio: 1, weakViews: 1, strongViews: 1, images: 1, samples: 1 } as const;
   for (const [name, least] of Object.entries(whole)) {
     const value = options[name as keyof typeof whole];
     if (!Number.isSafeInteger(value) || value < least)
@@ -156,7 +168,11 @@ function check(options: ConsistencyOptions): void {
   for (const name of ['halfLife', 'weight'] as const)
     if (!(options[name] > 0 && Number.isFinite(options[name])))
       throw new RangeError(`Consistency training: "${name}" must be finite and over 0, got ${options[name]}.`);
-  const { threshold } = options;
+  const { threshold, mixing, strongViews, weakViews } = options;
+  if (mixing !== undefined && !(mixing > 0 && strongViews === weakViews))
+    throw new RangeError(
+      `Mixing takes a parameter over 0 and trains on the ${weakViews} weak views, got ${mixing} and ${strongViews} views.`,
+    );
   if ('value' in threshold && !(threshold.value >= 0 && threshold.value <= 1))
     throw new RangeError(`A threshold of confidence must be from 0 to 1, got ${threshold.value}.`);
 }

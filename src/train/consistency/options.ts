@@ -17,6 +17,10 @@ export interface ConsistencyParts {
   readonly ramp: RampOptions | undefined;
   /** What FreeMatch's fairness loss counts for; 0: there is none. */
   readonly fairness: number;
+  /** Weakly varied views of each unlabelled image, over which its label is the mean. */
+  readonly weakViews: number;
+  /** MixMatch: what is trained on are the labelled images and the weak views themselves, mixed; the parameter of Beta. */
+  readonly mixing: number | undefined;
   /** Training signal annealing of the labelled loss (UDA). */
   readonly annealing: 'none' | 'logarithmic' | 'linear' | 'exponential';
 }
@@ -59,7 +63,7 @@ export interface ConsistencyOptions extends ConsistencyParts {
   readonly classes: number;
   /** Unlabelled images to each labelled one. */
   readonly ratio: number;
-  /** Strongly varied views of each unlabelled image. */
+  /** Views of each unlabelled image that are trained on: strong ones or, where images are mixed, the weak ones. */
   readonly strongViews: number;
   /** All unlabelled images; what a curriculum remembers of each. */
   readonly images: number;
@@ -74,7 +78,15 @@ export interface ConsistencyOptions extends ConsistencyParts {
 /** The target by which a batch brings the numbers of its unlabelled images, each of 0 to `images` - 1: [N, ratio]. */
 export const IMAGE_NUMBERS = 'image_numbers';
 
-/** Rows that a sample has in a batch: the labelled image, then the weak views of the unlabelled ones, then the strong ones. */
-export function rowsOf({ ratio, strongViews }: Pick<ConsistencyOptions, 'ratio' | 'strongViews'>): number {
-  return 1 + ratio * (1 + strongViews);
+/** Where images are mixed: of each row that is trained on, the number of its partner among such rows of the step, and its own share. */
+export const MIXED = { partner: 'mixed_partner', share: 'mixed_share' } as const;
+
+/** Rows that a sample has in a batch: the labelled image, then the weak views of the unlabelled ones, then those trained on. */
+export function rowsOf(options: Pick<ConsistencyOptions, 'ratio' | 'weakViews' | 'strongViews'>): number {
+  return trainedRows(options) + options.ratio * options.weakViews;
+}
+
+/** The labelled image, and the views of unlabelled ones that are trained on. */
+export function trainedRows({ ratio, strongViews }: Pick<ConsistencyOptions, 'ratio' | 'strongViews'>): number {
+  return 1 + ratio * strongViews;
 }
