@@ -4,6 +4,8 @@
 export { AbortedError, FormatError, InputError, ModelError, RunError, didYouMean } from './core/errors.ts';
 export type { OnProgress, Progress } from './core/progress.ts';
 export { resumeTraining, train, type ResumeControl } from './recipes/train-classifier.ts';
+export { pretrain, resumePretraining, type PretrainResult } from './recipes/pretrain.ts';
+export type { PretrainOptions } from './recipes/pretrain-options.ts';
 export type { RunResult } from './recipes/finish-run.ts';
 export type { TrainControl } from './recipes/train-control.ts';
 export { CONSISTENCY_METHOD_NAMES, type ConsistencyMethod } from './train/consistency/methods.ts';

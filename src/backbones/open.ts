@@ -1,5 +1,5 @@
 import type { OnProgress } from '../core/progress.ts';
-import { fromMetadata } from '../models/description.ts';
+import { fromMetadata, preprocessingOfMetadata } from '../models/description.ts';
 import { findEmbedding, type Embedding } from '../models/embedding.ts';
 import { describePreprocessing, type Preprocessing } from '../models/preprocessing.ts';
 import type { Model } from '../onnx/graph.ts';
@@ -83,11 +83,12 @@ export async function openBackbone(
   const input = imageInput(loaded.graph, source);
   const found = findEmbedding(loaded.graph, flags);
   const own = fromMetadata(loaded.metadata, source);
+  const described = preprocessingOfMetadata(loaded.metadata, source);
   const family = knownFamily({ fileName, classes: found.classifier?.classes, side: input.sides?.[0] });
   const { preprocessing, source: preprocessingSource } = resolvePreprocessing(
     [
       ...flagSources(flags),
-      ...(own === undefined ? [] : [{ origin: "the model's metadata", values: own.preprocessing }]),
+      ...(described === undefined ? [] : [{ origin: "the model's metadata", values: described }]),
       {
         origin: "the model's input",
         values: { ...(input.sides && { inputSize: input.sides }), ...(input.layout && { layout: input.layout }) },

@@ -10,6 +10,7 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 /** A command's code is loaded where it is asked for: `predict` answers within a second. */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   train: async () => (await import('./train.ts')).trainCommand(),
+  pretrain: async () => (await import('./pretrain.ts')).pretrainCommand(),
   predict: async () => (await import('./predict.ts')).predictCommand(),
   evaluate: async () => (await import('./evaluate.ts')).evaluateCommand(),
   export: async () => (await import('./export.ts')).exportCommand(),

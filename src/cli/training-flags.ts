@@ -60,10 +60,13 @@ export function trainingFlags(command: Command): Command {
     .option('--ema <decay>', 'averaged weights; 0 turns them off', number(0, 0.99999))
     .addOption(choice('--batch-norm <mode>', 'statistics frozen or of the batch', ['auto', 'frozen', 'batch']))
     .option('--layer-decay <factor>', 'learning rate factor for each step of depth away from the head', number(0.01, 1))
+    .option('--train-size <side>', 'train on smaller images first, of so many pixels a side', integer(8))
+    .option('--final-epochs <n>', "with --train-size: epochs at the network's own side (default: a fifth)", integer(1))
     .option('--unfreeze-epochs <n>', 'unfreeze gradually, from the head down', integer(0))
     .option('--train <pattern...>', 'train only parameters that match (globs)')
     .option('--freeze <pattern...>', 'freeze parameters that match (globs)')
     .option('--dropout <share>', 'before the head', number(0, 0.95))
+    .option('--stochastic-depth <rate>', 'skip residual branches at random, the last at this rate', number(0, 0.95))
     .option('--find-lr', 'search the learning rate first');
 }
 

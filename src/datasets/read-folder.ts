@@ -35,11 +35,11 @@ const SPLIT_NAMES: Readonly<Record<string, Split>> = {
 /**
  * Reads a folder per class (images at any depth below), or ready-made splits of such folders. Images in
  * `unlabeled/`, loose in the root, or loose in `train/` have no label.
- * @throws InputError where there are no classes.
+ * @throws InputError where there are no classes, unless `needClasses` is false.
  */
 export async function readFolder(
   root: string,
-  options: WalkOptions & { readonly layout?: FolderLayout } = {},
+  options: WalkOptions & { readonly layout?: FolderLayout; readonly needClasses?: boolean } = {},
 ): Promise<Candidates> {
   const tree = await walk(root, options);
   const tops = tree.folders.filter((id) => !id.includes('/'));
@@ -47,7 +47,8 @@ export async function readFolder(
   const asSplits = auto ? looksLikeSplits(tree, tops) : options.layout === 'splits';
   const warnings = walkWarnings(tree);
   const placed = asSplits ? placeInSplits(tree, tops, warnings) : placeInClasses(tree, tops, auto, warnings);
-  if (placed.classNames.length === 0) throw new InputError(noClasses(root, tree, asSplits));
+  if (placed.classNames.length === 0 && (options.needClasses ?? true))
+    throw new InputError(noClasses(root, tree, asSplits));
   return {
     layout: asSplits ? 'splits' : 'folders',
     candidates: placed.candidates,

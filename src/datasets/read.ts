@@ -13,6 +13,8 @@ export interface ReadDatasetOptions extends ReadSamplesOptions, LabelLimit {
   readonly layout?: FolderLayout;
   /** Links are not followed unless asked: they may lead out of the data, or in circles. */
   readonly followLinks?: boolean;
+  /** Whether data without a labelled image is an error; default true. */
+  readonly needClasses?: boolean;
 }
 
 /**
@@ -44,7 +46,7 @@ export async function readDataset(path: string, options: ReadDatasetOptions = {}
     warnings.push(`passed over ${counted(read.others.length, 'file')} that are no images: ${shownList(read.others)}`);
   const quarantined = [...found.quarantined, ...read.quarantined].toSorted((a, b) => compareText(a.file, b.file));
   const { classes, samples } = withoutEmptyClasses(found.classNames, read.samples, warnings);
-  if (classes.length === 0)
+  if (classes.length === 0 && (options.needClasses ?? true))
     throw new InputError(
       `${path} holds no labelled image that can be read (${counted(quarantined.length, 'file')} quarantined` +
         `${quarantined[0] === undefined ? '' : `, the first: ${shownName(quarantined[0].file)}: ${quarantined[0].reason}`}).`,

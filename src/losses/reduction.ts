@@ -7,6 +7,7 @@ export type Reduction = 'mean' | 'sum' | 'none';
  * Reduces losses [N] to a scalar (or leaves them, for `none`).
  * @param sampleWeights value [N]: what each sample counts for; default 1 each
  * @param normalizers value [N]: what each sample adds to the mean's divisor; default 1 each
+ * @throws TypeError for sample weights of another shape
  */
 export function reduceLosses(
   b: GraphBuilder,
@@ -15,6 +16,10 @@ export function reduceLosses(
   sampleWeights: string | undefined,
   normalizers: string | undefined,
 ): string {
+  if (sampleWeights !== undefined && String(b.type(sampleWeights).shape) !== String(b.type(losses).shape))
+    throw new TypeError(
+      `Sample weights must be one a loss, [${b.type(losses).shape}], got [${b.type(sampleWeights).shape ?? '?'}].`,
+    );
   const weighted = sampleWeights === undefined ? losses : b.op('Mul', [losses, sampleWeights]);
   if (reduction === 'none') return weighted;
   if (reduction === 'sum') return sum(b, weighted);

@@ -26,8 +26,6 @@ const init = truncatedNormal(0.02);
 export function convNeXt(name: string, options: ConvNeXtOptions): BuiltModel {
   const layers = new Layers(name, options);
   const { depths, dims, convMlp } = options;
-  const count = depths.reduce((sum, depth) => sum + depth, 0);
-  let index = 0;
   let x = layers.conv('stem.0', layers.input(), { out: dims[0]!, kernel: 4, stride: 4, padding: 0, bias: true, init });
   x = channelNorm(layers, 'stem.1', x);
   for (const [i, depth] of depths.entries()) {
@@ -36,8 +34,7 @@ export function convNeXt(name: string, options: ConvNeXtOptions): BuiltModel {
       x = channelNorm(layers, `stages.${i}.downsample.0`, x);
       x = layers.conv(`stages.${i}.downsample.1`, x, { out, kernel: 2, stride: 2, padding: 0, bias: true, init });
     }
-    for (let j = 0; j < depth; j++)
-      x = block(layers, `stages.${i}.blocks.${j}`, x, convMlp, layers.branchRate(index++, count));
+    for (let j = 0; j < depth; j++) x = block(layers, `stages.${i}.blocks.${j}`, x, convMlp);
   }
   const b = layers.builder;
   const pooled = b.op('Flatten', [b.op('GlobalAveragePool', [x], {}, { name: 'global_pool' })], { axis: 1 });
@@ -45,7 +42,7 @@ export function convNeXt(name: string, options: ConvNeXtOptions): BuiltModel {
   return layers.classifier('head.fc', embedding, init);
 }
 
-function block(layers: Layers, path: string, x: string, convMlp: boolean, rate: number): string {
+function block(layers: Layers, path: string, x: string, convMlp: boolean): string {
   const b = layers.builder;
   const channels = layers.side(x, 1);
   let y = layers.conv(`${path}.conv_dw`, x, { out: channels, kernel: 7, groups: channels, bias: true, init });
@@ -66,7 +63,7 @@ function block(layers: Layers, path: string, x: string, convMlp: boolean, rate: 
     y = b.op('Mul', [y, gamma], {}, { name: `${path}.scale` });
     y = b.op('Transpose', [y], { perm: [0, 3, 1, 2] }, { name: `${path}.channels_first` });
   }
-  return layers.add(`${path}.add`, layers.stochasticDepth(`${path}.drop_path`, y, rate), x);
+  return layers.add(`${path}.add`, y, x);
 }
 
 /** Layer normalisation over the channels of [N, C, H, W]. */

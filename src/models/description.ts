@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { InputError } from '../core/errors.ts';
-import { preprocessingSchema } from './preprocessing.ts';
+import { parsePreprocessing, preprocessingSchema, type Preprocessing } from './preprocessing.ts';
 
 /** Which form of a trained classifier a file holds. */
 export const VARIANTS = ['float32', 'float16', 'int8', 'bare'] as const;
@@ -38,6 +38,27 @@ export function toMetadata(description: ModelDescription): Map<string, string> {
   return new Map(entriesOf(description).map(([key, value]) => [PREFIX + key, JSON.stringify(value)]));
 }
 
+/** The metadata of a feature extractor: how images are prepared for it, and where it comes from. */
+export function toFeatureMetadata(
+  preprocessing: Preprocessing,
+  provenance: ModelDescription['provenance'],
+): Map<string, string> {
+  const entries = { preprocessing, provenance: sorted(provenance) };
+  return new Map(Object.entries(entries).map(([key, value]) => [PREFIX + key, JSON.stringify(value)]));
+}
+
+/**
+ * How images are prepared for a network, by the metadata of its file; undefined where that says nothing.
+ * @throws InputError where the value makes no sense
+ */
+export function preprocessingOfMetadata(
+  metadata: ReadonlyMap<string, string>,
+  source: string,
+): Preprocessing | undefined {
+  const text = metadata.get(`${PREFIX}preprocessing`);
+  return text === undefined ? undefined : parsePreprocessing(parsedJson(text, 'preprocessing', source), source);
+}
+
 /** The content of `model.json`. */
 export function toModelJson(description: ModelDescription): string {
   return `${JSON.stringify(Object.fromEntries(entriesOf(description)), undefined, 2)}\n`;
@@ -53,11 +74,8 @@ export function fromMetadata(metadata: ReadonlyMap<string, string>, source: stri
   const values: Record<string, unknown> = {};
   for (const [key, text] of metadata) {
     if (!key.startsWith(PREFIX)) continue;
-    try {
-      values[key.slice(PREFIX.length)] = JSON.parse(text);
-    } catch {
-      throw new InputError(`The metadata "${key}" of ${source} is not JSON: ${text.slice(0, 60)}`);
-    }
+    const name = key.slice(PREFIX.length);
+    values[name] = parsedJson(text, name, source);
   }
   const parsed = descriptionSchema.safeParse(values);
   if (!parsed.success) {
@@ -65,6 +83,14 @@ export function fromMetadata(metadata: ReadonlyMap<string, string>, source: stri
     throw new InputError(`The metadata of ${source} is not valid: ${faults.join('; ')}.`);
   }
   return parsed.data as ModelDescription;
+}
+
+function parsedJson(text: string, key: string, source: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new InputError(`The metadata "${PREFIX}${key}" of ${source} is not JSON: ${text.slice(0, 60)}`);
+  }
 }
 
 /** In one order, without what is absent, provenance sorted by key. */

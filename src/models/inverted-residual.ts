@@ -57,12 +57,9 @@ export function blockStages(
   stages: readonly (readonly Block[])[],
   style: BlockStyle,
 ): string {
-  const count = stages.flat().length;
-  let index = 0;
   let x = input;
   for (const [i, stage] of stages.entries())
-    for (const [j, block] of stage.entries())
-      x = addBlock(layers, `blocks.${i}.${j}`, x, block, style, layers.branchRate(index++, count));
+    for (const [j, block] of stage.entries()) x = addBlock(layers, `blocks.${i}.${j}`, x, block, style);
   return x;
 }
 
@@ -72,7 +69,7 @@ const CONVS = {
   inverted: ['conv_pw', 'conv_dw', 'conv_pwl'],
 } as const;
 
-function addBlock(layers: Layers, path: string, x: string, block: Block, style: BlockStyle, rate: number): string {
+function addBlock(layers: Layers, path: string, x: string, block: Block, style: BlockStyle): string {
   const { kind, kernel, stride } = block;
   const activation = block.activation ?? style.activation;
   const channels = layers.side(x, 1);
@@ -89,7 +86,7 @@ function addBlock(layers: Layers, path: string, x: string, block: Block, style: 
   if (block.squeeze) y = squeezeExcite(layers, `${path}.se`, y);
   y = step(depthwise + 1, y, { out, kernel: 1 }, 'none');
   if (stride !== 1 || channels !== out) return y;
-  return layers.add(`${path}.add`, layers.stochasticDepth(`${path}.drop_path`, y, rate), x);
+  return layers.add(`${path}.add`, y, x);
 }
 
 /** Squeeze-and-excitation as in MobileNetV3: ReLU inside, a hard sigmoid as gate. */

@@ -1,6 +1,5 @@
-import { tensor } from '../core/tensor.ts';
 import { GraphBuilder } from '../onnx/builder.ts';
-import { float, INTERNAL_OPSET, tensorAttribute, type Model } from '../onnx/graph.ts';
+import { float, INTERNAL_OPSET, type Model } from '../onnx/graph.ts';
 import { heFanOut, initialise, one, uniformFanIn, zero, type Initialiser } from './initialise.ts';
 
 /** A network made here, not read from a file. */
@@ -22,11 +21,6 @@ export interface NetworkOptions {
   readonly seed?: number;
   /** Rate of dropout before the classifier, 0..1. Default 0. */
   readonly dropout?: number;
-  /**
-   * Rate at which the last residual branch is skipped, rising linearly from 0 at the first. Default 0.
-   * Huang et al. 2016, https://arxiv.org/abs/1603.09382
-   */
-  readonly stochasticDepth?: number;
 }
 
 /** Which normalisations and activations a network has. */
@@ -157,28 +151,6 @@ export class Layers {
     return this.builder.op('Add', [x, y], {}, { name });
   }
 
-  /**
-   * The residual branch `x` [N, ...], skipped for a whole image at `rate` in training. The factor is a Dropout
-   * of ones [N, 1, ...], which is 1 unless the trainer gives it a mask.
-   */
-  stochasticDepth(name: string, x: string, rate: number): string {
-    if (rate === 0) return x;
-    const b = this.builder;
-    const batch = b.op('Shape', [x], { start: 0, end: 1 }, { name: `${name}.batch` });
-    const rest = b.int(Array.from({ length: b.type(x).shape!.length - 1 }, () => 1));
-    const shape = b.op('Concat', [batch, rest], { axis: 0 }, { name: `${name}.shape` });
-    const value = tensorAttribute(tensor('float32', [1], Float32Array.of(1)));
-    const ones = b.op('ConstantOfShape', [shape], { value }, { name: `${name}.ones` });
-    const kept = b.op('Dropout', [ones, b.float(rate)], {}, { name: `${name}.kept` });
-    return b.op('Mul', [x, kept], {}, { name });
-  }
-
-  /** The rate of residual branch `index` of `count`. */
-  branchRate(index: number, count: number): number {
-    const last = this.#options.stochasticDepth ?? 0;
-    return count > 1 ? (last * index) / (count - 1) : last;
-  }
-
   /** Means over height and width, [N, C]; the network's `embedding`, unless told otherwise. */
   pool(x: string, outputs: readonly string[] = ['embedding']): string {
     const pooled = this.builder.op('GlobalAveragePool', [x], {}, { name: 'global_pool' });
@@ -226,9 +198,7 @@ function checkOptions(name: string, options: NetworkOptions): void {
   };
   integer('classes', options.classes);
   integer('inputSize', options.inputSize);
-  for (const key of ['dropout', 'stochasticDepth'] as const) {
-    const rate = options[key] ?? 0;
-    if (!(rate >= 0 && rate < 1))
-      throw new RangeError(`${key} of ${name} must be at least 0 and below 1, got ${rate}.`);
-  }
+  const { dropout = 0 } = options;
+  if (!(dropout >= 0 && dropout < 1))
+    throw new RangeError(`dropout of ${name} must be at least 0 and below 1, got ${dropout}.`);
 }

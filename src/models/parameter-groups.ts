@@ -1,4 +1,4 @@
-import { consumers, type Graph } from '../onnx/graph.ts';
+import { consumers, type Graph, type Node } from '../onnx/graph.ts';
 import { constantValues } from './subgraph.ts';
 
 export interface ParameterGroup {
@@ -65,28 +65,37 @@ function kindOf(uses: readonly Use[]): ParameterGroup['kind'] {
   return 'bias';
 }
 
-/** The stage of every node that reads an activation; sizes are no activations. */
-function nodeStages(graph: Graph, constant: ReadonlySet<string>): Map<string, number> {
+/** Whether the node multiplies what it reads by a weight: a convolution, a linear layer. */
+export function isWeighted(node: Node, constant: ReadonlySet<string>): boolean {
+  return node.inputs.some((name, i) => constant.has(name) && isProductWeight(node.opType, i));
+}
+
+/** The nodes that read an activation, in the graph's order, and which they read; sizes are no activations. */
+export function activationFlow(graph: Graph, constant: ReadonlySet<string>): Map<Node, readonly string[]> {
   const sizes = new Set<string>();
-  const activations = (names: readonly string[]): string[] =>
-    [...new Set(names)].filter((name) => name !== '' && !constant.has(name) && !sizes.has(name));
-  const flow = graph.nodes.filter((node) => {
-    const carries = node.opType !== 'Shape' && node.opType !== 'Size' && activations(node.inputs).length > 0;
-    if (!carries) for (const output of node.outputs) sizes.add(output);
-    return carries;
-  });
+  const flow = new Map<Node, readonly string[]>();
+  for (const node of graph.nodes) {
+    const names = [...new Set(node.inputs)].filter((name) => name !== '' && !constant.has(name) && !sizes.has(name));
+    if (node.opType !== 'Shape' && node.opType !== 'Size' && names.length > 0) flow.set(node, names);
+    else for (const output of node.outputs) sizes.add(output);
+  }
+  return flow;
+}
+
+/** The stage of every node that reads an activation. */
+function nodeStages(graph: Graph, constant: ReadonlySet<string>): Map<string, number> {
+  const flow = activationFlow(graph, constant);
   const readsLeft = new Map<string, number>();
-  for (const node of flow)
-    for (const name of activations(node.inputs)) readsLeft.set(name, (readsLeft.get(name) ?? 0) + 1);
+  for (const names of flow.values()) for (const name of names) readsLeft.set(name, (readsLeft.get(name) ?? 0) + 1);
 
   // Values that a later node still reads. Where one is left, everything flows through it: a segment ends.
   const alive = new Set(graph.inputs.map((input) => input.name).filter((name) => readsLeft.has(name)));
   const segments: { nodes: string[]; weighted: boolean }[] = [];
   let segment = { nodes: [] as string[], weighted: false };
-  for (const node of flow) {
+  for (const [node, names] of flow) {
     segment.nodes.push(node.name);
-    segment.weighted ||= node.inputs.some((name, i) => constant.has(name) && isProductWeight(node.opType, i));
-    for (const name of activations(node.inputs)) {
+    segment.weighted ||= isWeighted(node, constant);
+    for (const name of names) {
       const left = readsLeft.get(name)! - 1;
       readsLeft.set(name, left);
       if (left === 0) alive.delete(name);

@@ -36,15 +36,15 @@ interface Family {
 const FAMILIES: readonly Family[] = [
   {
     pattern: /^digits(?:_(\d+))?$/,
-    names: ['digits', 'digits_16'],
-    description: 'six convolutions, for digits of about 28x28; with channels of the first stage',
+    names: ['digits', 'digits_16', 'digits_48', 'digits_64'],
+    description: 'six convolutions, for digits of about 28x28; the number is the width, else 32',
     accepts: ['width'],
     inputSize: () => 28,
-    build: (match, options) => digits(match[0], { ...(match[1] && { width: Number(match[1]) }), ...options }),
+    build: (match, options) => digits(match[0], { width: Number(match[1] ?? 32), ...options }),
   },
   {
     pattern: /^cifar_resnet(\d+)?$/,
-    names: ['cifar_resnet20', 'cifar_resnet32', 'cifar_resnet44', 'cifar_resnet56', 'cifar_resnet110'],
+    names: ['cifar_resnet8', 'cifar_resnet20', 'cifar_resnet32', 'cifar_resnet44', 'cifar_resnet56', 'cifar_resnet110'],
     description: 'ResNet of depth 6n+2 for 32x32',
     accepts: ['width', 'depth'],
     inputSize: () => 32,
@@ -70,7 +70,14 @@ const FAMILIES: readonly Family[] = [
   },
   {
     pattern: /^wide_resnet(?:_(\d+)_(\d+))?$/,
-    names: ['wide_resnet_16_4', 'wide_resnet_28_2', 'wide_resnet_28_10', 'wide_resnet_40_2'],
+    names: [
+      'wide_resnet_16_2',
+      'wide_resnet_16_4',
+      'wide_resnet_28_2',
+      'wide_resnet_28_4',
+      'wide_resnet_28_10',
+      'wide_resnet_40_2',
+    ],
     description: 'Wide ResNet of depth 6n+4 and a widening factor, for 32x32',
     accepts: ['width', 'depth'],
     inputSize: () => 32,
@@ -148,6 +155,27 @@ const FAMILIES: readonly Family[] = [
 /** Names that `buildModel` takes, a line a family (patterns such as other depths are taken too). */
 export const modelFamilies: readonly { readonly names: readonly string[]; readonly description: string }[] =
   FAMILIES.map(({ names, description }) => ({ names, description }));
+
+/** Networks of a family, each with more parameters than the one before: deeper, wider or on larger images. */
+export const growingFamilies: readonly (readonly string[])[] = [
+  ['digits_16', 'digits', 'digits_48', 'digits_64'],
+  ['cifar_resnet8', 'cifar_resnet20', 'cifar_resnet32', 'cifar_resnet56', 'cifar_resnet110'],
+  ['resnet18', 'resnet34', 'resnet50'],
+  ['wide_resnet_16_2', 'wide_resnet_28_2', 'wide_resnet_28_4', 'wide_resnet_28_10'],
+  ['mobilenetv2_035', 'mobilenetv2_050', 'mobilenetv2_075', 'mobilenetv2_100', 'mobilenetv2_140'],
+  [
+    'mobilenetv3_small_050',
+    'mobilenetv3_small_075',
+    'mobilenetv3_small_100',
+    'mobilenetv3_large_075',
+    'mobilenetv3_large_100',
+  ],
+  ['tf_mobilenetv3_small_100', 'tf_mobilenetv3_large_100'],
+  [0, 1, 2, 3, 4].map((i) => `efficientnet_lite${i}`),
+  [0, 1, 2, 3, 4].map((i) => `tf_efficientnet_lite${i}`),
+  Object.keys(CONVNEXT_VARIANTS).map((variant) => `convnext_${variant}`),
+  ['vit_tiny_patch16_224', 'vit_small_patch16_224'],
+];
 
 /** Whether `buildModel` knows the name. */
 export function isModelName(name: string): boolean {

@@ -22,7 +22,6 @@ export function resnet(name: string, options: ResNetOptions): BuiltModel {
   const layers = new Layers(name, options);
   const { width = 64, depths } = options;
   const expansion = options.block === 'basic' ? 1 : 4;
-  const blocks = depths.reduce((sum, depth) => sum + depth, 0);
   let x = layers.input();
   x = layers.conv(
     'conv1',
@@ -34,14 +33,13 @@ export function resnet(name: string, options: ResNetOptions): BuiltModel {
     const pooling = { kernel_shape: [3, 3], strides: [2, 2], pads: [1, 1, 1, 1] };
     x = layers.builder.op('MaxPool', [x], pooling, { name: 'maxpool' });
   }
-  let index = 0;
   for (const [stage, depth] of depths.entries())
     for (let i = 0; i < depth; i++) {
       const path = `layer${stage + 1}.${i}`;
       const channels = width * 2 ** stage;
       const stride = stage > 0 && i === 0 ? 2 : 1;
       let shortcut = x;
-      let branch =
+      const branch =
         options.block === 'basic'
           ? basic(layers, path, x, channels, stride)
           : bottleneck(layers, path, x, channels, stride);
@@ -49,7 +47,6 @@ export function resnet(name: string, options: ResNetOptions): BuiltModel {
         shortcut = layers.conv(`${path}.downsample.0`, x, { out: channels * expansion, kernel: 1, stride });
         shortcut = layers.batchNorm(`${path}.downsample.1`, shortcut);
       }
-      branch = layers.stochasticDepth(`${path}.drop_path`, branch, layers.branchRate(index++, blocks));
       x = layers.activation('relu', layers.add(`${path}.add`, branch, shortcut), `${path}.act`);
     }
   return layers.classifier('fc', layers.pool(x));

@@ -48,13 +48,12 @@ export function vit(name: string, options: VitOptions): BuiltModel {
 
   for (let i = 0; i < depth; i++) {
     const path = `blocks.${i}`;
-    const rate = layers.branchRate(i, depth);
     let y = attention(layers, `${path}.attn`, layers.layerNorm(`${path}.norm1`, x, EPSILON), heads);
-    x = layers.add(`${path}.add1`, x, layers.stochasticDepth(`${path}.drop_path1`, y, rate));
+    x = layers.add(`${path}.add1`, x, y);
     y = layers.layerNorm(`${path}.norm2`, x, EPSILON);
     y = layers.linear(`${path}.mlp.fc1`, y, Math.round(width * (options.mlpRatio ?? 4)), init);
     y = layers.linear(`${path}.mlp.fc2`, layers.activation('gelu', y, `${path}.mlp.act`), width, init);
-    x = layers.add(`${path}.add2`, x, layers.stochasticDepth(`${path}.drop_path2`, y, rate));
+    x = layers.add(`${path}.add2`, x, y);
   }
   // The last norm works on each token by itself, so the class token alone is enough.
   const first = b.op('Gather', [x, b.int(0)], { axis: 1 }, { name: 'cls_token.gather' });

@@ -15,7 +15,6 @@ export interface WideResNetOptions extends NetworkOptions {
 export function wideResNet(name: string, options: WideResNetOptions): BuiltModel {
   const layers = new Layers(name, options);
   const depth = (options.depth - 4) / 6;
-  const count = 3 * depth;
   let x = layers.conv('conv1', layers.input(), { out: 16, kernel: 3 });
   for (const stage of [1, 2, 3])
     for (let i = 0; i < depth; i++) {
@@ -26,7 +25,6 @@ export function wideResNet(name: string, options: WideResNetOptions): BuiltModel
       let y = layers.conv(`${path}.conv1`, active, { out, kernel: 3, stride });
       y = layers.activation('relu', layers.batchNorm(`${path}.bn2`, y), `${path}.relu2`);
       y = layers.conv(`${path}.conv2`, y, { out, kernel: 3 });
-      y = layers.stochasticDepth(`${path}.drop_path`, y, layers.branchRate((stage - 1) * depth + i, count));
       const same = layers.side(x, 1) === out && stride === 1;
       const shortcut = same ? x : layers.conv(`${path}.convShortcut`, active, { out, kernel: 1, stride });
       x = layers.add(`${path}.add`, shortcut, y);

@@ -23,7 +23,8 @@ export async function announceTime(
   const step = await TrainingStep.open(engine, compileStep(phase.step));
   try {
     const rates = Object.fromEntries(phase.step.parameters.map(({ group }) => [group, 0]));
-    for await (const batch of source.epoch(1, 0, signal)) {
+    const batches = (await phase.openSource?.()) ?? source;
+    for await (const batch of batches.epoch(1, 0, signal)) {
       const drawMask = (mask: Parameters<typeof dropoutMask>[0]): Float32Array => dropoutMask(mask, ['time']);
       await step.run({ batch, step: 1, rates, drawMask }, signal);
       const start = performance.now();

@@ -1,21 +1,25 @@
-import type { TrainingData } from './prepare-data.ts';
+import type { Sample } from '../datasets/dataset.ts';
+
+interface Images {
+  readonly train: readonly Pick<Sample, 'width' | 'height'>[];
+}
 
 /** A network that suits the size of the images, where none is named. */
-export function defaultModel(data: TrainingData): string {
+export function defaultModel(data: Images): string {
   const side = medianSide(data);
   if (side <= 30) return 'digits';
   return side <= 48 ? 'cifar_resnet20' : 'mobilenetv2_050';
 }
 
 /** Side of its input, in pixels. */
-export function defaultSide(data: TrainingData): number {
+export function defaultSide(data: Images): number {
   const side = medianSide(data);
   if (side <= 30) return 28;
   return side <= 48 ? 32 : 128;
 }
 
 /** Median of the shorter sides of the training images, in pixels. */
-function medianSide({ train: samples }: TrainingData): number {
+function medianSide({ train: samples }: Images): number {
   const sides = samples.map(({ width, height }) => Math.min(width, height)).toSorted((a, b) => a - b);
   return sides[Math.floor(sides.length / 2)]!;
 }

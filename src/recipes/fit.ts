@@ -23,6 +23,7 @@ import { withWeights } from '../train/weights.ts';
 import { evaluatePredictions } from '../evaluate/evaluation.ts';
 import { onFrozenActivations } from './frozen-activations.ts';
 import { onPixels, type Network } from './network.ts';
+import { ImagesBySize } from './smaller-images.ts';
 import { outputsOf } from './outputs.ts';
 import type { ResolvedTrainOptions } from './train-options.ts';
 import type { TrainingPlan } from './training-plan.ts';
@@ -67,14 +68,10 @@ export async function fit(workshop: Workshop, request: FitRequest): Promise<{ ne
   const items = train.map((sample): TrainingItem => ({ ...sample, target: sample.label }));
   const isAugmented = varies(plan.augment);
   const inPassesOf = inPasses(asked, microBatch).phases;
-  const phases =
-    isAugmented || plan.consistency !== undefined
-      ? inPassesOf
-      : onFrozenActivations(workshop, inPassesOf, { items, batchSize, seed: options.seed, stage });
   const { consistency } = plan;
-  const source: BatchSource =
+  const batchesOf = (images: Pick<Workshop, 'pool' | 'crops'>): BatchSource =>
     consistency === undefined
-      ? new TrainingBatches(pool, crops, {
+      ? new TrainingBatches(images.pool, images.crops, {
           items,
           batchSize,
           policy: plan.augment,
@@ -85,15 +82,28 @@ export async function fit(workshop: Workshop, request: FitRequest): Promise<{ ne
           stage,
           onThreads: (choice) => workshop.record({ type: 'decoding-threads', stage, ...choice, of: pool.threads }),
         })
-      : consistencySource(workshop, {
-          plan: consistency,
-          batchSize,
-          labelled: train,
-          unlabeled: request.unlabeled ?? [],
-          classes,
-          seed: options.seed,
-          stage,
-        });
+      : consistencySource(
+          { ...workshop, ...images },
+          {
+            plan: consistency,
+            batchSize,
+            labelled: train,
+            unlabeled: request.unlabeled ?? [],
+            classes,
+            seed: options.seed,
+            stage,
+          },
+        );
+  const source = batchesOf(workshop);
+  await using images = new ImagesBySize(workshop, options.maxPixels * 1e6);
+  const sized =
+    options.trainSize === undefined
+      ? inPassesOf
+      : inPassesOf.map((phase) => ({ ...phase, openSource: async () => batchesOf(await images.of(phase.step)) }));
+  const phases =
+    isAugmented || consistency !== undefined
+      ? sized
+      : onFrozenActivations(workshop, images, sized, { items, batchSize, seed: options.seed, stage });
   const peaks = options.findLr ? await foundRates(workshop, request, phases[0]!, source, rates) : rates;
   const totalSteps = plan.epochs * source.stepsPerEpoch;
   const validate =
@@ -114,7 +124,7 @@ export async function fit(workshop: Workshop, request: FitRequest): Promise<{ ne
           // Accuracy first; the likelihood decides between equals, of which a small set has many.
           return { score: accuracy - 1e-4 * Math.min(nll, 100), accuracy, loss: nll };
         };
-  if (consistency !== undefined) await announceTime(workshop, request, phases[0]!, source, totalSteps);
+  if (consistency !== undefined) await announceTime(workshop, request, phases.at(-1)!, source, totalSteps);
   const watch =
     consistency &&
     new ConsistencyWatch(workshop, { stage, steps: totalSteps, labels: train.map(({ label }) => label) });

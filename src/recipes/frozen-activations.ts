@@ -6,6 +6,7 @@ import { splitFrozen } from '../train/frozen-split.ts';
 import type { Phase } from '../train/loop.ts';
 import type { Workshop } from './workshop.ts';
 import { outputsOf } from './outputs.ts';
+import type { ImagesBySize } from './smaller-images.ts';
 
 /** Share of the machine's memory that activations may fill. Not of what is free: a resumed run must decide the same. */
 const MEMORY_SHARE = 1 / 8;
@@ -16,7 +17,8 @@ const MEMORY_SHARE = 1 / 8;
  * no augmentation changes.
  */
 export function onFrozenActivations(
-  { engine, crops, onProgress, signal, track }: Workshop,
+  { engine, onProgress, signal, track }: Workshop,
+  images: ImagesBySize,
   phases: readonly Phase[],
   request: {
     readonly items: readonly TrainingItem[];
@@ -41,6 +43,7 @@ export function onFrozenActivations(
         });
         const fixedBatch = phase.step.microBatch;
         const stage = `${request.stage}: frozen layers`;
+        const { crops } = await images.of(phase.step);
         const values = await outputsOf(engine, split.prefix, crops, request.items, {
           stage,
           fixedBatch,

@@ -4,6 +4,8 @@ import { ImagePool } from '../batches/image-pool.ts';
 import { AbortedError, RunError } from '../core/errors.ts';
 import { timed, type Track } from '../core/profile.ts';
 import { Engine } from '../runtime/engine.ts';
+import type { EngineChoices } from '../train/engine-choices.ts';
+import type { Preprocessing } from '../models/preprocessing.ts';
 import type { RunFolder } from '../train/run-folder.ts';
 import { engineChoices, type ChoicesRequest } from './engine-choices.ts';
 import type { JobProfile } from './job-profile.ts';
@@ -14,7 +16,7 @@ import type { Workshop } from './workshop.ts';
 
 /** Starts the engine that the options ask for, and ends it. */
 export async function withEngine<T>(
-  options: ResolvedTrainOptions,
+  options: Pick<ResolvedTrainOptions, 'device' | 'threads'>,
   control: TrainControl,
   track: Track | undefined,
   use: (engine: Engine) => Promise<T>,
@@ -35,7 +37,7 @@ export async function withEngine<T>(
  * Works on a run in what all its stages share, and closes the run: as finished, or so that it can be taken up again.
  * @throws AbortedError, RunError whose message says how to go on
  */
-export async function inWorkshop<T>(
+export function inWorkshop<T>(
   run: RunFolder,
   engine: Engine,
   opened: OpenedNetwork,
@@ -44,17 +46,40 @@ export async function inWorkshop<T>(
   use: (workshop: Workshop) => Promise<T>,
 ): Promise<T> {
   const { options, control } = job;
+  const { preprocessing } = opened;
+  const how = { command, profile, control, preprocessing, maxPixels: options.maxPixels * 1e6 };
+  return onRun(run, engine, how, () => engineChoices(run, engine, opened, job), use);
+}
+
+export interface RunWork {
+  /** By which the run is taken up again: `train`. */
+  readonly command: string;
+  readonly control: TrainControl;
+  /** Of the network whose images are made. */
+  readonly preprocessing: Preprocessing;
+  readonly maxPixels: number;
+  readonly profile?: JobProfile | undefined;
+}
+
+/** As `inWorkshop`, with choices of the engine that are opened some other way. */
+export async function onRun<T>(
+  run: RunFolder,
+  engine: Engine,
+  { command, control, preprocessing, maxPixels, profile }: RunWork,
+  openChoices: () => Promise<EngineChoices>,
+  use: (workshop: Workshop) => Promise<T>,
+): Promise<T> {
   let pool: ImagePool | undefined;
   try {
     const track = profile?.job;
-    const choices = await timed(track, 'engine choices', () => engineChoices(run, engine, opened, job));
-    const poolOptions = { maxPixels: options.maxPixels * 1e6, track: profile?.batches };
-    pool = await timed(track, 'start decoding threads', () => ImagePool.start(opened.preprocessing, poolOptions));
+    const choices = await timed(track, 'engine choices', openChoices);
+    const poolOptions = { maxPixels, track: profile?.batches };
+    pool = await timed(track, 'start decoding threads', () => ImagePool.start(preprocessing, poolOptions));
     const result = await use({
       engine,
       choices,
       pool,
-      crops: new EvaluationCrops(pool, new CropCache(opened.preprocessing)),
+      crops: new EvaluationCrops(pool, new CropCache(preprocessing)),
       record: (event) => run.append(event),
       onProgress: control.onProgress,
       signal: control.signal,

@@ -12,7 +12,10 @@ import { defaultModel, defaultSide } from './default-model.ts';
 import type { Method } from './method.ts';
 import type { OpenedNetwork, Trained } from './opened-network.ts';
 import { probeStage, type ProbeOutcome } from './probe-stage.ts';
+import { describeSizes } from './smaller-images.ts';
 import { trainNetwork } from './train-network.ts';
+import { describeNoise } from './training-noise.ts';
+import { planTraining } from './training-plan.ts';
 
 /**
  * How much more strongly than by itself the head is regularised that fine-tuning starts from. A head fitted to
@@ -22,7 +25,7 @@ import { trainNetwork } from './train-network.ts';
 const SOFTER_START = 100;
 
 /**
- * Opens the backbone, or builds the network, that the options ask for.
+ * Opens the backbone, or builds the network, that the options ask for, and checks that it can be trained as they say.
  * @throws InputError, ModelError as `openBackbone` and `buildModel`
  */
 export async function openNetwork(
@@ -32,6 +35,22 @@ export async function openNetwork(
   control: TrainControl,
 ): Promise<OpenedNetwork> {
   const note = (message: string): void => control.onProgress?.({ type: 'note', message });
+  const opened = await open(options, method, data, control, note);
+  if (method === 'probe') return opened;
+  const untrained = opened.untrained();
+  const { epochs } = planTraining(options, method, data.train.length);
+  for (const line of [describeNoise(untrained, options), describeSizes(untrained, epochs, options)])
+    if (line !== undefined) note(line);
+  return opened;
+}
+
+async function open(
+  options: ResolvedTrainOptions,
+  method: Method,
+  data: TrainingData,
+  control: TrainControl,
+  note: (message: string) => void,
+): Promise<OpenedNetwork> {
   if (method === 'scratch') {
     const name = options.model ?? defaultModel(data);
     const side = options.inputSize ?? (options.model === undefined ? defaultSide(data) : defaultInputSize(name));

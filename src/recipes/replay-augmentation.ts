@@ -11,6 +11,7 @@ import { openNetwork } from './open-network.ts';
 import { foldsOf, prepareData, type LabelledSample, type TrainingData } from './prepare-data.ts';
 import type { TrainControl } from './train-control.ts';
 import { defaultFolds } from './train-network.ts';
+import { preprocessingIn } from './smaller-images.ts';
 import { resolveTrainOptions } from './train-options.ts';
 import { planTraining } from './training-plan.ts';
 import { imagesOfStep } from './training-steps.ts';
@@ -66,7 +67,8 @@ export async function replayAugmentation(
   const plan = planTraining(options, method, data.train.length);
   if (!Number.isInteger(epoch) || epoch < 1 || epoch > plan.epochs)
     throw new InputError(`The run has epochs 1 to ${plan.epochs}, got ${epoch}.`);
-  const { preprocessing } = await openNetwork(options, method, data, quiet);
+  const opened = await openNetwork(options, method, data, quiet);
+  const preprocessing = preprocessingIn(epoch, opened.preprocessing, plan.epochs, options);
   const views = viewsOf(options);
   await using pool = await ImagePool.start(preprocessing, {
     maxPixels: options.maxPixels * 1e6,

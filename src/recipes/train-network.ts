@@ -7,6 +7,7 @@ import type { Network } from './network.ts';
 import { blended, likeliestShare, type TrainedPair } from './choose-blend.ts';
 import { predictionsOf, type HeldOutPredictions } from './held-out-predictions.ts';
 import { foldsOf, unlabeledImages, type TrainingData } from './prepare-data.ts';
+import { preprocessingIn } from './smaller-images.ts';
 import type { ResolvedTrainOptions } from './train-options.ts';
 import { planTraining, type TrainingPlan } from './training-plan.ts';
 import { viewsOfImage } from './consistency-plan.ts';
@@ -69,9 +70,11 @@ export async function trainNetwork(
     unlabeled: TrainingData['unlabeled'] = data.unlabeled,
   ): Promise<TrainedPair> {
     const begun = await start(train, folder);
-    const [height, width] = begun.preprocessing.inputSize;
-    for (const policy of [plan.augment, ...(plan.consistency ? [plan.consistency.strong] : [])])
-      checkPolicySize(policy, { width, height });
+    for (const epoch of [1, plan.epochs]) {
+      const [height, width] = preprocessingIn(epoch, begun.preprocessing, plan.epochs, options).inputSize;
+      for (const policy of [plan.augment, ...(plan.consistency ? [plan.consistency.strong] : [])])
+        checkPolicySize(policy, { width, height });
+    }
     const checkpoints = join(folder, 'checkpoints');
     const request = { network: begun, plan, options, train, unlabeled, validation: held, classes, stage, checkpoints };
     return { start: begun, trained: (await fit(workshop, request)).network };

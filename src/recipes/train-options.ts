@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { mixes, parsePolicy, uses } from '../augment/policy.ts';
-import { InputError, suggestion } from '../core/errors.ts';
+import { InputError } from '../core/errors.ts';
+import { parseOptions } from './parse-options.ts';
 import { CONSISTENCY_METHOD_NAMES, CONSISTENCY_METHODS } from '../train/consistency/methods.ts';
 
 const PLAIN_METHODS = ['probe', 'finetune', 'scratch'] as const;
@@ -18,7 +19,6 @@ const CONSISTENCY_OPTIONS = [
   'strong',
 ] as const;
 
-const fraction = z.number().min(0).max(1);
 const perChannel = z.tuple([z.number(), z.number(), z.number()]);
 
 /**
@@ -82,16 +82,22 @@ export const trainOptionsSchema = z.strictObject({
   /** Decay of the averaged weights; 0 turns them off. */
   ema: z.number().min(0).max(0.99999).optional(),
   /** Share of the trained weights in a blend with those it started from. Default: on a backbone, the likeliest on held-out images; else 1. */
-  blend: fraction.optional(),
+  blend: z.number().min(0).max(1).optional(),
   batchNorm: z.enum(['auto', 'frozen', 'batch']).default('auto'),
   /** Factor on the learning rate for each step of depth away from the head. */
   layerDecay: z.number().positive().max(1).default(1),
+  /** Side of the training images at first, in pixels: smaller than the network's own, which the last epochs are trained at. */
+  trainSize: z.int().min(8).max(2048).optional(),
+  /** Epochs at the network's own side, the last ones. Default: a fifth. */
+  finalEpochs: z.int().min(1).optional(),
   /** Epochs over which layers are unfrozen, from the head down; 0 unfreezes all at once. */
   unfreezeEpochs: z.int().min(0).default(0),
   train: z.array(z.string()).default([]),
   freeze: z.array(z.string()).default([]),
   /** Before the head. Default 0.2 from scratch, 0 on a backbone. */
-  dropout: fraction.optional(),
+  dropout: z.number().min(0).lt(1).optional(),
+  /** Rate at which the last residual branch is skipped in training, rising linearly from the first. */
+  stochasticDepth: z.number().min(0).lt(1).default(0),
   /** Epochs without a better validation score before the run stops. */
   patience: z.int().min(1).optional(),
   /** How training images are varied: a policy (docs/augmentation.md), in place of `flip` and `cropScale`. */
@@ -109,7 +115,7 @@ export const trainOptionsSchema = z.strictObject({
   /** Steps of training, in place of `epochs`. */
   steps: z.int().min(1).optional(),
   /** Confidence from which a label counts. */
-  threshold: fraction.optional(),
+  threshold: z.number().min(0).max(1).optional(),
   /** What the loss of unlabelled images counts for beside that of labelled ones. */
   unsupervisedWeight: z.number().positive().optional(),
   /** Who labels: the network in training, or the moving average of its weights. */
@@ -149,19 +155,11 @@ export type ResolvedTrainOptions = z.output<typeof trainOptionsSchema>;
 
 /** @throws InputError naming every unknown or bad option at once, with "did you mean". */
 export function resolveTrainOptions(options: unknown, where = 'options of train'): ResolvedTrainOptions {
-  const parsed = trainOptionsSchema.safeParse(options);
-  if (parsed.success) {
-    checkAugmentation(parsed.data);
-    checkConsistency(parsed.data);
-    return parsed.data;
-  }
-  const known = Object.keys(trainOptionsSchema.shape);
-  const lines = parsed.error.issues.flatMap((issue) =>
-    issue.code === 'unrecognized_keys'
-      ? issue.keys.map((key) => `unknown option "${key}"${suggestion(key, known)}`)
-      : [`${issue.path.join('.') || 'options'}: ${issue.message}`],
-  );
-  throw new InputError(`In the ${where}: ${lines.join('; ')}.`);
+  const parsed = parseOptions(trainOptionsSchema, options, where);
+  checkAugmentation(parsed);
+  checkConsistency(parsed);
+  checkPhases(parsed);
+  return parsed;
 }
 
 /** @throws InputError for a policy that can't be read, without what `consistency` needs, or where crops and flips are told twice */
@@ -221,6 +219,20 @@ function checkConsistency(options: ResolvedTrainOptions): void {
       throw new InputError(
         `The policy "${policy}" mixes images, and a label is predicted on one: leave mixing out of "weak" and "strong".`,
       );
+}
+
+/** @throws InputError for noise and sizes of training that would have no effect, or no end */
+function checkPhases({ method, stochasticDepth, trainSize, finalEpochs, patience }: ResolvedTrainOptions): void {
+  if (method === 'probe' && (stochasticDepth > 0 || trainSize !== undefined))
+    throw new InputError(
+      `"${stochasticDepth > 0 ? 'stochasticDepth' : 'trainSize'}" has no effect with method "probe": it trains on features computed once an image.`,
+    );
+  if (finalEpochs !== undefined && trainSize === undefined)
+    throw new InputError('"finalEpochs" are those after training at "trainSize", which is missing.');
+  if (patience !== undefined && trainSize !== undefined)
+    throw new InputError(
+      '"patience" could end training before it reaches the full side: leave out "patience" or "trainSize".',
+    );
 }
 
 /** A run may be continued from another folder. */

@@ -9,11 +9,13 @@ import { planParameters, unfreezePhases } from '../train/parameter-plan.ts';
 import { consistencyLoss } from './consistency-plan.ts';
 import type { Network } from './network.ts';
 import type { LabelledSample } from './prepare-data.ts';
+import { beginningSmaller, onSmallerImages, smallerEpochs } from './smaller-images.ts';
 import type { ResolvedTrainOptions } from './train-options.ts';
+import { withNoise } from './training-noise.ts';
 import type { TrainingPlan } from './training-plan.ts';
 
 export interface TrainingSteps {
-  /** More than one where layers are unfrozen gradually. */
+  /** More than one where layers are unfrozen gradually, or images are smaller at first. */
   readonly phases: readonly Phase[];
   /** Peak learning rate of each group of parameters. */
   readonly rates: Readonly<Record<string, number>>;
@@ -23,7 +25,7 @@ export interface TrainingSteps {
 
 /**
  * What is trained, at which rates, by which step.
- * @throws InputError for a pattern of `train` or `freeze` that matches nothing.
+ * @throws InputError for a pattern of `train` or `freeze` that matches nothing, and noise that there is no place for.
  */
 export function trainingSteps(
   network: Network,
@@ -42,11 +44,14 @@ export function trainingSteps(
     layerDecay: options.layerDecay,
   });
   const microBatch = Math.min(plan.batchSize, samples.length);
+  const imagesOf = (sized: Network): Pick<StepOptions, 'graph' | 'images'> => ({
+    graph: withNoise(sized, options),
+    images: { kind: 'pixels', preprocessing: sized.preprocessing },
+  });
   const step: Omit<StepOptions, 'parameters'> = {
-    graph: network.graph,
+    ...imagesOf(network),
     input: network.input,
     logits: network.logits,
-    images: { kind: 'pixels', preprocessing: network.preprocessing },
     labels: mixes(plan.augment) ? 'distributions' : 'indices',
     loss:
       plan.consistency === undefined
@@ -69,10 +74,13 @@ export function trainingSteps(
     ...(plan.ema > 0 && { averageDecay: plan.ema }),
     target,
   };
-  const phases = unfreezePhases(groups, options.unfreezeEpochs).map(({ fromEpoch, names }) => ({
+  const full = unfreezePhases(groups, options.unfreezeEpochs).map(({ fromEpoch, names }) => ({
     fromEpoch,
     step: { ...step, parameters: parameters.filter(({ name }) => names.includes(name)) },
   }));
+  const small = smallerEpochs(plan.epochs, options);
+  const phases =
+    small === 0 ? full : beginningSmaller(full, imagesOf(onSmallerImages(network, options.trainSize!)), small);
   return { phases, rates, batchSize: imagesOfStep(plan, options, samples.length) };
 }
 

@@ -7,12 +7,13 @@ import { consistencyObjective } from './consistency/objective.ts';
 import type { ConsistencyOptions } from './consistency/options.ts';
 import { lossDivisor } from './loss-divisor.ts';
 import type { Objective } from './objective.ts';
+import { simSiam, type SimSiamLoss } from './simsiam.ts';
 
 /** What a step minimises, as plain data. */
-export type StepLoss = LossOptions | ConsistencyOptions;
+export type LossOptions = LabelLoss | SimSiamLoss | ConsistencyOptions;
 
-/** Learning from labels, as plain data. */
-export interface LossOptions {
+/** The loss of labels. */
+export interface LabelLoss {
   readonly name: 'cross-entropy' | 'binary-cross-entropy';
   /** Label smoothing, 0..1; default 0. */
   readonly smoothing?: number;
@@ -37,8 +38,9 @@ export function viewsOf({ consistency }: { readonly consistency?: number | undef
 export type LabelKind = 'indices' | 'distributions';
 
 /** What a step of these options minimises. */
-export function objectiveOf(options: StepLoss): Objective {
+export function objectiveOf(options: LossOptions): Objective {
   if (options.name === 'consistency') return consistencyObjective(options);
+  if (options.name === 'simsiam') return simSiam(options);
   return {
     rows: viewsOf(options),
     outputs: [],
@@ -59,7 +61,7 @@ const LOSSES = { 'cross-entropy': crossEntropy, 'binary-cross-entropy': binaryCr
  */
 export function addStepLoss(
   b: GraphBuilder,
-  options: LossOptions,
+  options: LabelLoss,
   values: { readonly logits: string; readonly labels: string; readonly sampleWeights?: string; readonly scale: string },
 ): string {
   const { logits, labels, sampleWeights, scale } = values;
@@ -83,7 +85,7 @@ export function addStepLoss(
 }
 
 /** [N, V, K] of [N V, K]. */
-function logitsOfViews(b: GraphBuilder, options: LossOptions, logits: string): string {
+function logitsOfViews(b: GraphBuilder, options: LabelLoss, logits: string): string {
   const { name, consistency } = options;
   if (name !== 'cross-entropy')
     throw new RangeError(`Consistency of views goes with the loss "cross-entropy", got "${name}".`);
@@ -96,7 +98,7 @@ function logitsOfViews(b: GraphBuilder, options: LossOptions, logits: string): s
 /** [N]: what a sample counts for in both losses, as in their divisor (`lossDivisor`). */
 function countsOfSamples(
   b: GraphBuilder,
-  { classWeights }: LossOptions,
+  { classWeights }: LabelLoss,
   labels: string,
   sampleWeights: string | undefined,
 ): string | undefined {

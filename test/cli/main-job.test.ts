@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildModel } from '../../src/models/registry.ts';
 import { writeModel } from '../../src/onnx/write.ts';
 import { writeColourData } from '../support/colour-data.ts';
-import { lastJson, runGleaner, startGleaner } from '../support/run-gleaner.ts';
+import { lastJson, runGleaner, startGleaner, untilEpochs } from '../support/run-gleaner.ts';
 
 let folder: string;
 let data: string;
@@ -193,13 +193,3 @@ describe('bad input', () => {
     expect(stderr).toMatch(/batchSize/);
   });
 });
-
-/** Waits until a run has recorded the end of `count` epochs. */
-async function untilEpochs(run: string, count: number): Promise<void> {
-  for (let i = 0; i < 600; i++) {
-    const text = await readFile(join(run, 'events.jsonl'), 'utf8').catch(() => '');
-    if (text.split('"type":"epoch"').length > count) return;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  throw new Error(`${run} recorded no epoch in a minute.`);
-}

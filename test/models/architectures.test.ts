@@ -90,10 +90,10 @@ describe('with the same weights, the logits of PyTorch come out', () => {
   });
 });
 
-test('stochastic depth and dropout change no answer outside training', async () => {
+test('dropout changes no answer outside training', async () => {
   const input = tensor('float32', [1, 3, 32, 32], Float32Array.from(noise('input', 3 * 32 * 32)));
   const [plain, dropped] = await Promise.all(
-    [{}, { stochasticDepth: 0.5, dropout: 0.5 }].map(async (options) => {
+    [{}, { dropout: 0.5 }].map(async (options) => {
       const built = buildModel('cifar_resnet8', { classes: 4, ...options });
       return runGraph(loadWeights(built, formulaWeights(built.graph)).model.graph, input);
     }),

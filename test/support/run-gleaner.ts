@@ -1,4 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
@@ -41,4 +43,14 @@ export function lastJson({ stdout }: Finished): Record<string, unknown> {
     .split('\n')
     .map((line) => JSON.parse(line) as Record<string, unknown>);
   return lines.at(-1)!;
+}
+
+/** Waits until a run has recorded the end of `count` epochs. */
+export async function untilEpochs(run: string, count: number): Promise<void> {
+  for (let i = 0; i < 600; i++) {
+    const text = await readFile(join(run, 'events.jsonl'), 'utf8').catch(() => '');
+    if (text.split('"type":"epoch"').length > count) return;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error(`${run} recorded no epoch in a minute.`);
 }
