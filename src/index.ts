@@ -10,6 +10,7 @@ export { pretrain, resumePretraining, type PretrainResult } from './recipes/pret
 export type { PretrainOptions } from './recipes/pretrain-options.ts';
 export type { RunResult } from './recipes/finish-run.ts';
 export type { TrainControl } from './recipes/train-control.ts';
+export { CONSISTENCY_METHOD_NAMES, type ConsistencyMethod } from './train/consistency/methods.ts';
 export type { TrainOptions } from './recipes/train-options.ts';
 export { distill, resumeDistillation, type DistillResult } from './recipes/distill.ts';
 export type { DistillOptions } from './recipes/distill-options.ts';

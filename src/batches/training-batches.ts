@@ -37,6 +37,8 @@ export interface TrainingBatchesOptions {
   readonly seed: number;
   /** Part of every random choice's key. */
   readonly stage: string;
+  /** Part of the key of what is drawn for an image, beside the stage, which alone decides about their order. */
+  readonly drawing?: string;
   /** Told once for each image that can't be decoded. */
   readonly onQuarantined?: (entry: Quarantined) => void;
   /** Told how many threads make the crops, once that is measured and whenever it changes. */
@@ -246,7 +248,7 @@ export class TrainingBatches {
 
   /** What stands `ahead` places behind `position` in the epoch's order, which starts over at its end. */
   #draw({ order, before, most, epoch }: Epoch, position: number, ahead: number): Drawing {
-    const { items, seed, stage } = this.#options;
+    const { items, seed, stage, drawing } = this.#options;
     const place = Math.floor(position / this.#times) + ahead;
     const at = place % order.length;
     const item = items[order[at]!]!;
@@ -254,7 +256,8 @@ export class TrainingBatches {
     const repeated = time * this.#times + (position % this.#times);
     // A stand-in must not look like the same image in its own place.
     const occurrence = repeated + (ahead > 0 ? 1000 + ahead : 0);
-    return { item, key: { seed, stage, epoch, id: item.id, occurrence } };
+    const drawn = drawing === undefined ? stage : `${stage}/${drawing}`;
+    return { item, key: { seed, stage: drawn, epoch, id: item.id, occurrence } };
   }
 
   async #crops(drawings: readonly Drawing[], signal: AbortSignal | undefined): Promise<Crop[]> {

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { InputError, resumeTraining, train, type TrainOptions } from '../index.ts';
 import { defineCommand, number, type CommonOptions } from './command.ts';
 import {
+  consistencyFlags,
   cropScaleFlag,
   dataFlags,
   engineFlags,
@@ -32,6 +33,7 @@ export function trainCommand(): Command {
       'train photos --backbone mobilenet_v2.onnx',
       'train photos --backbone mobilenet_v2.onnx --method probe --labels-per-class 10',
       'train digits --method scratch --epochs 40 --out runs/digits',
+      'train digits --method freematch --steps 1000',
       'train --resume runs/digits',
     ],
     (command) => {
@@ -45,6 +47,7 @@ export function trainCommand(): Command {
           'of the agreement of views with and without augmix; 12 in its paper',
           number(0),
         );
+      consistencyFlags(command);
       profileFlag(engineFlags(cropScaleFlag(flipFlag(command))));
     },
     async (args, flags, { output, signal }) => {

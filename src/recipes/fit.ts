@@ -8,6 +8,9 @@ import { TrainingBatches, type TrainingItem } from '../batches/training-batches.
 import { varies } from '../augment/policy.ts';
 import type { Sample } from '../datasets/dataset.ts';
 import { extract } from '../onnx/compose.ts';
+import { announceTime } from './announce-time.ts';
+import { consistencySource } from './consistency-source.ts';
+import { ConsistencyWatch } from './consistency-watch.ts';
 import type { LabelledSample } from './prepare-data.ts';
 import { schedule } from '../optim/schedules.ts';
 import { memoryReport } from '../runtime/memory.ts';
@@ -36,8 +39,9 @@ export interface FitRequest {
   readonly plan: TrainingPlan;
   readonly options: ResolvedTrainOptions;
   readonly train: readonly LabelledSample[];
-  /** A teacher to learn from beside labels, and images without one to learn its answers on. */
+  /** A teacher to learn from beside labels. */
   readonly teaching?: Teaching | undefined;
+  /** Images without a label, for a teacher's answers or where the plan learns from such. */
   readonly unlabeled?: readonly Sample[];
   /** Trained on beside these. */
   readonly machineLabelled?: MachineLabelledPart;
@@ -93,7 +97,11 @@ async function fitted(
   const network =
     teaching === undefined ? request.network : taughtStudent(request.network, teaching.loss, options.seed);
   const machines = machineLabelled?.samples ?? [];
-  const further = { unlabeled: unlabeled.length, loss: teaching?.loss, machineLabelled: machines.length };
+  const further = {
+    unlabeled: teaching === undefined ? 0 : unlabeled.length,
+    loss: teaching?.loss,
+    machineLabelled: machines.length,
+  };
   const asked = trainingSteps(network, plan, options, train, classes.length, choices.target, further);
   const { batchSize, rates } = asked;
   const microBatch = await choices.microBatch(request.passes ?? stage, () => {
@@ -117,33 +125,41 @@ async function fitted(
   ];
   const isAugmented = varies(plan.augment) || machines.length > 0;
   const inPassesOf = inPasses(asked, microBatch).phases;
-  const batchesOf = (images: Pick<Workshop, 'pool' | 'crops'>): TrainingBatches =>
-    new TrainingBatches(images.pool, images.crops, {
-      items,
-      parts,
-      batchSize,
-      policy: plan.augment,
-      views: viewsOf(options),
-      classes,
-      epochs: plan.epochs,
-      seed: options.seed,
-      stage,
-      onThreads: (choice) => workshop.record({ type: 'decoding-threads', stage, ...choice, of: images.pool.threads }),
-    });
+  const { consistency } = plan;
+  const batchesOf = (images: Pick<Workshop, 'pool' | 'crops'>): BatchSource =>
+    consistency === undefined
+      ? new TrainingBatches(images.pool, images.crops, {
+          items,
+          parts,
+          batchSize,
+          policy: plan.augment,
+          views: viewsOf(options),
+          classes,
+          epochs: plan.epochs,
+          seed: options.seed,
+          stage,
+          onThreads: (choice) =>
+            workshop.record({ type: 'decoding-threads', stage, ...choice, of: images.pool.threads }),
+        })
+      : consistencySource(
+          { ...workshop, ...images },
+          { plan: consistency, batchSize, labelled: train, unlabeled, classes, seed: options.seed, stage },
+        );
   const source = teach(batchesOf(drawing));
   await using images = new ImagesBySize(workshop, options.maxPixels * 1e6);
   const sized =
     options.trainSize === undefined
       ? inPassesOf
       : inPassesOf.map((phase) => ({ ...phase, openSource: async () => batchesOf(await images.of(phase.step)) }));
-  const phases = isAugmented
-    ? sized
-    : onFrozenActivations(workshop, images, sized, { items, batchSize, seed: options.seed, stage }).map(
-        ({ openSource, ...phase }): Phase => ({
-          ...phase,
-          ...(openSource && { openSource: async () => teach(await openSource()) }),
-        }),
-      );
+  const phases =
+    isAugmented || consistency !== undefined
+      ? sized
+      : onFrozenActivations(workshop, images, sized, { items, batchSize, seed: options.seed, stage }).map(
+          ({ openSource, ...phase }): Phase => ({
+            ...phase,
+            ...(openSource && { openSource: async () => teach(await openSource()) }),
+          }),
+        );
   const peaks = options.findLr ? await foundRates(workshop, request, phases[0]!, source, rates) : rates;
   const totalSteps = plan.epochs * source.stepsPerEpoch;
   const validate =
@@ -164,6 +180,10 @@ async function fitted(
           // Accuracy first; the likelihood decides between equals, of which a small set has many.
           return { score: accuracy - 1e-4 * Math.min(nll, 100), accuracy, loss: nll };
         };
+  if (consistency !== undefined) await announceTime(workshop, request, phases.at(-1)!, source, totalSteps);
+  const watch =
+    consistency &&
+    new ConsistencyWatch(workshop, { stage, steps: totalSteps, labels: train.map(({ label }) => label) });
   const result = await trainLoop({
     engine,
     phases,
@@ -185,6 +205,7 @@ async function fitted(
     ...(validate && options.patience !== undefined && { patience: options.patience }),
     ...(onProgress && { onProgress }),
     ...(signal && { signal }),
+    ...(watch && { onStep: (step, taken) => watch.take(step, taken) }),
     track,
     writing,
   });

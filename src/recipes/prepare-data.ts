@@ -161,6 +161,11 @@ export function arrangeData(
   };
 }
 
+/** How many images a method sees without a label, if it learns from such: labelled ones are among them. */
+export function unlabeledImages({ train, unlabeled }: Pick<TrainingData, 'train' | 'unlabeled'>): number {
+  return train.length + unlabeled.length;
+}
+
 /** Images of one fold, and all others. */
 export interface Fold {
   readonly train: readonly LabelledSample[];

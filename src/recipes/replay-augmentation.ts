@@ -6,7 +6,7 @@ import { InputError, suggestion } from '../core/errors.ts';
 import type { Pixels } from '../images/pixels.ts';
 import { readConfig } from '../train/run-folder.ts';
 import { viewsOf } from '../train/step-loss.ts';
-import { methodOf } from './method.ts';
+import { consistencyMethodOf, methodOf } from './method.ts';
 import { openNetwork } from './open-network.ts';
 import { foldsOf, prepareData, type LabelledSample, type TrainingData } from './prepare-data.ts';
 import { refuseSelfTraining } from './self-train-options.ts';
@@ -61,6 +61,8 @@ export async function replayAugmentation(
   refuseSelfTraining(config, run, 'images of runs of train alone can be made again');
   const options = resolveTrainOptions(config['options'], `config.json of ${run}`);
   const method = methodOf(options);
+  if (consistencyMethodOf(options) !== undefined)
+    throw new InputError(`The run in ${run} trained with ${options.method}, whose images are not made again.`);
   if (method === 'probe') throw new InputError(`The run in ${run} trained on features computed once an image.`);
   const quiet = { ...(control.signal && { signal: control.signal }) };
   const data = await prepareData(options, quiet);

@@ -49,7 +49,8 @@ const ownSchema = z.strictObject({
 const WITHOUT_EFFECT = ['method', 'blend', 'consistency', 'patience', 'profile'] as const;
 
 /** What `selfTrain` and `pseudoLabel` can be told. */
-export type SelfTrainOptions = z.input<typeof ownSchema> & Omit<TrainOptions, (typeof WITHOUT_EFFECT)[number]>;
+export type SelfTrainOptions = z.input<typeof ownSchema> &
+  Omit<TrainOptions, (typeof WITHOUT_EFFECT)[number] | keyof z.input<typeof ownSchema>>;
 
 export interface ResolvedSelfTrainOptions extends z.output<typeof ownSchema> {
   /** Of all networks. */

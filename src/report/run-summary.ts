@@ -129,6 +129,22 @@ export interface StageSummary {
   readonly epochs: readonly EpochSummary[];
   /** Whose weights were kept, counted from 1, and why. */
   readonly kept?: { readonly epoch: number; readonly reason: string };
+  /** What became of unlabelled images, where they were learnt from. */
+  readonly unlabeled?: readonly UnlabeledSummary[];
+}
+
+/** Means over the steps since the one before. */
+export interface UnlabeledSummary {
+  /** Counted from 1. */
+  readonly step: number;
+  /** What labels count for in the mean, 0..1: with a threshold, the share that is used. */
+  readonly used: number;
+  /** 0..1 */
+  readonly confidence: number;
+  /** Of confidence, in the mean of the classes, 0..1. */
+  readonly threshold: number;
+  /** Of how many classes the labels in use are, counting a class by its share. */
+  readonly classesUsed: number;
 }
 
 /** A round of self-training: what a teacher's labels were, and what became of the student. */

@@ -1,14 +1,17 @@
-import { float32, type Tensor } from '../core/tensor.ts';
+import { float32 } from '../core/tensor.ts';
 import { binaryCrossEntropy } from '../losses/binary-cross-entropy.ts';
 import { crossEntropy } from '../losses/cross-entropy.ts';
 import { jensenShannon } from '../losses/jensen-shannon.ts';
 import type { GraphBuilder } from '../onnx/builder.ts';
+import { consistencyObjective } from './consistency/objective.ts';
+import type { ConsistencyOptions } from './consistency/options.ts';
 import { distillationObjective, type DistillationLoss } from './distillation-objective.ts';
+import { lossDivisor } from './loss-divisor.ts';
 import type { Objective } from './objective.ts';
 import { simSiam, type SimSiamLoss } from './simsiam.ts';
 
 /** What a step minimises, as plain data. */
-export type StepLoss = LossOptions | DistillationLoss | SimSiamLoss;
+export type StepLoss = LossOptions | DistillationLoss | ConsistencyOptions | SimSiamLoss;
 
 /** Learning from labels, as plain data. */
 export interface LossOptions {
@@ -37,6 +40,7 @@ export type LabelKind = 'indices' | 'distributions';
 
 /** What a step of these options minimises. */
 export function objectiveOf(options: StepLoss): Objective {
+  if (options.name === 'consistency') return consistencyObjective(options);
   if (options.name === 'simsiam') return simSiam(options);
   if (options.name === 'distillation') return distillationObjective(options);
   return {
@@ -103,31 +107,4 @@ function countsOfSamples(
   if (classWeights === undefined || b.type(labels).dtype !== 'int64') return sampleWeights;
   const ofClasses = b.op('Gather', [b.constant(float32(classWeights)), labels]);
   return sampleWeights === undefined ? ofClasses : b.op('Mul', [ofClasses, sampleWeights]);
-}
-
-/**
- * What the sum of a whole step's losses is divided by: the sum of sample weights, times the weights of
- * their classes where cross-entropy has class indices (as PyTorch's mean).
- * @throws RangeError for a label outside 0..K-1, which the graph would take for no class at all.
- */
-export function lossDivisor(
-  options: LossOptions,
-  labels: Tensor,
-  classes: number,
-  sampleWeights: Tensor | undefined,
-): number {
-  const count = labels.shape[0]!;
-  const weights = sampleWeights?.data as Float32Array | undefined;
-  const indices = labels.dtype === 'int64' ? (labels.data as BigInt64Array) : undefined;
-  const perClass = options.name === 'cross-entropy' && indices !== undefined ? options.classWeights : undefined;
-  let sum = 0;
-  for (let i = 0; i < count; i++) {
-    if (indices !== undefined && (indices[i]! < 0n || indices[i]! >= BigInt(classes)))
-      throw new RangeError(
-        `Label ${indices[i]} of sample ${i} is not one of ${classes} classes (0 to ${classes - 1}).`,
-      );
-    sum += (weights?.[i] ?? 1) * (perClass?.[Number(indices![i])] ?? 1);
-  }
-  if (!(sum > 0)) throw new RangeError(`The weights of a step's ${count} samples must sum to more than 0, got ${sum}.`);
-  return sum;
 }

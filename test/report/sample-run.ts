@@ -43,7 +43,18 @@ export function sampleRun(classes: readonly string[], n = 372): RunSummary {
       foundOn: 'out-of-fold predictions of 100 labelled images',
     },
     stages: [
-      { name: 'head', seconds: 2.1, epochs: epochs.slice(0, 1) },
+      {
+        name: 'head',
+        seconds: 2.1,
+        epochs: epochs.slice(0, 1),
+        unlabeled: [10, 20].map((step) => ({
+          step,
+          used: step / 25,
+          confidence: 0.9,
+          threshold: 0.95,
+          classesUsed: 4,
+        })),
+      },
       {
         name: 'finetune',
         seconds: 390,
