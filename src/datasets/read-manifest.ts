@@ -69,7 +69,7 @@ export async function readManifest(
   const classNames = new Set(
     candidates.flatMap(({ candidate: { className } }) => (className === undefined ? [] : className)),
   );
-  if (classNames.size === 0 && !(options.labelsOptional ?? false))
+  if (classNames.size === 0 && options.labelsOptional !== true)
     throw new InputError(`${manifest} names no class: every row's label is empty, or it has no label column.`);
   return {
     layout: 'manifest',

@@ -89,10 +89,6 @@ function checkTogether(train: ResolvedTrainOptions, teaching: TeachingOptions): 
     throw new InputError(
       'Give "student" or "backbone", not both: "student" is a built-in network, trained from scratch.',
     );
-  if (train.trainSize !== undefined)
-    throw new InputError(
-      '"trainSize" does not go with a teacher yet: both see crops of one size. Leave it out, or choose a smaller "inputSize".',
-    );
   if (hard && loss !== 'kd') throw new InputError(`"hard" goes with the loss "kd", got "${loss}".`);
   if (hard && temperature !== undefined)
     throw new InputError('"temperature" has no effect with "hard": a class has no temperature.');

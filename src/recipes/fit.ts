@@ -8,7 +8,6 @@ import { TrainingBatches, type TrainingItem } from '../batches/training-batches.
 import { varies } from '../augment/policy.ts';
 import type { Sample } from '../datasets/dataset.ts';
 import { extract } from '../onnx/compose.ts';
-import { announceTime } from './announce-time.ts';
 import { consistencySource } from './consistency-source.ts';
 import { ConsistencyWatch } from './consistency-watch.ts';
 import type { LabelledSample } from './prepare-data.ts';
@@ -17,18 +16,20 @@ import { memoryReport } from '../runtime/memory.ts';
 import type { BatchSource } from '../train/batch-source.ts';
 import { trainLoop, type LoopResult, type Phase, type Validation } from '../train/loop.ts';
 import { findLearningRate } from '../train/lr-finder.ts';
+import type { StepOptions } from '../train/step-options.ts';
 import { planPasses } from '../train/memory-plan.ts';
 import { compileStep } from '../train/compile-step.ts';
 import { viewsOf } from '../train/step-loss.ts';
 import { TrainingStep } from '../train/training-step.ts';
 import { withWeights } from '../train/weights.ts';
 import { evaluatePredictions } from '../evaluate/evaluation.ts';
+import { announceTime } from './announce-time.ts';
 import { onFrozenActivations } from './frozen-activations.ts';
 import { onPixels, type Network } from './network.ts';
 import { ImagesBySize } from './smaller-images.ts';
 import { outputsOf } from './outputs.ts';
 import { taughtStudent } from './taught-student.ts';
-import { withTeachers, type Teach, type Teaching } from './teaching.ts';
+import { TaughtImages, type Teaching } from './teaching.ts';
 import type { ResolvedTrainOptions } from './train-options.ts';
 import type { TrainingPlan } from './training-plan.ts';
 import type { Workshop } from './workshop.ts';
@@ -71,26 +72,7 @@ export type MachineLabelledSample = ImageSource & {
 };
 
 /** Trains a network on labelled images, or by a teacher, and returns it with its new weights. */
-export function fit(workshop: Workshop, request: FitRequest): Promise<{ network: Network; result: LoopResult }> {
-  const { teaching, network, train, unlabeled = [], options } = request;
-  if (teaching === undefined) return fitted(workshop, request, workshop, (source) => source);
-  return withTeachers(
-    workshop,
-    teaching,
-    network.preprocessing,
-    [...train, ...unlabeled],
-    options.maxPixels * 1e6,
-    (drawing, teach) => fitted(workshop, request, drawing, teach),
-  );
-}
-
-/** @param drawing makes the training images, which `teach` completes */
-async function fitted(
-  workshop: Workshop,
-  request: FitRequest,
-  drawing: Pick<Workshop, 'pool' | 'crops'>,
-  teach: Teach,
-): Promise<{ network: Network; result: LoopResult }> {
+export async function fit(workshop: Workshop, request: FitRequest): Promise<{ network: Network; result: LoopResult }> {
   const { plan, options, train, teaching, unlabeled = [], machineLabelled, validation, stage, classes } = request;
   const { engine, choices, crops, signal, onProgress, track, writing } = workshop;
   await mkdir(request.checkpoints, { recursive: true });
@@ -145,19 +127,25 @@ async function fitted(
           { ...workshop, ...images },
           { plan: consistency, batchSize, labelled: train, unlabeled, classes, seed: options.seed, stage },
         );
-  const source = teach(batchesOf(drawing));
-  await using images = new ImagesBySize(workshop, options.maxPixels * 1e6);
+  const maxPixels = options.maxPixels * 1e6;
+  await using images = new ImagesBySize(workshop, maxPixels);
+  await using taught =
+    teaching && (await TaughtImages.open(workshop, images, teaching, [...train, ...unlabeled], maxPixels));
+  const sourceOf = async (step: Pick<StepOptions, 'images'>): Promise<BatchSource> =>
+    taught === undefined ? batchesOf(await images.of(step)) : taught.source(step, batchesOf);
+  const complete = (source: BatchSource): BatchSource => taught?.completed(source) ?? source;
+  const source = await sourceOf(inPassesOf.at(-1)!.step);
   const sized =
     options.trainSize === undefined
       ? inPassesOf
-      : inPassesOf.map((phase) => ({ ...phase, openSource: async () => batchesOf(await images.of(phase.step)) }));
+      : inPassesOf.map((phase) => ({ ...phase, openSource: () => sourceOf(phase.step) }));
   const phases =
     isAugmented || consistency !== undefined
       ? sized
       : onFrozenActivations(workshop, images, sized, { items, batchSize, seed: options.seed, stage }).map(
           ({ openSource, ...phase }): Phase => ({
             ...phase,
-            ...(openSource && { openSource: async () => teach(await openSource()) }),
+            ...(openSource && { openSource: async () => complete(await openSource()) }),
           }),
         );
   const peaks = options.findLr ? await foundRates(workshop, request, phases[0]!, source, rates) : rates;
@@ -180,7 +168,8 @@ async function fitted(
           // Accuracy first; the likelihood decides between equals, of which a small set has many.
           return { score: accuracy - 1e-4 * Math.min(nll, 100), accuracy, loss: nll };
         };
-  if (consistency !== undefined) await announceTime(workshop, request, phases.at(-1)!, source, totalSteps);
+  if (consistency !== undefined || teaching !== undefined)
+    await announceTime(workshop, request, phases.at(-1)!, source, totalSteps);
   const watch =
     consistency &&
     new ConsistencyWatch(workshop, { stage, steps: totalSteps, labels: train.map(({ label }) => label) });

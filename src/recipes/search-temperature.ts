@@ -119,23 +119,27 @@ async function tried(
   const place = join(folder, trial);
   await mkdir(place, { recursive: true });
   const plan = planTraining(options, method, train.length + unlabeled.length);
-  const { network } = await fit(workshop, {
-    network: await start(train, place),
-    plan: {
-      ...plan,
-      epochs: Math.max(1, Math.round(plan.epochs * EPOCHS_SHARE)),
-      warmupEpochs: plan.warmupEpochs * EPOCHS_SHARE,
+  // Of many short trainings, that they were done is told alone.
+  const { network } = await fit(
+    { ...workshop, onProgress: undefined },
+    {
+      network: await start(train, place),
+      plan: {
+        ...plan,
+        epochs: Math.max(1, Math.round(plan.epochs * EPOCHS_SHARE)),
+        warmupEpochs: plan.warmupEpochs * EPOCHS_SHARE,
+      },
+      options,
+      train,
+      unlabeled,
+      teaching: lesson.teaching(setting),
+      validation: [],
+      classes: data.classes,
+      stage: `search-${trial}`,
+      passes: 'search',
+      checkpoints: join(place, 'checkpoints'),
     },
-    options,
-    train,
-    unlabeled,
-    teaching: lesson.teaching(setting),
-    validation: [],
-    classes: data.classes,
-    stage: `search-${trial}`,
-    passes: 'search',
-    checkpoints: join(place, 'checkpoints'),
-  });
+  );
   const between = (share: number, divergence: number): number => share - 1e-4 * Math.min(divergence, 100);
   if (train.length === 0) {
     const { agreement, kl } = (await compareWithTeacher(workshop, lesson, network, held, options.maxPixels * 1e6))!;

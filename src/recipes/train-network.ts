@@ -75,7 +75,7 @@ export async function trainNetwork(
     const begun = await start(train, folder);
     for (const epoch of [1, plan.epochs]) {
       const preprocessing = preprocessingIn(epoch, begun.preprocessing, plan.epochs, options);
-      const [height, width] = teaching === undefined ? preprocessing.inputSize : drawnSize(teaching, begun);
+      const [height, width] = teaching === undefined ? preprocessing.inputSize : drawnSize(teaching, preprocessing);
       for (const policy of [plan.augment, ...(plan.consistency ? [plan.consistency.strong] : [])])
         checkPolicySize(policy, { width, height });
     }

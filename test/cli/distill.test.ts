@@ -103,6 +103,7 @@ describe('gleaner distill', () => {
     expect(evaluated['accuracy']).toBeGreaterThan(0.9);
     expect(await readFile(join(folder, 'unlabelled', 'report.html'), 'utf8')).toContain('the accuracy is unknown');
     const told = await runGleaner([...distill(loose, 'told').filter((flag) => flag !== '--json'), '--epochs', '1']);
+    expect(told.stderr).toMatch(/About \d+ seconds for scratch: 4 steps of \d+\.\d\d s, 1 epochs/);
     expect(told.stdout).toContain('Accuracy unknown');
     expect(told.stdout).toMatch(
       /Student and teacher agree on \d+\.\d % .* of 2 images that the student was not trained on/,

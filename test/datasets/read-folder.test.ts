@@ -266,7 +266,7 @@ describe('readDataset of a folder', () => {
     );
   });
 
-  it('takes images without any label where labels are optional', async () => {
+  it('takes images without any label where no class is needed', async () => {
     const root = temporaryFolder();
     await expect(readDataset(root, { labelsOptional: true })).rejects.toThrow(/no image that can be read/);
     await writeImages(root, { '1.png': 1, 'unlabeled/deep/2.png': 2 });

@@ -15,7 +15,8 @@ import { buildModel } from '../../src/models/registry.ts';
 import { writeModel } from '../../src/onnx/write.ts';
 import { onPixels, type Network } from '../../src/recipes/network.ts';
 import { COMPARED, taughtStudent } from '../../src/recipes/taught-student.ts';
-import { withTeachers, type Teaching } from '../../src/recipes/teaching.ts';
+import { ImagesBySize } from '../../src/recipes/smaller-images.ts';
+import { TaughtImages, type Teaching } from '../../src/recipes/teaching.ts';
 import type { Teacher } from '../../src/recipes/teacher.ts';
 import { trainingSteps } from '../../src/recipes/training-steps.ts';
 import { planTraining } from '../../src/recipes/training-plan.ts';
@@ -83,23 +84,24 @@ const teaching = (teachers: readonly Teacher[], once: boolean): Teaching => ({
 });
 
 /** All batches of some epochs. */
-function batches(how: Teaching, policy: string, epochs: readonly number[]): Promise<TrainingBatch[]> {
-  return withTeachers(workshop, how, input(16), samples, 1e8, async (drawing, teach) => {
-    const source = teach(
-      new TrainingBatches(drawing.pool, drawing.crops, {
-        items: samples.map((sample) => ({ ...sample, target: new Float32Array(3) })),
-        batchSize: 5,
-        policy: parsePolicy(policy),
-        classes: CLASSES,
-        epochs: 9,
-        seed: 1,
-        stage: 'test',
-      }),
-    );
-    const found: TrainingBatch[] = [];
-    for (const epoch of epochs) for await (const batch of source.epoch(epoch, 0)) found.push(batch);
-    return found;
+async function batches(how: Teaching, policy: string, epochs: readonly number[]): Promise<TrainingBatch[]> {
+  await using images = new ImagesBySize(workshop, 1e8);
+  await using taught = await TaughtImages.open(workshop, images, how, samples, 1e8);
+  const step = { images: { kind: 'pixels', preprocessing: input(16) } } as const;
+  const source = await taught.source(step, (drawing) => {
+    return new TrainingBatches(drawing.pool, drawing.crops, {
+      items: samples.map((sample) => ({ ...sample, target: new Float32Array(3) })),
+      batchSize: 5,
+      policy: parsePolicy(policy),
+      classes: CLASSES,
+      epochs: 9,
+      seed: 1,
+      stage: 'test',
+    });
   });
+  const found: TrainingBatch[] = [];
+  for (const epoch of epochs) for await (const batch of source.epoch(epoch, 0)) found.push(batch);
+  return found;
 }
 
 async function logitsOf({ graph, preprocessing }: Pick<Network, 'graph' | 'preprocessing'>, crop: Tensor) {
