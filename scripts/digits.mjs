@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { randomStream, shuffled } from '../dist/core/random.js';
 import { encodePng } from '../dist/images/encode.js';
 
 const SIDE = 28;
@@ -39,4 +40,32 @@ export async function writeDigits(folder, files) {
     }),
   );
   renameSync(temporary, folder);
+}
+
+const LABELLED_PER_CLASS = 10;
+const HELD_OUT = 2000;
+
+/**
+ * Writes test/ (2,000 digits), train/ (100, ten a class) and unlabeled/ (all others), drawn anew by `draw`.
+ * @param hide false puts the unlabelled ones under train/ and their class, too
+ * @returns `chosen`: where the hundred lie
+ */
+export async function writeFewLabels(folder, draw, { hide = true } = {}) {
+  const order = shuffled(readDigits(), randomStream(draw, 'demo', 'held-out'));
+  const kept = Array.from({ length: 10 }, () => 0);
+  const chosen = [];
+  const files = order.map((image, i) => {
+    const ofClass = (part) => join(part, String(image.digit), image.name);
+    if (i < HELD_OUT) return { image, path: ofClass('test') };
+    if (kept[image.digit]++ < LABELLED_PER_CLASS) {
+      chosen.push(ofClass('train'));
+      return { image, path: ofClass('train') };
+    }
+    // A neutral name: the label must not be readable from it.
+    const path = hide ? join('unlabeled', `${String(i - HELD_OUT).padStart(5, '0')}.png`) : ofClass('train');
+    return { image, path };
+  });
+  console.error(`Writing ${files.length} digits to ${folder} ...`);
+  await writeDigits(folder, files);
+  return { chosen };
 }

@@ -1,7 +1,8 @@
 // CIFAR ResNets taught by a ResNet-56 on the small CIFAR-10: what a teacher is worth with and without labels, by which loss.
 import { writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { distillCell } from '../support/train-cell.mjs';
+import { distill } from '../../dist/index.js';
+import { trainCell } from '../support/train-cell.mjs';
 
 /** The same for all arms: an arm of labels alone is a distillation in which the teacher counts for nothing. */
 const TRAINING = {
@@ -63,7 +64,12 @@ export const distillation = {
     writeFileSync(teacherClasses, `${CLASSES.join('\n')}\n`);
     return {
       run: ({ options, seed }, place) =>
-        distillCell({ ...options, teacher: [teacher], teacherClasses, data, seed }, place),
+        trainCell(
+          { ...options, teacher: [teacher], teacherClasses, data, seed },
+          place,
+          ({ agreement }) => ({ agreement }),
+          distill,
+        ),
     };
   },
 };

@@ -1,5 +1,6 @@
 import { text } from 'node:stream/consumers';
 import { InvalidArgumentError, type Command } from 'commander';
+import { csvRow } from '../core/csv.ts';
 import { InputError } from '../core/errors.ts';
 import { Predictor } from '../predict.ts';
 import { defineCommand, integer, number, type CommonOptions } from './command.ts';
@@ -93,15 +94,4 @@ function temperatures(text: string): number[] {
   if (values.some((value) => !(value > 0 && Number.isFinite(value))))
     throw new InvalidArgumentError('Expected numbers over 0 with commas, for instance 1,4,10.');
   return values;
-}
-
-/** RFC 4180; a leading `=`, `+`, `-` or `@` of a text is defused, as spreadsheets would run it. */
-function csvRow(cells: readonly (string | number)[]): string {
-  return cells
-    .map((cell) => {
-      if (typeof cell === 'number') return String(cell);
-      const safe = /^[=+\-@\t\r]/.test(cell) ? `'${cell}` : cell;
-      return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
-    })
-    .join(',');
 }

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { InputError, resumeTraining, train, type TrainOptions } from '../index.ts';
 import { defineCommand, number, type CommonOptions } from './command.ts';
 import {
+  consistencyFlags,
   cropScaleFlag,
   dataFlags,
   engineFlags,
@@ -13,8 +14,8 @@ import {
   runFlags,
   trainingFlags,
 } from './training-flags.ts';
-import { percent, shellWord } from './output.ts';
 import { readConfig } from './read-config.ts';
+import { showRunResult } from './run-result.ts';
 
 type TrainFlags = CommonOptions &
   Omit<TrainOptions, 'data'> & {
@@ -32,6 +33,7 @@ export function trainCommand(): Command {
       'train photos --backbone mobilenet_v2.onnx',
       'train photos --backbone mobilenet_v2.onnx --method probe --labels-per-class 10',
       'train digits --method scratch --epochs 40 --out runs/digits',
+      'train digits --method freematch --steps 1000',
       'train --resume runs/digits',
     ],
     (command) => {
@@ -45,6 +47,7 @@ export function trainCommand(): Command {
           'of the agreement of views with and without augmix; 12 in its paper',
           number(0),
         );
+      consistencyFlags(command);
       profileFlag(engineFlags(cropScaleFlag(flipFlag(command))));
     },
     async (args, flags, { output, signal }) => {
@@ -66,15 +69,7 @@ export function trainCommand(): Command {
               acceptDataChange: acceptDataChange ?? false,
               ...(given.profile !== undefined && { profile: given.profile }),
             });
-      output.text('');
-      output.text(
-        `Accuracy ${percent(result.accuracy)} (95 % interval ${percent(result.interval[0])} to ${percent(result.interval[1])}) ` +
-          `on ${result.n} images of ${result.scoredOn}.`,
-      );
-      output.text(`Model:   ${result.model}`);
-      output.text(`Report:  ${result.report}`);
-      output.text(`Try:     npx gleaner predict ${shellWord(result.model)} IMAGE...`);
-      output.jsonLine({ type: 'result', ...result });
+      showRunResult(result, output);
     },
   );
 }

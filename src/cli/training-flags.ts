@@ -1,5 +1,6 @@
 import { Option, type Command } from 'commander';
 import { choice, integer, number, perChannel } from './command.ts';
+import { CONSISTENCY_METHOD_NAMES } from '../index.ts';
 import { readingFlags } from './reading-flags.ts';
 
 /** Flags of every command that trains: the same names, the same meaning. */
@@ -9,7 +10,12 @@ export function networkFlags(command: Command): Command {
     .option('--backbone <file|url|hf:owner/repo>', 'pretrained network to start from')
     .option('--model <name>', 'built-in network to train from scratch')
     .addOption(
-      choice('--method <name>', 'default: finetune with a backbone, else scratch', ['probe', 'finetune', 'scratch']),
+      choice('--method <name>', 'default: finetune with a backbone, else scratch', [
+        'probe',
+        'finetune',
+        'scratch',
+        ...CONSISTENCY_METHOD_NAMES,
+      ]),
     );
 }
 
@@ -66,6 +72,23 @@ export function trainingFlags(command: Command): Command {
     .option('--dropout <share>', 'before the head', number(0, 0.95))
     .option('--stochastic-depth <rate>', 'skip residual branches at random, the last at this rate', number(0, 0.95))
     .option('--find-lr', 'search the learning rate first');
+}
+
+/** Of methods that learn from unlabelled images. */
+export function consistencyFlags(command: Command): Command {
+  return command
+    .option('--mu <n>', 'unlabelled images to each labelled one (default: 7 from scratch, 3 on a backbone)', integer(1))
+    .option('--steps <n>', 'steps of training, rounded up to whole epochs, in place of --epochs', integer(1))
+    .option('--threshold <p>', "confidence from which a label counts (default: the method's)", number(0, 1))
+    .option('--unsupervised-weight <x>', 'of the loss of unlabelled images', number(0))
+    .addOption(
+      choice('--labeller <who>', 'who labels: the network or the average of its weights', ['student', 'average']),
+    )
+    .addOption(
+      choice('--align <to>', 'correct labels towards these shares of classes', ['none', 'uniform', 'labelled']),
+    )
+    .option('--weak <policy>', 'how images are varied that are labelled')
+    .option('--strong <policy>', 'how images are varied that are trained on');
 }
 
 export function cropScaleFlag(command: Command): Command {

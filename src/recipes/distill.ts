@@ -129,7 +129,7 @@ async function openAll({ train, teaching }: ResolvedDistillOptions, control: Tra
   const teachers: Teacher[] = [];
   for (const spec of teaching.teacher)
     teachers.push(await openTeacher(spec, { flags, classesFile: teaching.teacherClasses }, control));
-  const all = await readData(train, control, { useUnlabeled: true, needClasses: false });
+  const all = await readData(train, control, { useUnlabeled: true, labelsOptional: true });
   const read = teaching.ignoreLabels ? withoutLabels(all) : all;
   const hasLabels = read.dataset.samples.some(({ split, label }) => split === 'train' && label !== undefined);
   const data = hasLabels

@@ -6,6 +6,7 @@ import { evaluatePredictions } from '../evaluate/evaluation.ts';
 import type { RunFolder } from '../train/run-folder.ts';
 import type { Workshop } from './workshop.ts';
 import { predictionsOf, type HeldOutPredictions } from './held-out-predictions.ts';
+import { consistencyMethodOf } from './method.ts';
 import type { FinishRequest } from './finish-request.ts';
 import { writeRunReport } from './run-report.ts';
 import { writeModel } from './write-model.ts';
@@ -34,7 +35,7 @@ export async function finishRun(run: RunFolder, workshop: Workshop, request: Fin
     workshop.onProgress?.({
       type: 'warning',
       message:
-        `${options.folds === 0 ? 'Without folds there is nothing' : 'There are too few labelled images'} to calibrate probabilities by: ` +
+        `${((options.folds ?? 0) === 0 && consistencyMethodOf(options) !== undefined) || options.folds === 0 ? 'Without folds there is nothing' : 'There are too few labelled images'} to calibrate probabilities by: ` +
         'the temperature stays 1, and there is no abstain threshold.',
     });
 

@@ -3,10 +3,13 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../core/atomic-file.ts';
 import { timed } from '../core/profile.ts';
+import type { ImageSource } from '../batches/evaluation-crops.ts';
 import { TrainingBatches, type TrainingItem } from '../batches/training-batches.ts';
 import { varies } from '../augment/policy.ts';
 import type { Sample } from '../datasets/dataset.ts';
 import { extract } from '../onnx/compose.ts';
+import { consistencySource } from './consistency-source.ts';
+import { ConsistencyWatch } from './consistency-watch.ts';
 import type { LabelledSample } from './prepare-data.ts';
 import { schedule } from '../optim/schedules.ts';
 import { memoryReport } from '../runtime/memory.ts';
@@ -37,9 +40,12 @@ export interface FitRequest {
   readonly plan: TrainingPlan;
   readonly options: ResolvedTrainOptions;
   readonly train: readonly LabelledSample[];
-  /** A teacher to learn from beside labels, and images without one to learn its answers on. */
+  /** A teacher to learn from beside labels. */
   readonly teaching?: Teaching | undefined;
+  /** Images without a label, for a teacher's answers or where the plan learns from such. */
   readonly unlabeled?: readonly Sample[];
+  /** Trained on beside these. */
+  readonly machineLabelled?: MachineLabelledPart;
   /** Chooses the best epoch and ends training early; absent: the last weights count. */
   readonly validation: readonly LabelledSample[];
   readonly classes: readonly string[];
@@ -51,14 +57,33 @@ export interface FitRequest {
   readonly checkpoints: string;
 }
 
+/** Images whose labels a machine made. */
+export interface MachineLabelledPart {
+  readonly samples: readonly MachineLabelledSample[];
+  /** Places of an epoch that they, and the labelled images, take. */
+  readonly draws: number;
+  readonly labelledDraws: number;
+}
+
+export type MachineLabelledSample = ImageSource & {
+  /** [K] */
+  readonly target: Float32Array;
+  readonly weight: number;
+};
+
 /** Trains a network on labelled images, or by a teacher, and returns it with its new weights. */
 export async function fit(workshop: Workshop, request: FitRequest): Promise<{ network: Network; result: LoopResult }> {
-  const { plan, options, train, teaching, unlabeled = [], validation, stage, classes } = request;
-  const { engine, choices, pool, crops, signal, onProgress, track, writing } = workshop;
+  const { plan, options, train, teaching, unlabeled = [], machineLabelled, validation, stage, classes } = request;
+  const { engine, choices, crops, signal, onProgress, track, writing } = workshop;
   await mkdir(request.checkpoints, { recursive: true });
   const network =
     teaching === undefined ? request.network : taughtStudent(request.network, teaching.loss, options.seed);
-  const further = { unlabeled: unlabeled.length, loss: teaching?.loss };
+  const machines = machineLabelled?.samples ?? [];
+  const further = {
+    unlabeled: teaching === undefined ? 0 : unlabeled.length,
+    loss: teaching?.loss,
+    machineLabelled: machines.length,
+  };
   const asked = trainingSteps(network, plan, options, train, classes.length, choices.target, further);
   const { batchSize, rates } = asked;
   const microBatch = await choices.microBatch(request.passes ?? stage, () => {
@@ -71,24 +96,37 @@ export async function fit(workshop: Workshop, request: FitRequest): Promise<{ ne
     }
     return passes.microBatch;
   });
+  const labelled = train.map((sample): TrainingItem => ({ ...sample, target: sample.label }));
   const items =
     teaching === undefined
-      ? train.map((sample): TrainingItem => ({ ...sample, target: sample.label }))
+      ? [...labelled, ...machines]
       : [...train, ...unlabeled].map((sample): TrainingItem => ({ ...sample, target: oneHot(sample, classes.length) }));
-  const isAugmented = varies(plan.augment);
+  const parts = machineLabelled && [
+    { count: train.length, draws: machineLabelled.labelledDraws },
+    { count: machines.length, draws: machineLabelled.draws },
+  ];
+  const isAugmented = varies(plan.augment) || machines.length > 0;
   const inPassesOf = inPasses(asked, microBatch).phases;
-  const batchesOf = (images: Pick<Workshop, 'pool' | 'crops'>): TrainingBatches =>
-    new TrainingBatches(images.pool, images.crops, {
-      items,
-      batchSize,
-      policy: plan.augment,
-      views: viewsOf(options),
-      classes,
-      epochs: plan.epochs,
-      seed: options.seed,
-      stage,
-      onThreads: (choice) => workshop.record({ type: 'decoding-threads', stage, ...choice, of: pool.threads }),
-    });
+  const { consistency } = plan;
+  const batchesOf = (images: Pick<Workshop, 'pool' | 'crops'>): BatchSource =>
+    consistency === undefined
+      ? new TrainingBatches(images.pool, images.crops, {
+          items,
+          parts,
+          batchSize,
+          policy: plan.augment,
+          views: viewsOf(options),
+          classes,
+          epochs: plan.epochs,
+          seed: options.seed,
+          stage,
+          onThreads: (choice) =>
+            workshop.record({ type: 'decoding-threads', stage, ...choice, of: images.pool.threads }),
+        })
+      : consistencySource(
+          { ...workshop, ...images },
+          { plan: consistency, batchSize, labelled: train, unlabeled, classes, seed: options.seed, stage },
+        );
   const maxPixels = options.maxPixels * 1e6;
   await using images = new ImagesBySize(workshop, maxPixels);
   await using taught =
@@ -101,18 +139,17 @@ export async function fit(workshop: Workshop, request: FitRequest): Promise<{ ne
     options.trainSize === undefined
       ? inPassesOf
       : inPassesOf.map((phase) => ({ ...phase, openSource: () => sourceOf(phase.step) }));
-  const phases = isAugmented
-    ? sized
-    : onFrozenActivations(workshop, images, sized, { items, batchSize, seed: options.seed, stage }).map(
-        ({ openSource, ...phase }): Phase => ({
-          ...phase,
-          ...(openSource && { openSource: async () => complete(await openSource()) }),
-        }),
-      );
+  const phases =
+    isAugmented || consistency !== undefined
+      ? sized
+      : onFrozenActivations(workshop, images, sized, { items, batchSize, seed: options.seed, stage }).map(
+          ({ openSource, ...phase }): Phase => ({
+            ...phase,
+            ...(openSource && { openSource: async () => complete(await openSource()) }),
+          }),
+        );
   const peaks = options.findLr ? await foundRates(workshop, request, phases[0]!, source, rates) : rates;
   const totalSteps = plan.epochs * source.stepsPerEpoch;
-  if (teaching !== undefined && onProgress !== undefined)
-    await announceTime(workshop, request, phases.at(-1)!, source, totalSteps);
   const validate =
     validation.length === 0
       ? undefined
@@ -131,6 +168,11 @@ export async function fit(workshop: Workshop, request: FitRequest): Promise<{ ne
           // Accuracy first; the likelihood decides between equals, of which a small set has many.
           return { score: accuracy - 1e-4 * Math.min(nll, 100), accuracy, loss: nll };
         };
+  if (consistency !== undefined || teaching !== undefined)
+    await announceTime(workshop, request, phases.at(-1)!, source, totalSteps);
+  const watch =
+    consistency &&
+    new ConsistencyWatch(workshop, { stage, steps: totalSteps, labels: train.map(({ label }) => label) });
   const result = await trainLoop({
     engine,
     phases,
@@ -152,6 +194,7 @@ export async function fit(workshop: Workshop, request: FitRequest): Promise<{ ne
     ...(validate && options.patience !== undefined && { patience: options.patience }),
     ...(onProgress && { onProgress }),
     ...(signal && { signal }),
+    ...(watch && { onStep: (step, taken) => watch.take(step, taken) }),
     track,
     writing,
   });

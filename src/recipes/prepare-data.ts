@@ -46,8 +46,8 @@ const SCORED_ON = {
 export interface PrepareDataOptions {
   /** Whether images without a label are used. Default false: then they are not compared with others either. */
   readonly useUnlabeled?: boolean;
-  /** Whether data without any label is an error. Default true. */
-  readonly needClasses?: boolean;
+  /** Whether data without any label will do. Default false. */
+  readonly labelsOptional?: boolean;
   /** Measures it. */
   readonly track?: Track | undefined;
 }
@@ -71,7 +71,7 @@ export type ReadData = Pick<TrainingData, 'dataset' | 'duplicates' | 'leaks' | '
 export async function readData(
   options: ResolvedTrainOptions,
   { signal, onProgress }: TrainControl,
-  { useUnlabeled = false, needClasses = true, track }: PrepareDataOptions = {},
+  { useUnlabeled = false, labelsOptional = false, track }: PrepareDataOptions = {},
 ): Promise<ReadData> {
   const maxPixels = options.maxPixels * 1e6;
   const cancel = signal === undefined ? {} : { signal };
@@ -80,7 +80,7 @@ export async function readData(
     followLinks: options.followLinks,
     maxPixels,
     seed: options.seed,
-    needClasses,
+    labelsOptional,
     ...(options.labelsList !== undefined && { labelsList: options.labelsList }),
     ...(options.labelsPerClass !== undefined && { labelsPerClass: options.labelsPerClass }),
     ...cancel,
@@ -159,6 +159,11 @@ export function arrangeData(
     crossValidated,
     unlabeled: withoutCopies(protocol.unlabeled, validation, groups),
   };
+}
+
+/** How many images a method sees without a label, if it learns from such: labelled ones are among them. */
+export function unlabeledImages({ train, unlabeled }: Pick<TrainingData, 'train' | 'unlabeled'>): number {
+  return train.length + unlabeled.length;
 }
 
 /** Images of one fold, and all others. */

@@ -6,9 +6,10 @@ import { InputError, suggestion } from '../core/errors.ts';
 import type { Pixels } from '../images/pixels.ts';
 import { readConfig } from '../train/run-folder.ts';
 import { viewsOf } from '../train/step-loss.ts';
-import { methodOf } from './method.ts';
+import { consistencyMethodOf, methodOf } from './method.ts';
 import { openNetwork } from './open-network.ts';
 import { foldsOf, prepareData, type LabelledSample, type TrainingData } from './prepare-data.ts';
+import { refuseSelfTraining } from './self-train-options.ts';
 import type { TrainControl } from './train-control.ts';
 import { defaultFolds } from './train-network.ts';
 import { preprocessingIn } from './smaller-images.ts';
@@ -57,8 +58,11 @@ export async function replayAugmentation(
     throw new InputError(
       `The run in ${run} is a distillation: its images are drawn for teacher and student, and not made again here.`,
     );
+  refuseSelfTraining(config, run, 'images of runs of train alone can be made again');
   const options = resolveTrainOptions(config['options'], `config.json of ${run}`);
   const method = methodOf(options);
+  if (consistencyMethodOf(options) !== undefined)
+    throw new InputError(`The run in ${run} trained with ${options.method}, whose images are not made again.`);
   if (method === 'probe') throw new InputError(`The run in ${run} trained on features computed once an image.`);
   const quiet = { ...(control.signal && { signal: control.signal }) };
   const data = await prepareData(options, quiet);

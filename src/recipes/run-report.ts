@@ -11,6 +11,7 @@ import { specialize } from '../onnx/specialize.ts';
 import { renderModelCard } from '../report/model-card.ts';
 import { renderReport } from '../report/report.ts';
 import type { RunSummary } from '../report/run-summary.ts';
+import { roundsFromEvents } from '../report/rounds-from-events.ts';
 import { stagesFromEvents } from '../report/stages-from-events.ts';
 import { processor } from '../runtime/processor.ts';
 import { readEvents } from '../train/events.ts';
@@ -78,6 +79,7 @@ export async function writeRunReport(run: RunFolder, workshop: Workshop, request
     },
     network: { ...request.source, ...networkFigures(request) },
     stages: stagesFromEvents(events),
+    rounds: roundsFromEvents(events),
     variants: request.measured.map((form) => ({
       name: form.variant,
       file: form.variant === 'float32' ? 'model.onnx' : `model.${form.variant}.onnx`,

@@ -1,6 +1,6 @@
 import { InputError, suggestion } from '../core/errors.ts';
 import { OPERATIONS } from '../augment/operations.ts';
-import { methodOf } from './method.ts';
+import { consistencyMethodOf, methodOf } from './method.ts';
 import { resolveTrainOptions, type ResolvedTrainOptions, type TrainOptions } from './train-options.ts';
 
 /** What the search for a policy can be told. Of training's options, those that decide about the model alone have no effect. */
@@ -42,6 +42,8 @@ export function resolveSearchOptions(options: PolicySearchOptions): ResolvedSear
   const both = allow.find((name) => deny.includes(name));
   if (both !== undefined) throw new InputError(`"${both}" is both allowed and denied.`);
   if (train.augment !== undefined) throw new InputError('The search finds "augment"; leave it out.');
+  if (consistencyMethodOf(train) !== undefined)
+    throw new InputError(`The search trains on labelled images: it has no use for --method ${train.method}.`);
   if (methodOf(train) === 'probe')
     throw new InputError(
       'Method "probe" trains on features computed once an image: there is no augmentation to search.',

@@ -7,7 +7,7 @@ import { RunFolder } from '../train/run-folder.ts';
 import { JobProfile } from './job-profile.ts';
 import { finishRun, type RunResult } from './finish-run.ts';
 import { newRunFolder } from './new-run-folder.ts';
-import { prepareData } from './prepare-data.ts';
+import { prepareData, type TrainingData } from './prepare-data.ts';
 import type { TrainControl } from './train-control.ts';
 import {
   resolveTrainOptions,
@@ -17,9 +17,10 @@ import {
 } from './train-options.ts';
 import type { ChoicesRequest } from './engine-choices.ts';
 import { inWorkshop, withEngine } from './in-workshop.ts';
-import { methodOf } from './method.ts';
+import { consistencyMethodOf, methodName, methodOf } from './method.ts';
 import { openNetwork } from './open-network.ts';
 import type { OpenedNetwork } from './opened-network.ts';
+import { refuseSelfTraining } from './self-train-options.ts';
 import { Stages } from './stages.ts';
 
 export type TrainResult = RunResult;
@@ -39,18 +40,19 @@ export async function train(options: TrainOptions, control: TrainControl = {}): 
   const signal = AbortSignal.any([stop.signal, ...(control.signal ? [control.signal] : [])]);
   const profile = resolved.profile ? new JobProfile() : undefined;
   const track = profile?.job;
-  const reading = prepareData(resolved, { ...control, signal }, { track: profile?.data });
+  const reading = prepareData(resolved, { ...control, signal }, { ...reads(resolved), track: profile?.data });
   reading.catch(() => {});
   try {
     return await withEngine(resolved, control, track, async (engine) => {
       const data = await timed(track, 'wait for the data', () => reading);
+      checkUnlabeled(resolved, data);
       const open = (): Promise<OpenedNetwork> => openNetwork(resolved, methodOf(resolved), data, control);
       const opened = await timed(track, 'open the network', open);
       // Nothing is written before data and network are known to be good.
       const run = await RunFolder.create(resolved.out ?? newRunFolder(), {
         dataFingerprint: data.dataset.fingerprint,
         gleaner: packageVersion(),
-        method: methodOf(resolved),
+        method: methodName(resolved),
         options: withAbsolutePaths(resolved),
       });
       return work(run, engine, opened, { options: resolved, data, control, acceptEngine: false }, profile);
@@ -79,12 +81,13 @@ export async function resumeTraining(folder: string, control: ResumeControl = {}
       throw new InputError(
         `The run in ${folder} is a distillation; continue it with: gleaner distill --resume ${folder}`,
       );
+    refuseSelfTraining(run.config, folder, `continue it with gleaner ${String(run.config['method'])} --resume`);
     const options = resolveTrainOptions(run.config['options'], `config.json of ${folder}`);
     const profile = (control.profile ?? options.profile) ? new JobProfile() : undefined;
     const track = profile?.job;
     return await withEngine(options, control, track, async (engine) => {
       const data = await timed(track, 'wait for the data', () =>
-        prepareData(options, control, { track: profile?.data }),
+        prepareData(options, control, { ...reads(options), track: profile?.data }),
       );
       run.checkData(data.dataset.fingerprint, control.acceptDataChange ?? false);
       const open = (): Promise<OpenedNetwork> => openNetwork(options, methodOf(options), data, control);
@@ -110,8 +113,13 @@ function work(
   return inWorkshop(run, engine, opened, job, { command: 'train', profile }, async (workshop) => {
     const trained = await opened.train(workshop, new Stages(run, control, profile?.job));
     const { source } = opened;
-    return finishRun(run, workshop, { ...trained, data, options, method: methodOf(options), source, started });
+    return finishRun(run, workshop, { ...trained, data, options, method: methodName(options), source, started });
   });
+}
+
+/** What the method needs of the data. */
+function reads(options: ResolvedTrainOptions): { useUnlabeled: boolean } {
+  return { useUnlabeled: consistencyMethodOf(options) !== undefined };
 }
 
 /** What fits together only in pairs. @throws InputError before anything is started */
@@ -126,4 +134,14 @@ function checkTogether(options: ResolvedTrainOptions): void {
   if (options.backbone !== undefined && options.model !== undefined)
     throw new InputError('Give --backbone or --model, not both: --model trains from scratch.');
   if (options.model !== undefined) defaultInputSize(options.model);
+}
+
+/** @throws InputError where the method learns from unlabelled images, and there are none */
+function checkUnlabeled(options: ResolvedTrainOptions, { unlabeled, unlabeledCount }: TrainingData): void {
+  if (consistencyMethodOf(options) === undefined || unlabeled.length > 0) return;
+  throw new InputError(
+    `--method ${options.method} learns from unlabelled images, and ${options.data} has ${
+      unlabeledCount === 0 ? 'none' : 'only copies of images that are scored on'
+    }: put some into unlabeled/, or limit labels (--labels-list, --labels-per-class): the other images are then unlabelled.`,
+  );
 }

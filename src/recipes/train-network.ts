@@ -6,13 +6,14 @@ import type { Workshop } from './workshop.ts';
 import type { Network } from './network.ts';
 import { blended, likeliestShare, type TrainedPair } from './choose-blend.ts';
 import { predictionsOf, type HeldOutPredictions } from './held-out-predictions.ts';
-import { foldsOf, type TrainingData } from './prepare-data.ts';
+import { foldsOf, unlabeledImages, type TrainingData } from './prepare-data.ts';
 import { preprocessingIn } from './smaller-images.ts';
 import { drawnSize, type Teaching } from './teaching.ts';
 import type { ResolvedTrainOptions } from './train-options.ts';
 import { planTraining, type TrainingPlan } from './training-plan.ts';
+import { viewsOfImage } from './consistency-plan.ts';
 import type { Trained } from './opened-network.ts';
-import type { Stages } from './stages.ts';
+import type { RunStage } from './stages.ts';
 
 /**
  * Trains all of a network; then, without validation images, once a fold, to calibrate on what it has not seen and
@@ -20,7 +21,7 @@ import type { Stages } from './stages.ts';
  */
 export async function trainNetwork(
   workshop: Workshop,
-  stages: Stages,
+  stages: RunStage,
   options: ResolvedTrainOptions,
   method: 'finetune' | 'scratch',
   data: TrainingData,
@@ -28,16 +29,17 @@ export async function trainNetwork(
   teaching?: Teaching,
 ): Promise<Trained> {
   const { classes, train: samples, validation } = data;
-  const unlabeled = teaching === undefined ? [] : data.unlabeled;
-  const plan = planTraining(options, method, samples.length + unlabeled.length);
+  // With a teacher, images without a label are trained on like any other.
+  const taught = teaching === undefined ? 0 : data.unlabeled.length;
+  const plan = planTraining(options, method, samples.length + taught, unlabeledImages(data));
   checkPolicyClasses(plan.augment, classes);
-  workshop.onProgress?.({ type: 'note', message: describePlan(plan, options, samples.length + unlabeled.length) });
+  workshop.onProgress?.({ type: 'note', message: describePlan(plan, options, samples.length + taught) });
   const pair = await stages.run(method, (folder) => trained(samples, validation, method, folder));
   if (validation.length > 0) {
     const held = await predictionsOfBlends(workshop, plan, pair, data, validation, 'validation images');
     return chosen(workshop, plan, pair, held);
   }
-  const folds = foldsOf(samples, data, options.folds ?? defaultFolds(method, data), options.seed);
+  const folds = foldsOf(samples, data, options.folds ?? defaultFolds(method, data, plan), options.seed);
   if (folds.length === 0) return { network: blended(pair, plan.blendShares.at(-1)!), calibration: undefined };
   const logits = plan.blendShares.map(() => new Float32Array(samples.length * classes.length));
   for (const [k, fold] of folds.entries()) {
@@ -74,17 +76,25 @@ export async function trainNetwork(
     for (const epoch of [1, plan.epochs]) {
       const preprocessing = preprocessingIn(epoch, begun.preprocessing, plan.epochs, options);
       const [height, width] = teaching === undefined ? preprocessing.inputSize : drawnSize(teaching, preprocessing);
-      checkPolicySize(plan.augment, { width, height });
+      for (const policy of [plan.augment, ...(plan.consistency ? [plan.consistency.strong] : [])])
+        checkPolicySize(policy, { width, height });
     }
     const checkpoints = join(folder, 'checkpoints');
-    const taught = { teaching, unlabeled: withoutCopies(unlabeled, hidden, data.duplicates.groups) };
-    const request = { network: begun, plan, options, train, ...taught, validation: held, classes, stage, checkpoints };
+    const unlabeled = withoutCopies(data.unlabeled, hidden, data.duplicates.groups);
+    const images = { train, unlabeled, validation: held, classes };
+    const request = { network: begun, plan, options, teaching, ...images, stage, checkpoints };
     return { start: begun, trained: (await fit(workshop, request)).network };
   }
 }
 
 /** Each costs a training. For the score, a fold's network should see nearly as much as the final one. */
-export function defaultFolds(method: 'finetune' | 'scratch', { crossValidated }: TrainingData): number {
+export function defaultFolds(
+  method: 'finetune' | 'scratch',
+  { crossValidated }: TrainingData,
+  { consistency }: Pick<TrainingPlan, 'consistency'> = {},
+): number {
+  // With unlabelled images each takes as long as all of the training.
+  if (consistency !== undefined) return crossValidated ? 2 : 0;
   return crossValidated ? 5 : method === 'scratch' ? 2 : 3;
 }
 
@@ -121,11 +131,17 @@ function chosen(
   return { network: blended(pair, share), calibration: predictions };
 }
 
-function describePlan(plan: TrainingPlan, { consistency }: ResolvedTrainOptions, count: number): string {
+function describePlan(plan: TrainingPlan, { consistency, method }: ResolvedTrainOptions, count: number): string {
   const agreement = consistency === undefined ? '' : `, consistency of views ${consistency}`;
+  const { consistency: own, batchSize } = plan;
+  const unlabelled =
+    own === undefined
+      ? ''
+      : `\nWith ${own.images - count} unlabelled images (${method}), ${own.ratio} to each labelled one: ${own.stepsPerEpoch * own.epochs} steps of ` +
+        `${batchSize * (1 + viewsOfImage(own) * own.ratio)} views; ${own.parts.mixing === undefined ? `strong views ${own.strong.text}` : 'weak views mixed'}.`;
   return (
-    `Training on ${count} images: ${plan.epochs} epochs in batches of ${plan.batchSize}, ${plan.optimizer.name}, ` +
+    `Training on ${count} images: ${plan.epochs} epochs in batches of ${batchSize}, ${plan.optimizer.name}, ` +
     `learning rate ${plan.lr} (head ${plan.headLr}), batch norm ${plan.batchNorm}, ` +
-    `augmentation ${plan.augment.text}${agreement}.`
+    `augmentation ${plan.augment.text}${agreement}.${unlabelled}`
   );
 }

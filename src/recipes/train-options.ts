@@ -4,6 +4,20 @@ import { z } from 'zod';
 import { mixes, parsePolicy, uses } from '../augment/policy.ts';
 import { InputError } from '../core/errors.ts';
 import { parseOptions } from './parse-options.ts';
+import { CONSISTENCY_METHOD_NAMES, CONSISTENCY_METHODS } from '../train/consistency/methods.ts';
+
+const PLAIN_METHODS = ['probe', 'finetune', 'scratch'] as const;
+/** Options that methods of consistency training alone have. */
+const CONSISTENCY_OPTIONS = [
+  'mu',
+  'steps',
+  'threshold',
+  'unsupervisedWeight',
+  'labeller',
+  'align',
+  'weak',
+  'strong',
+] as const;
 
 const perChannel = z.tuple([z.number(), z.number(), z.number()]);
 
@@ -19,7 +33,7 @@ export const trainOptionsSchema = z.strictObject({
   /** A built-in network to train from scratch. */
   model: z.string().optional(),
   /** `finetune` with a backbone, `scratch` without. */
-  method: z.enum(['probe', 'finetune', 'scratch']).optional(),
+  method: z.enum([...PLAIN_METHODS, ...CONSISTENCY_METHOD_NAMES]).optional(),
   out: z.string().optional(),
   seed: z.int().min(0).default(0),
 
@@ -95,6 +109,23 @@ export const trainOptionsSchema = z.strictObject({
   cropScale: z.number().positive().max(1).optional(),
   findLr: z.boolean().default(false),
 
+  // Methods that learn from unlabelled images
+  /** Unlabelled images to each labelled one in a step. */
+  mu: z.int().min(1).max(64).optional(),
+  /** Steps of training, in place of `epochs`. */
+  steps: z.int().min(1).optional(),
+  /** Confidence from which a label counts. */
+  threshold: z.number().min(0).max(1).optional(),
+  /** What the loss of unlabelled images counts for beside that of labelled ones. */
+  unsupervisedWeight: z.number().positive().optional(),
+  /** Who labels: the network in training, or the moving average of its weights. */
+  labeller: z.enum(['student', 'average']).optional(),
+  /** Towards which shares of the classes labels are corrected. */
+  align: z.enum(['none', 'uniform', 'labelled']).optional(),
+  /** Policies of the view that is labelled, and of the one that is trained on. */
+  weak: z.string().optional(),
+  strong: z.string().optional(),
+
   // Model out
   abstainPrecision: z.number().gt(0).max(1).default(0.95),
   /** Folds for choices, calibration and the abstain threshold; 0 does without all three. */
@@ -133,6 +164,7 @@ export function resolveTrainOptions(
 ): ResolvedTrainOptions {
   const parsed = parseOptions(trainOptionsSchema, options, where, more);
   checkAugmentation(parsed);
+  checkConsistency(parsed);
   checkPhases(parsed);
   return parsed;
 }
@@ -161,6 +193,39 @@ function checkAugmentation({ augment, consistency, method, flip, cropScale }: Re
     throw new InputError(
       'The policy of "augment" says all about crops and flips: leave "flip" and "cropScale" out, or write them into it.',
     );
+}
+
+/** @throws InputError for options of methods that learn from unlabelled images with another, and for others with them */
+function checkConsistency(options: ResolvedTrainOptions): void {
+  const { method } = options;
+  if (method === undefined || !Object.hasOwn(CONSISTENCY_METHODS, method)) {
+    const given = CONSISTENCY_OPTIONS.find((name) => options[name] !== undefined);
+    if (given !== undefined)
+      throw new InputError(
+        `"${given}" goes with a method that learns from unlabelled images (${CONSISTENCY_METHOD_NAMES.join(', ')}), got ${method === undefined ? 'no method' : `"${method}"`}.`,
+      );
+    return;
+  }
+  const unfit = {
+    augment: options.augment !== undefined && '"weak" and "strong" say how images are varied',
+    consistency: options.consistency !== undefined && 'it compares views in a way of its own',
+    cropScale: options.cropScale !== undefined && '"weak" and "strong" say how images are cropped',
+    classWeights: options.classWeights !== 'none' && 'it would weigh labelled images only',
+    findLr: options.findLr && 'the range test knows labelled images only',
+    epochs: options.epochs !== undefined && options.steps !== undefined && '"steps" says how long training takes',
+    flip:
+      options.flip !== 'auto' &&
+      options.weak !== undefined &&
+      options.strong !== undefined &&
+      '"weak" and "strong" say it',
+  };
+  for (const [name, reason] of Object.entries(unfit))
+    if (reason !== false) throw new InputError(`"${name}" has no place with method "${method}": ${reason}.`);
+  for (const policy of [options.weak, options.strong])
+    if (policy !== undefined && mixes(parsePolicy(policy)))
+      throw new InputError(
+        `The policy "${policy}" mixes images, and a label is predicted on one: leave mixing out of "weak" and "strong".`,
+      );
 }
 
 /** @throws InputError for noise and sizes of training that would have no effect, or no end */

@@ -1,5 +1,7 @@
 import { parsePolicy, type Policy } from '../augment/policy.ts';
 import type { OptimizerOptions } from '../optim/optimizer.ts';
+import { averageDecayOf, planConsistency, type ConsistencyPlan } from './consistency-plan.ts';
+import { consistencyMethodOf } from './method.ts';
 import type { ResolvedTrainOptions } from './train-options.ts';
 
 /** Everything about the training of one network that a person may leave open, decided. */
@@ -18,6 +20,8 @@ export interface TrainingPlan {
   readonly batchNorm: 'frozen' | 'batch';
   /** How training images are varied; empty: not at all. */
   readonly augment: Policy;
+  /** What is done with unlabelled images; `augment` is then the weak view. */
+  readonly consistency?: ConsistencyPlan;
 }
 
 /** Images a network sees from scratch, if its labelled images are few: what a small network needs to converge. */
@@ -33,12 +37,33 @@ const FINETUNE_SHARE = 0.1;
  * Decides what the options leave open, by the number of labelled images. Fine-tuning: a small learning rate for
  * the body and a five times larger one for the new head; frozen batch statistics where a batch is too small a sample.
  * @param count labelled training images
+ * @param images unlabelled ones, where the method learns from them
  */
 export function planTraining(
   options: ResolvedTrainOptions,
   method: 'finetune' | 'scratch',
   count: number,
+  images = 0,
 ): TrainingPlan {
+  const name = consistencyMethodOf(options);
+  const plan = planSupervised(options, method, count);
+  if (name === undefined) return plan;
+  const batchSize = options.batchSize ?? Math.min(method === 'scratch' ? 32 : 8, count);
+  const consistency = planConsistency(options, name, method, { batchSize, images });
+  const { epochs, weak } = consistency;
+  return {
+    ...plan,
+    epochs,
+    batchSize,
+    warmupEpochs: options.warmupEpochs ?? epochs / 20,
+    labelSmoothing: options.labelSmoothing ?? 0,
+    ema: options.ema ?? averageDecayOf(consistency),
+    augment: weak,
+    consistency,
+  };
+}
+
+function planSupervised(options: ResolvedTrainOptions, method: 'finetune' | 'scratch', count: number): TrainingPlan {
   const scratch = method === 'scratch';
   const batchSize = options.batchSize ?? Math.min(scratch ? (count < 1000 ? 20 : 64) : 16, count);
   const name = options.optimizer ?? (scratch ? 'sgd' : 'adamw');

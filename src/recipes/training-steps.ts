@@ -4,10 +4,11 @@ import type { Target } from '../lowering/target.ts';
 import { selectTrainable } from '../models/freeze.ts';
 import { parameterGroups } from '../models/parameter-groups.ts';
 import type { DistillationLoss } from '../train/distillation-objective.ts';
-import { objectiveOf } from '../train/step-loss.ts';
+import { objectiveOf, type StepLoss } from '../train/step-loss.ts';
 import type { StepOptions } from '../train/step-options.ts';
 import type { Phase } from '../train/loop.ts';
 import { planParameters, unfreezePhases } from '../train/parameter-plan.ts';
+import { consistencyLoss } from './consistency-plan.ts';
 import type { Network } from './network.ts';
 import type { LabelledSample } from './prepare-data.ts';
 import { beginningSmaller, onSmallerImages, smallerEpochs } from './smaller-images.ts';
@@ -27,7 +28,9 @@ export interface TrainingSteps {
 /** What is learnt from, beside images with labels. */
 export interface FurtherImages {
   /** Images without one. */
-  readonly unlabeled: number;
+  readonly unlabeled?: number;
+  /** Images with probabilities as labels, each with a weight. */
+  readonly machineLabelled?: number;
   /** Where a teacher says what they show. */
   readonly loss?: DistillationLoss | undefined;
 }
@@ -43,17 +46,9 @@ export function trainingSteps(
   samples: readonly LabelledSample[],
   classes: number,
   target: Target,
-  { loss: taught, unlabeled }: FurtherImages = { unlabeled: 0 },
+  { loss: taught, unlabeled = 0, machineLabelled = 0 }: FurtherImages = {},
 ): TrainingSteps {
-  const classWeights = options.classWeights === 'balanced' ? { classWeights: balancedWeights(samples, classes) } : {};
-  const loss: StepOptions['loss'] = taught
-    ? { ...taught, smoothing: plan.labelSmoothing, ...classWeights }
-    : {
-        name: 'cross-entropy',
-        smoothing: plan.labelSmoothing,
-        ...classWeights,
-        ...(options.consistency !== undefined && { consistency: options.consistency }),
-      };
+  const loss = lossOf(plan, options, samples, classes, taught);
   const own = trainableParameters(network.graph, network.logits);
   // What only the lesson reads is trained whatever patterns say of the network.
   const added = objectiveOf(loss).outputs.flatMap((output) =>
@@ -67,7 +62,7 @@ export function trainingSteps(
     head: network.head,
     layerDecay: options.layerDecay,
   });
-  const count = samples.length + unlabeled;
+  const count = samples.length + unlabeled + machineLabelled;
   const microBatch = Math.min(plan.batchSize, count);
   const imagesOf = (sized: Network): Pick<StepOptions, 'graph' | 'images'> => ({
     graph: withNoise(sized, options),
@@ -77,7 +72,8 @@ export function trainingSteps(
     ...imagesOf(network),
     input: network.input,
     logits: network.logits,
-    labels: taught !== undefined || mixes(plan.augment) ? 'distributions' : 'indices',
+    labels: taught !== undefined || machineLabelled > 0 || mixes(plan.augment) ? 'distributions' : 'indices',
+    sampleWeights: machineLabelled > 0,
     loss,
     microBatch,
     microBatches: options.accumulate,
@@ -95,6 +91,28 @@ export function trainingSteps(
   const phases =
     small === 0 ? full : beginningSmaller(full, imagesOf(onSmallerImages(network, options.trainSize!)), small);
   return { phases, rates, batchSize: imagesOfStep(plan, options, count) };
+}
+
+function lossOf(
+  plan: TrainingPlan,
+  options: ResolvedTrainOptions,
+  samples: readonly LabelledSample[],
+  classes: number,
+  taught: DistillationLoss | undefined,
+): StepLoss {
+  const { consistency, labelSmoothing: smoothing } = plan;
+  if (consistency !== undefined) {
+    const batchSize = imagesOfStep(plan, options, samples.length);
+    return consistencyLoss(consistency, { batchSize, classes, smoothing });
+  }
+  const weights = options.classWeights === 'balanced' && { classWeights: balancedWeights(samples, classes) };
+  if (taught !== undefined) return { ...taught, smoothing, ...weights };
+  return {
+    name: 'cross-entropy',
+    smoothing,
+    ...weights,
+    ...(options.consistency !== undefined && { consistency: options.consistency }),
+  };
 }
 
 /** How many images a step of training sees. */

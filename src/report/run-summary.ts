@@ -34,6 +34,8 @@ export interface RunSummary {
   readonly data?: DataSummary;
   readonly network?: NetworkSummary;
   readonly stages?: readonly StageSummary[];
+  /** Of self-training; the first is the first teacher. */
+  readonly rounds?: readonly RoundSummary[];
   /** The exported files, the float32 model first. */
   readonly variants?: readonly VariantSummary[];
 
@@ -127,6 +129,44 @@ export interface StageSummary {
   readonly epochs: readonly EpochSummary[];
   /** Whose weights were kept, counted from 1, and why. */
   readonly kept?: { readonly epoch: number; readonly reason: string };
+  /** What became of unlabelled images, where they were learnt from. */
+  readonly unlabeled?: readonly UnlabeledSummary[];
+}
+
+/** Means over the steps since the one before. */
+export interface UnlabeledSummary {
+  /** Counted from 1. */
+  readonly step: number;
+  /** What labels count for in the mean, 0..1: with a threshold, the share that is used. */
+  readonly used: number;
+  /** 0..1 */
+  readonly confidence: number;
+  /** Of confidence, in the mean of the classes, 0..1. */
+  readonly threshold: number;
+  /** Of how many classes the labels in use are, counting a class by its share. */
+  readonly classesUsed: number;
+}
+
+/** A round of self-training: what a teacher's labels were, and what became of the student. */
+export interface RoundSummary {
+  /** 0 is the first teacher. */
+  readonly round: number;
+  /** Its student's. */
+  readonly network: string;
+  /** Unlabelled images, and how many of them are used with a machine label. */
+  readonly unlabelled?: number;
+  readonly used?: number;
+  /** Of the labels used, estimated out of fold, 0..1. */
+  readonly expectedRight?: number;
+  /** Of the student on held-out images, 0..1; which ones, in words. */
+  readonly accuracy?: number;
+  readonly heldOut?: string;
+  /** By how much its answers are likelier than those of the best before: log-likelihood an image, with a 95 % interval. */
+  readonly rise?: number;
+  readonly riseInterval?: readonly [low: number, high: number];
+  readonly isKept: boolean;
+  /** Why not. */
+  readonly reasons?: readonly string[];
 }
 
 export interface EpochSummary {

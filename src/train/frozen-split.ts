@@ -29,9 +29,11 @@ export interface FrozenSplit {
  */
 export function splitFrozen(step: StepOptions): FrozenSplit | undefined {
   const { graph, input, logits, images, microBatch, parameters } = step;
-  const { rows, outputs } = objectiveOf(step.loss);
+  const { rows, outputs, averaged } = objectiveOf(step.loss);
   const read = [logits, ...outputs];
   if (images.kind !== 'pixels' || step.batchNorm === 'as-is') return undefined;
+  // What is cut has the size of its batch in it, and the average of the weights takes fewer rows.
+  if (averaged !== undefined) return undefined;
   const trained = parameters.map(({ name }) => name);
   // What takes no time is not worth a graph of its own.
   if (!frozenPrefix(graph, trained).nodes.some(({ opType }) => HEAVY.has(opType))) return undefined;

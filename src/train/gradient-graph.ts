@@ -6,12 +6,13 @@ import type { Target } from '../lowering/target.ts';
 import type { WeightLayout } from '../lowering/weight-layout.ts';
 import { addNormalise, type Preprocessing } from '../models/preprocessing.ts';
 import { GraphBuilder } from '../onnx/builder.ts';
-import { append } from '../onnx/compose.ts';
+import { append, extract } from '../onnx/compose.ts';
 import { producers, pruned, type Graph, type Node, type ValueInfo } from '../onnx/graph.ts';
 import { specialize } from '../onnx/specialize.ts';
+import { addAveragedNetwork, isOfAverage, movedAverages, splitRows } from './averaged-network.ts';
 import { withRecomputation } from './recompute.ts';
 import { stateName, type Objective } from './objective.ts';
-import { objectiveOf, type LabelKind, type LossOptions } from './step-loss.ts';
+import { objectiveOf, type LabelKind, type StepLoss } from './step-loss.ts';
 
 /** What a batch of images is: cropped pixels, uint8 [N, h, w, 3], or the network's own input, float32 [N, ...shape]. */
 export type ImageInput =
@@ -28,7 +29,7 @@ export interface GradientOptions {
   readonly labels: LabelKind;
   /** Whether a batch comes with a weight a sample. Default false. */
   readonly sampleWeights?: boolean;
-  readonly loss: LossOptions;
+  readonly loss: StepLoss;
   /** Samples a pass: images, or several views of each where their consistency is part of the loss. */
   readonly microBatch: number;
   /**
@@ -57,6 +58,9 @@ export const STEP = {
 export function targetInput(name: string): string {
   return `step/target/${name}`;
 }
+
+/** What the moving average of the weights says. */
+const AVERAGED = 'step/averaged';
 
 function stateOf({ state }: Objective): Map<string, Tensor> {
   return new Map([...state].map(([name, value]) => [stateName(name), value]));
@@ -104,8 +108,7 @@ export function gradientGraph(options: GradientOptions, parameters: readonly str
     throw new RangeError(`"${missing}" is to be trained, but it is no initializer of graph "${graph.name}".`);
   if (!Number.isSafeInteger(microBatch) || microBatch < 1)
     throw new RangeError(`microBatch must be a positive integer, got ${microBatch}.`);
-  const { graph: forward, buffers, constants, ...rest } = forwardWithLoss(options, parameters);
-  const state = stateOf(objectiveOf(options.loss));
+  const { graph: forward, buffers, constants, state, ...rest } = forwardWithLoss(options, parameters);
   const differentiated = gradient(forward, STEP.loss, parameters, { constants });
   const lowered = lower(asInputs(differentiated.graph, [...parameters, ...buffers.keys()]), options.target, {
     parameters,
@@ -135,6 +138,8 @@ export function forwardWithLoss(
   trained: readonly string[],
 ): Pick<GradientGraph, 'graph' | 'buffers' | 'masks' | 'metrics' | 'images' | 'classes'> & {
   readonly constants: readonly string[];
+  /** Where what the objective remembers starts. */
+  readonly state: ReadonlyMap<string, Tensor>;
 } {
   const { microBatch, images, dropout = 'mask' } = options;
   const objective = objectiveOf(options.loss);
@@ -148,18 +153,24 @@ export function forwardWithLoss(
   const shape = isPixels ? [...images.preprocessing.inputSize, 3] : images.shape;
   const dtype = isPixels ? 'uint8' : 'float32';
   const fed = b.input(STEP.images, dtype, [microBatch * objective.rows, ...shape]);
-  const x = isPixels ? addNormalise(b, fed, images.preprocessing) : fed;
+  const all = isPixels ? addNormalise(b, fed, images.preprocessing) : fed;
+  const x = objective.averaged === undefined ? all : splitRows(b, all, objective).others;
   const fixed = specialize(dropout === 'mask' ? withActiveDropout(wanted) : wanted, {
     inputs: { [options.input]: b.shape(x) },
   });
   const made = append(b, fixed, { [options.input]: x });
   b.output(made[options.logits]!, STEP.logits);
+  const averaged =
+    objective.averaged && addAveragedNetwork(b, extract(wanted, [options.logits]), all, objective, trained);
+  if (averaged !== undefined) b.output(averaged.logits, AVERAGED);
   for (const name of objective.outputs) b.output(made[name]!, outputInput(name));
   const composed = b.build();
+  const moving = [...trained, ...(averaged?.states.keys() ?? [])];
   const prepared = prepare(composed, {
-    batchNorm: options.batchNorm === 'batch' ? unlessFrozen(composed, trained) : options.batchNorm,
-    dropout,
+    batchNorm: options.batchNorm === 'batch' ? unlessFrozen(composed, moving) : options.batchNorm,
+    dropout: (node) => (isOfAverage(node) ? 'remove' : dropout),
   });
+  const statistics = [...prepared.bufferUpdates].filter(([name]) => wanted.initializers.has(name));
 
   const withLoss = GraphBuilder.from(prepared.graph);
   const [, classes] = withLoss.shape(STEP.logits) as [number, number];
@@ -171,12 +182,14 @@ export function forwardWithLoss(
   const targets = [...objective.targets].map(([name, shapeOfOne]) => {
     return [name, withLoss.input(targetInput(name), 'float32', [microBatch, ...shapeOfOne])] as const;
   });
-  for (const [name, value] of stateOf(objective)) withLoss.initializer(name, value);
+  const state = new Map([...stateOf(objective), ...(averaged?.states ?? [])]);
+  for (const [name, value] of state) if (!withLoss.has(name)) withLoss.initializer(name, value);
   const added = objective.add(withLoss, {
     logits: STEP.logits,
     labels,
     scale: withLoss.input(STEP.lossScale, 'float32', []),
     ...(sampleWeights !== undefined && { sampleWeights }),
+    ...(averaged !== undefined && { averaged: AVERAGED }),
     outputs: new Map(objective.outputs.map((name) => [name, outputInput(name)])),
     targets: new Map(targets),
     state: new Map([...objective.state.keys()].map((name) => [name, stateName(name)])),
@@ -185,15 +198,18 @@ export function forwardWithLoss(
   const metrics = [...(added.metrics ?? [])].map(([name, value]) => {
     return [name, withLoss.output(value, `step/metric/${name}`)] as const;
   });
-  const next = [...(added.state ?? [])].map(([name, value]) => {
-    return [stateName(name), withLoss.output(value, `${stateName(name)}_next`)] as const;
+  const averages = averaged === undefined ? [] : movedAverages(withLoss, trained, added.averageRate!);
+  const remembered = [...(added.state ?? [])].map(([name, value]) => [stateName(name), value] as const);
+  const next = [...remembered, ...averages].map(([name, value]) => {
+    return [name, withLoss.output(value, `${name}_next`)] as const;
   });
   return {
     graph: withLoss.build(),
-    buffers: new Map([...prepared.bufferUpdates, ...next]),
+    buffers: new Map([...statistics, ...next]),
     masks: prepared.masks,
     metrics: new Map(metrics),
     constants: added.constants ?? [],
+    state,
     images: { dtype, shape },
     classes,
   };

@@ -55,6 +55,8 @@ export interface LoopOptions {
   readonly patience?: number;
   /** Seconds between checkpoints inside an epoch; default 120. */
   readonly saveEverySeconds?: number;
+  /** Told of every step, counted from 1. */
+  readonly onStep?: (step: number, result: StepResult) => void;
   readonly onProgress?: OnProgress;
   readonly signal?: AbortSignal;
   /** Measures where time goes. */
@@ -271,11 +273,11 @@ class Loop {
       drawMask: (mask, pass) => dropoutMask(mask, [seed, stage, 'dropout', step, pass, mask.input]),
     };
     const start = performance.now();
-    let loss: number;
+    let result: StepResult;
     try {
       const take = (): Promise<StepResult> => this.#step!.run(input);
       const name = this.#stepsTaken === 0 ? 'first step' : 'step';
-      ({ loss } = await timed(this.#options.track, name, take, this.#step!.batchSize));
+      result = await timed(this.#options.track, name, take, this.#step!.batchSize);
     } catch (error) {
       if (error instanceof NotFiniteError) await this.#stopAtNotFinite(error, epoch, batch);
       throw error;
@@ -285,7 +287,8 @@ class Loop {
     this.#isSaved = false;
     this.#lastGood = input;
     const { stepInEpoch, lossSum } = this.#counters;
-    this.#counters = { ...this.#counters, step, stepInEpoch: stepInEpoch + 1, lossSum: lossSum + loss };
+    this.#counters = { ...this.#counters, step, stepInEpoch: stepInEpoch + 1, lossSum: lossSum + result.loss };
+    this.#options.onStep?.(step, result);
   }
 
   async #stopAtNotFinite(error: NotFiniteError, epoch: number, batch: TrainingBatch): Promise<never> {

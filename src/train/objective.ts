@@ -3,7 +3,7 @@ import type { GraphBuilder } from '../onnx/builder.ts';
 
 /** Values of a pass that an objective is made of. N samples, of which each has `rows` rows of images. */
 export interface ObjectiveValues {
-  /** [N rows, K] */
+  /** [N rows, K], less the rows that `averaged` sees. */
   readonly logits: string;
   /** int64 [N] or float32 [N, K] */
   readonly labels: string;
@@ -11,6 +11,8 @@ export interface ObjectiveValues {
   readonly sampleWeights?: string;
   /** Scalar: 1 over the divisor of the whole step (`Objective.divisor`). */
   readonly scale: string;
+  /** With `Objective.averaged`: what the average of the weights says, [N averaged.rows, K]. */
+  readonly averaged?: string;
   /** By `Objective.outputs`: further outputs of the network, [N rows, ...]. */
   readonly outputs: ReadonlyMap<string, string>;
   /** By `Objective.targets`: float32 [N, ...shape]. */
@@ -26,6 +28,8 @@ export interface ObjectiveGraph {
   readonly constants?: readonly string[];
   /** The next value of every state. */
   readonly state?: ReadonlyMap<string, string>;
+  /** With `Objective.averaged`: [1], how far the average moves towards the weights, 0..1. */
+  readonly averageRate?: string;
   /** Scalars to be told beside the loss; of several passes their mean. */
   readonly metrics?: ReadonlyMap<string, string>;
 }
@@ -34,6 +38,12 @@ export interface ObjectiveGraph {
 export interface Objective {
   /** Rows of images that a sample has in a batch, one after the other. */
   readonly rows: number;
+  /**
+   * Rows of each sample, from the one of this number on, that the moving average of the weights sees in place of the
+   * network, without dropout. It starts at the weights, is state, and in step t holds the weights before the steps up to
+   * t - 1.
+   */
+  readonly averaged?: { readonly from: number; readonly rows: number };
   /** Outputs of the network that are read beside its logits. */
   readonly outputs: readonly string[];
   /** What a batch brings beside labels, float32: name and shape of one sample's. */

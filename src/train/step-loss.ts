@@ -1,17 +1,20 @@
-import { float32, type Tensor } from '../core/tensor.ts';
+import { float32 } from '../core/tensor.ts';
 import { binaryCrossEntropy } from '../losses/binary-cross-entropy.ts';
 import { crossEntropy } from '../losses/cross-entropy.ts';
 import { jensenShannon } from '../losses/jensen-shannon.ts';
 import type { GraphBuilder } from '../onnx/builder.ts';
+import { consistencyObjective } from './consistency/objective.ts';
+import type { ConsistencyOptions } from './consistency/options.ts';
 import { distillationObjective, type DistillationLoss } from './distillation-objective.ts';
+import { lossDivisor } from './loss-divisor.ts';
 import type { Objective } from './objective.ts';
 import { simSiam, type SimSiamLoss } from './simsiam.ts';
 
 /** What a step minimises, as plain data. */
-export type LossOptions = LabelLoss | SimSiamLoss | DistillationLoss;
+export type StepLoss = LossOptions | DistillationLoss | ConsistencyOptions | SimSiamLoss;
 
-/** The loss of labels. */
-export interface LabelLoss {
+/** Learning from labels, as plain data. */
+export interface LossOptions {
   readonly name: 'cross-entropy' | 'binary-cross-entropy';
   /** Label smoothing, 0..1; default 0. */
   readonly smoothing?: number;
@@ -36,7 +39,8 @@ export function viewsOf({ consistency }: { readonly consistency?: number | undef
 export type LabelKind = 'indices' | 'distributions';
 
 /** What a step of these options minimises. */
-export function objectiveOf(options: LossOptions): Objective {
+export function objectiveOf(options: StepLoss): Objective {
+  if (options.name === 'consistency') return consistencyObjective(options);
   if (options.name === 'simsiam') return simSiam(options);
   if (options.name === 'distillation') return distillationObjective(options);
   return {
@@ -59,7 +63,7 @@ const LOSSES = { 'cross-entropy': crossEntropy, 'binary-cross-entropy': binaryCr
  */
 export function addStepLoss(
   b: GraphBuilder,
-  options: LabelLoss,
+  options: LossOptions,
   values: { readonly logits: string; readonly labels: string; readonly sampleWeights?: string; readonly scale: string },
 ): string {
   const { logits, labels, sampleWeights, scale } = values;
@@ -83,7 +87,7 @@ export function addStepLoss(
 }
 
 /** [N, V, K] of [N V, K]. */
-function logitsOfViews(b: GraphBuilder, options: LabelLoss, logits: string): string {
+function logitsOfViews(b: GraphBuilder, options: LossOptions, logits: string): string {
   const { name, consistency } = options;
   if (name !== 'cross-entropy')
     throw new RangeError(`Consistency of views goes with the loss "cross-entropy", got "${name}".`);
@@ -96,38 +100,11 @@ function logitsOfViews(b: GraphBuilder, options: LabelLoss, logits: string): str
 /** [N]: what a sample counts for in both losses, as in their divisor (`lossDivisor`). */
 function countsOfSamples(
   b: GraphBuilder,
-  { classWeights }: LabelLoss,
+  { classWeights }: LossOptions,
   labels: string,
   sampleWeights: string | undefined,
 ): string | undefined {
   if (classWeights === undefined || b.type(labels).dtype !== 'int64') return sampleWeights;
   const ofClasses = b.op('Gather', [b.constant(float32(classWeights)), labels]);
   return sampleWeights === undefined ? ofClasses : b.op('Mul', [ofClasses, sampleWeights]);
-}
-
-/**
- * What the sum of a whole step's losses is divided by: the sum of sample weights, times the weights of
- * their classes where cross-entropy has class indices (as PyTorch's mean).
- * @throws RangeError for a label outside 0..K-1, which the graph would take for no class at all.
- */
-export function lossDivisor(
-  options: LabelLoss,
-  labels: Tensor,
-  classes: number,
-  sampleWeights: Tensor | undefined,
-): number {
-  const count = labels.shape[0]!;
-  const weights = sampleWeights?.data as Float32Array | undefined;
-  const indices = labels.dtype === 'int64' ? (labels.data as BigInt64Array) : undefined;
-  const perClass = options.name === 'cross-entropy' && indices !== undefined ? options.classWeights : undefined;
-  let sum = 0;
-  for (let i = 0; i < count; i++) {
-    if (indices !== undefined && (indices[i]! < 0n || indices[i]! >= BigInt(classes)))
-      throw new RangeError(
-        `Label ${indices[i]} of sample ${i} is not one of ${classes} classes (0 to ${classes - 1}).`,
-      );
-    sum += (weights?.[i] ?? 1) * (perClass?.[Number(indices![i])] ?? 1);
-  }
-  if (!(sum > 0)) throw new RangeError(`The weights of a step's ${count} samples must sum to more than 0, got ${sum}.`);
-  return sum;
 }

@@ -45,7 +45,7 @@ export interface StepResult {
   readonly loss: number;
   /** Norm of all gradients together, before clipping. */
   readonly gradientNorm: number;
-  /** Of every row of images, before the update: float32 [N rows, K]. */
+  /** Of every row of images that the network sees, before the update: float32 [N rows, K]. */
   readonly logits: Float32Array;
   /** What the objective tells beside the loss; of several passes the mean. */
   readonly metrics: Readonly<Record<string, number>>;

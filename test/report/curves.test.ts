@@ -5,6 +5,8 @@ import { bytes, duration, magnitude, number, percent } from '../../src/report/fo
 import { lineChart } from '../../src/report/line-chart.ts';
 import { stagesFromEvents } from '../../src/report/stages-from-events.ts';
 
+const SHARES = { confidence: 0.8, threshold: 0.9, classesUsed: 5 };
+
 describe('ticks', () => {
   test('are round and cover the range', () => {
     expect(ticks(0.13, 0.92)).toEqual([0, 0.2, 0.4, 0.6, 0.8, 1]);
@@ -88,6 +90,8 @@ describe('stages from events', () => {
       { type: 'epoch', stage: 'body', epoch: 1, loss: 1, accuracy: 0.5, imagesPerSecond: 40 },
       { type: 'epoch', stage: 'body', epoch: 2, loss: 0.8, accuracy: 0.6, validationLoss: 0.7 },
       { type: 'epoch', stage: 'body', epoch: 'three', loss: null },
+      ...[20, 10, 20].map((step, i) => ({ type: 'consistency', stage: 'body', step, ...SHARES, used: i / 10 })),
+      { type: 'consistency', stage: 'body', step: 30, used: 0.5 },
       { type: 'note', message: 'nothing of a stage' },
     ]);
     expect(stages).toEqual([
@@ -97,6 +101,10 @@ describe('stages from events', () => {
         epochs: [
           { epoch: 1, loss: 1, accuracy: 0.5, imagesPerSecond: 40 },
           { epoch: 2, loss: 0.8, accuracy: 0.6, validationLoss: 0.7 },
+        ],
+        unlabeled: [
+          { step: 10, ...SHARES, used: 0.1 },
+          { step: 20, ...SHARES, used: 0.2 },
         ],
       },
     ]);

@@ -77,6 +77,7 @@ describe('a report', () => {
     expect(text).toContain('31 images in 14 groups of copies');
     expect(text).toContain('The weights of epoch 17 were kept');
     expect(text).toContain('At a probability of 71.2 % or more');
+    expect(text).toContain('Labels of unlabelled images: used from 40.0 % to 80.0 %; confidence from 90.0 % to 90.0 %');
   });
 
   test('pictures are shown where there are some, and only pictures are', () => {

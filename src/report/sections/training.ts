@@ -2,6 +2,7 @@ import { duration, number, percent } from '../format.ts';
 import { html, type Html } from '../html.ts';
 import { lineChart } from '../line-chart.ts';
 import type { EpochSummary, StageSummary } from '../run-summary.ts';
+import { unlabeled } from './unlabeled.ts';
 
 /** Curves of every stage that has epochs. */
 export function training(stages: readonly StageSummary[]): Html {
@@ -11,7 +12,7 @@ export function training(stages: readonly StageSummary[]): Html {
     ${trained.map((stage) => curves(stage, trained.length > 1))}`;
 }
 
-function curves({ name, seconds, epochs, kept }: StageSummary, isNamed: boolean): Html {
+function curves({ name, seconds, epochs, kept, unlabeled: seen }: StageSummary, isNamed: boolean): Html {
   return html`${isNamed && html`<h3>${name}</h3>`}
     <p class="muted">
       ${epochs.length}
@@ -19,7 +20,7 @@ function curves({ name, seconds, epochs, kept }: StageSummary, isNamed: boolean)
         kept !== undefined && html` The weights of epoch ${kept.epoch} were kept: ${kept.reason}.`
       }
     </p>
-    ${epochs.length === 1 ? table(epochs) : charts(epochs)}`;
+    ${epochs.length === 1 ? table(epochs) : charts(epochs)}${seen !== undefined && unlabeled(seen)}`;
 }
 
 function charts(epochs: readonly EpochSummary[]): Html {
