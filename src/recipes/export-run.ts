@@ -55,6 +55,10 @@ export async function exportRun(run: string, options: ExportOptions): Promise<Ex
   if (description === undefined)
     throw new InputError(`${model} does not describe itself; it was not written by gleaner train.`);
   const { preprocessing, classes, temperature, abstainThreshold, provenance } = description;
+  if (String(classes) !== String(data.classes))
+    throw new InputError(
+      `The classes of the model in ${run} are its teacher's and not those of the data, by which another form would be compared: ask for it when distilling, with --variants.`,
+    );
   const network = extract(loaded.graph, ['logits'], ['preprocess/normalised']);
   await using engine = await Engine.start({
     ...(options.device !== undefined && { device: options.device }),

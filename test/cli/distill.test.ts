@@ -123,6 +123,8 @@ describe('gleaner distill', () => {
     const result = lastJson(finished);
     expect(result).toMatchObject({ n: 16, scoredOn: 'test' });
     expect(result['accuracy']).toBeGreaterThan(0.9);
+    const exported = await runGleaner(['export', join(folder, 'mapped'), '--variant', 'float16']);
+    expect([exported.code, exported.stderr]).toEqual([2, expect.stringContaining('with --variants')]);
   }, 120_000);
 
   it('gives the student a second head where nothing maps, and says so; it is not in what is exported', async () => {
