@@ -7,7 +7,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { newRunFolder } from '../dist/recipes/new-run-folder.js';
-import { writeFewLabels } from './digits.mjs';
+import { VIEWS, writeFewLabels } from './digits.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 process.chdir(root);
@@ -16,23 +16,14 @@ const seed = Number(given[given.indexOf('--seed') + 1]) || 0;
 const data = join(root, 'demo-data', `digits-seed${seed}`);
 if (!existsSync(data)) await writeFewLabels(data, seed);
 
-/** Digits as they may be written: slanted, turned, of another size, and uneven. */
-const AFFINE =
-  'affine(angle=-12..12,translatex=-0.07..0.07,translatey=-0.07..0.07,scale=0.9..1.1,shearx=-12..12,fill=edge)';
-const WEAK = `evaluationcrop|${AFFINE}|elastic(0..30,4,fill=edge)`;
-const STRONG =
-  'evaluationcrop|affine(angle=-20..20,translatex=-0.1..0.1,translatey=-0.1..0.1,scale=0.8..1.2,shearx=-20..20,sheary=-10..10,fill=edge)' +
-  '|elastic(0..40,4,fill=edge)|cutout(size=0.1..0.35)';
-
-const labelsAlone = train('100 labels alone', ['--epochs', '100', '--folds', '0', '--augment', WEAK]);
-const FIXMATCH =
-  '--method fixmatch --labeller average --align labelled --model digits_16 --batch-size 16 --steps 600 --lr 0.1';
+const labelsAlone = train('100 labels alone', ['--epochs', '100', '--folds', '0', '--augment', VIEWS.weak]);
+const FIXMATCH = '--method fixmatch --labeller average --align labelled --batch-size 16 --mu 4 --steps 450 --lr 0.1';
 const withUnlabelled = train('100 labels and 7,900 unlabelled images', [
   ...FIXMATCH.split(' '),
   '--weak',
-  WEAK,
+  VIEWS.weak,
   '--strong',
-  STRONG,
+  VIEWS.strong,
 ]);
 console.error(
   `\n100 labels alone:          ${percent(labelsAlone)} in ${labelsAlone.seconds.toFixed(0)} s` +
