@@ -12,13 +12,18 @@ import { biased } from './accuracy/biased.mjs';
 import { cifar10 } from './accuracy/cifar10.mjs';
 import { clothing } from './accuracy/clothing.mjs';
 import { cutMixLocalisation } from './accuracy/cutmix-localisation.mjs';
+import { distillation } from './accuracy/distillation.mjs';
+import { selfTraining } from './accuracy/self-training.mjs';
 import { semiSupervised } from './accuracy/semi-supervised.mjs';
 import { armRows } from './support/arm-table.mjs';
 import { Results, workFolder, workOff } from './support/matrix.mjs';
 import { figure, numbers, Report, round } from './support/report.mjs';
 
 const STUDIES = new Map(
-  [cifar10, clothing, biased, cutMixLocalisation, semiSupervised].map((study) => [study.name, study]),
+  [cifar10, clothing, biased, cutMixLocalisation, distillation, selfTraining, semiSupervised].map((study) => [
+    study.name,
+    study,
+  ]),
 );
 const study = STUDIES.get(process.argv[2]);
 if (study === undefined)

@@ -4,12 +4,16 @@
 export { AbortedError, FormatError, InputError, ModelError, RunError, didYouMean } from './core/errors.ts';
 export type { OnProgress, Progress } from './core/progress.ts';
 export { resumeTraining, train, type ResumeControl } from './recipes/train-classifier.ts';
+export { pseudoLabel, resumeSelfTraining, selfTrain } from './recipes/self-train.ts';
+export type { SelfTrainOptions } from './recipes/self-train-options.ts';
 export { pretrain, resumePretraining, type PretrainResult } from './recipes/pretrain.ts';
 export type { PretrainOptions } from './recipes/pretrain-options.ts';
 export type { RunResult } from './recipes/finish-run.ts';
 export type { TrainControl } from './recipes/train-control.ts';
 export { CONSISTENCY_METHOD_NAMES, type ConsistencyMethod } from './train/consistency/methods.ts';
 export type { TrainOptions } from './recipes/train-options.ts';
+export { distill, resumeDistillation, type DistillResult } from './recipes/distill.ts';
+export type { DistillOptions } from './recipes/distill-options.ts';
 export { evaluate, type EvaluateOptions, type ModelEvaluation } from './recipes/evaluate-model.ts';
 export { inspect, type InspectOptions, type Inspection } from './recipes/inspect-model.ts';
 export { Predictor, type Prediction, type PredictionError, type PredictorOptions } from './export/predict.ts';
@@ -37,3 +41,15 @@ export type { PolicySearchOptions, SafetyOptions } from './recipes/search-option
 export type { Arm, PolicyEvidence } from './recipes/search-policy.ts';
 export { auditData, type Audit, type AuditOptions } from './audit/audit.ts';
 export { renderAuditPage } from './report/audit-page.ts';
+export {
+  labelImages,
+  type Labelling,
+  type LabellingInput,
+  type LabellingOptions,
+  type MachineLabel,
+  type ThresholdOptions,
+} from './labelling/label-images.ts';
+export { propagateLabels, type Propagation, type PropagationOptions } from './labelling/label-propagation.ts';
+export { combineViews, type CombinedViews } from './labelling/agreement.ts';
+export { estimatePrior, type ClassPrior } from './labelling/class-prior.ts';
+export { detectCollapse, type CollapseReport, type LabellingRound } from './labelling/collapse.ts';

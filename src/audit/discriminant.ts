@@ -1,3 +1,5 @@
+import { cholesky, solveCholesky } from '../core/cholesky.ts';
+
 /**
  * Fisher's linear discriminant for few features: the class whose mean is nearest by the pooled covariance, which is
  * shrunk towards its diagonal, the more the fewer rows there are. All classes count alike, however many images each has.
@@ -39,7 +41,7 @@ export function fitDiscriminant(
   // The squared distance to a mean is a linear function of the features, up to what all classes share.
   const factor = cholesky(covariance, size);
   const scores = means.map((mean) => {
-    const weights = solve(factor, mean, size);
+    const weights = solveCholesky(factor, mean, size);
     return { weights, offset: -0.5 * mean.reduce((sum, value, f) => sum + value * weights[f]!, 0) };
   });
   return {
@@ -54,30 +56,4 @@ export function fitDiscriminant(
       return best;
     },
   };
-}
-
-/** The lower triangle L of a positive definite A = L Lᵀ. */
-function cholesky(a: Float64Array, size: number): Float64Array {
-  const lower = new Float64Array(size * size);
-  for (let i = 0; i < size; i++)
-    for (let j = 0; j <= i; j++) {
-      let sum = a[i * size + j]!;
-      for (let k = 0; k < j; k++) sum -= lower[i * size + k]! * lower[j * size + k]!;
-      lower[i * size + j] = i === j ? Math.sqrt(Math.max(sum, 1e-12)) : sum / lower[j * size + j]!;
-    }
-  return lower;
-}
-
-/** x with L Lᵀ x = b. */
-function solve(lower: Float64Array, b: Float64Array, size: number): Float64Array {
-  const x = b.slice();
-  for (let i = 0; i < size; i++) {
-    for (let k = 0; k < i; k++) x[i]! -= lower[i * size + k]! * x[k]!;
-    x[i]! /= lower[i * size + i]!;
-  }
-  for (let i = size - 1; i >= 0; i--) {
-    for (let k = i + 1; k < size; k++) x[i]! -= lower[k * size + i]! * x[k]!;
-    x[i]! /= lower[i * size + i]!;
-  }
-  return x;
 }

@@ -4,6 +4,7 @@ import { findEmbedding, type Embedding } from '../models/embedding.ts';
 import { describePreprocessing, type Preprocessing } from '../models/preprocessing.ts';
 import type { Model } from '../onnx/graph.ts';
 import { loadModel } from '../onnx/read.ts';
+import { networkInside } from './deployed-network.ts';
 import { checkPreprocessing, forImages, imageInput } from './image-input.ts';
 import { knownFamily } from './known-families.ts';
 import { locateBackbone } from './locate.ts';
@@ -57,7 +58,7 @@ export interface Backbone {
 
 /**
  * Opens a pretrained network: finds the file (on disk, at a URL, on the hub), reads it, finds its features
- * and its preprocessing, and checks that they fit. Values of the preprocessing come from, in this order:
+ * and its preprocessing, and checks that they fit. Of a deployed classifier of Gleaner's, the network inside is taken. Values of the preprocessing come from, in this order:
  * flags, Gleaner's metadata in the file, the graph's own input, `preprocessor_config.json` or timm's
  * `config.json` beside it, a known family. Input size, mean and deviation are never guessed.
  * @param spec `FILE`, a folder, `https://...` or `hf:owner/repo[/file][@revision]`
@@ -78,7 +79,7 @@ export async function openBackbone(
   const declared = declaredSources(beside);
   const { model: loaded, note } = isWeights
     ? await builtIn(located.path, beside.config, flags.inputSize ?? declaredSide(declared), source)
-    : { model: await loadModel(located.path), note: undefined };
+    : { model: networkInside(await loadModel(located.path), source), note: undefined };
 
   const input = imageInput(loaded.graph, source);
   const found = findEmbedding(loaded.graph, flags);

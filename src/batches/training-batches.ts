@@ -2,23 +2,27 @@ import { AbortedError, InputError } from '../core/errors.ts';
 import { timedSync } from '../core/profile.ts';
 import { randomStream } from '../core/random.ts';
 import { tensor, type Tensor } from '../core/tensor.ts';
-import { mixBatch, mixTargets, type MixedImage } from '../augment/mixing/mix-batch.ts';
+import { mixBatch, mixTargets, mixWeighted, type MixedImage } from '../augment/mixing/mix-batch.ts';
 import type { Item } from '../augment/element.ts';
 import { mixerOf, mixes, readsFiles, repeatsOf, uses, type Policy } from '../augment/policy.ts';
 import type { Quarantined } from '../datasets/dataset.ts';
 import type { EvaluationCrops, ImageSource } from './evaluation-crops.ts';
 import type { Crop, ImagePool } from './image-pool.ts';
-import { epochOrder } from './epoch-order.ts';
+import { epochOrder, timesBefore, type OrderPart } from './epoch-order.ts';
 import type { ThreadChoice } from './thread-share.ts';
 import type { DrawKey } from './training-crop.ts';
 
 export interface TrainingItem extends ImageSource {
-  /** A class index, or a probability for each class; the same kind for all items. */
+  /** A class index, or a probability for each of K classes. Where one item has probabilities, batches have them for all. */
   readonly target: number | Float32Array;
+  /** What it counts for, 0 or more; default 1. Where one item has a weight, batches come with weights. */
+  readonly weight?: number;
 }
 
 export interface TrainingBatchesOptions {
   readonly items: readonly TrainingItem[];
+  /** What an epoch has of which items, as they stand; default all, once. */
+  readonly parts?: readonly OrderPart[] | undefined;
   readonly batchSize: number;
   readonly policy: Policy;
   /**
@@ -26,7 +30,7 @@ export interface TrainingBatchesOptions {
    * Default 1.
    */
   readonly views?: number;
-  /** Names of the classes, which a policy can tell apart; needed where it mixes labels. */
+  /** Names of the classes, which a policy can tell apart; needed where labels become probabilities. */
   readonly classes: readonly string[];
   /** Of the whole training: mixing can be off in the last ones. */
   readonly epochs: number;
@@ -46,6 +50,8 @@ export interface TrainingBatch {
   readonly images: Tensor;
   /** int64 [N] class indices, or float32 [N, K] probabilities. */
   readonly labels: Tensor;
+  /** float32 [N], where items have weights. */
+  readonly sampleWeights?: Tensor;
   readonly ids: readonly string[];
   /** What each image is made of, where the policy mixes. */
   readonly mixed?: readonly MixedImage[];
@@ -58,7 +64,8 @@ const AHEAD = 2;
  * The batches of training. What a batch holds depends on (seed, stage, epoch, position) alone, never on
  * the threads' timing or on what was asked for before, so that a resumed run sees what it would have seen.
  *
- * Every epoch has a new order of all items. All batches have one size: the last is filled up from the
+ * Every epoch has a new order of all items, or of as many as its parts say; what stands in it several times is varied
+ * anew each time. All batches have one size: the last is filled up from the
  * beginning of the epoch's order, and what is seen twice is varied anew. The place of an image that can't
  * be decoded is taken by the next one in the order that can.
  */
@@ -74,21 +81,25 @@ export class TrainingBatches {
   readonly #views: number;
   /** How often an image stands in a batch. */
   readonly #times: number;
+  readonly #isWeighted: boolean;
+  readonly #hasProbabilities: boolean;
   /** Begun before it was asked for. */
   #prepared: Epoch | undefined;
 
-  /** @throws RangeError without items, for a batch size under 1, targets of two kinds or widths, or several views of a policy that has none */
+  /** @throws RangeError without items, for a batch size under 1, targets of two widths, parts that are not the items, or several views of a policy that has none */
   constructor(pool: ImagePool, evaluation: EvaluationCrops, options: TrainingBatchesOptions) {
-    const { items, batchSize, views = 1 } = options;
+    const { items, batchSize, parts, views = 1 } = options;
     if (items.length === 0) throw new RangeError('Training needs at least one image, got none.');
     if (!Number.isInteger(batchSize) || batchSize < 1)
       throw new RangeError(`The batch size must be an integer of at least 1, got ${batchSize}.`);
-    const widths = new Set(items.map(({ target }) => (typeof target === 'number' ? 0 : target.length)));
+    const widths = new Set(items.flatMap(({ target }) => (typeof target === 'number' ? [] : [target.length])));
     if (widths.size > 1)
-      throw new RangeError(
-        'The targets of all images must be of one kind: class indices, or probabilities of K classes.',
-      );
-    this.stepsPerEpoch = Math.ceil(items.length / batchSize);
+      throw new RangeError(`The targets of all images must be of the same classes, got ${[...widths]} of them.`);
+    if (parts !== undefined && parts.reduce((sum, { count }) => sum + count, 0) !== items.length)
+      throw new RangeError(`The parts of an epoch must be the ${items.length} items, got ${JSON.stringify(parts)}.`);
+    this.stepsPerEpoch = Math.ceil(placesOf(options) / batchSize);
+    this.#isWeighted = items.some(({ weight }) => weight !== undefined);
+    this.#hasProbabilities = widths.size > 0;
     this.#options = options;
     this.#pool = pool;
     this.#evaluation = evaluation;
@@ -146,13 +157,12 @@ export class TrainingBatches {
     epoch: number,
     id: string,
   ): Promise<{ readonly step: number; readonly places: readonly number[]; readonly batch: TrainingBatch }[]> {
-    const { items, batchSize, seed, stage } = this.#options;
-    const order = epochOrder(items.length, { seed, stage, epoch });
-    const begun: Epoch = { epoch, from: 0, signal: undefined, order, next: 0, waiting: [] };
+    const { batchSize } = this.#options;
+    const begun = this.#begin(epoch, 0, undefined);
     const found = [];
     for (let step = 0; step < this.stepsPerEpoch; step++) {
       const positions = Array.from({ length: batchSize }, (_, i) => step * batchSize + i);
-      if (!positions.some((position) => this.#draw(order, position, 0, epoch).item.id === id)) continue;
+      if (!positions.some((position) => this.#draw(begun, position, 0).item.id === id)) continue;
       const batch = await this.#batch(begun, step);
       const places = [...batch.ids.keys()].filter((i) => batch.ids[i] === id);
       if (places.length > 0) found.push({ step, places, batch });
@@ -164,9 +174,15 @@ export class TrainingBatches {
     const prepared = this.#prepared;
     this.#prepared = undefined;
     if (prepared?.epoch === epoch && prepared.from === from && prepared.signal === signal) return prepared;
-    const { items, seed, stage } = this.#options;
-    const order = epochOrder(items.length, { seed, stage, epoch });
-    return { epoch, from, signal, order, next: from, waiting: [] };
+    return this.#begin(epoch, from, signal);
+  }
+
+  #begin(epoch: number, from: number, signal: AbortSignal | undefined): Epoch {
+    const { items, parts, seed, stage } = this.#options;
+    const order = epochOrder(items.length, { seed, stage, epoch }, parts);
+    const before = timesBefore(order);
+    const most = before.reduce((largest, times) => Math.max(largest, times), 0) + 1;
+    return { epoch, from, signal, order, before, most, next: from, waiting: [] };
   }
 
   /** Has as many batches made as may wait. */
@@ -182,17 +198,18 @@ export class TrainingBatches {
     }
   }
 
-  async #batch({ order, epoch, signal }: Epoch, step: number): Promise<TrainingBatch> {
+  async #batch(begun: Epoch, step: number): Promise<TrainingBatch> {
     const { items, batchSize } = this.#options;
+    const { epoch, signal } = begun;
     const positions = Array.from({ length: batchSize }, (_, i) => step * batchSize + i);
-    const chosen = positions.map((position) => this.#draw(order, position, 0, epoch));
+    const chosen = positions.map((position) => this.#draw(begun, position, 0));
     const crops = await this.#crops(chosen, signal);
     for (const [i, position] of positions.entries())
       // The n-th substitute of a place: known from order and content alone.
       for (let tried = 1; 'error' in crops[i]!; tried++) {
         this.#report(chosen[i]!.item, crops[i]!.error);
         if (tried >= items.length) throw new InputError('None of the training images can be decoded.');
-        chosen[i] = this.#draw(order, position, tried, epoch);
+        chosen[i] = this.#draw(begun, position, tried);
         [crops[i]] = (await this.#crops([chosen[i]!], signal)) as [Crop];
       }
 
@@ -207,24 +224,36 @@ export class TrainingBatches {
       images: tensor('uint8', [batchSize * this.#views, h, w, 3], pixels),
       ids: chosen.map(({ item }) => item.id),
     };
-    const targets = chosen.map(({ item }) => item.target);
-    const mixer = this.#mixer;
-    if (mixer === undefined) return { ...batch, labels: labelsOf(targets) };
     const { seed, stage, epochs, classes } = this.#options;
+    const mixer = this.#mixer;
+    const asked = chosen.map(({ item }) => item.target);
+    const targets =
+      this.#hasProbabilities || mixer !== undefined
+        ? asked.map((target) => asDistribution(target, classes.length))
+        : asked;
+    const weights = this.#isWeighted ? Float32Array.from(chosen, ({ item }) => item.weight ?? 1) : undefined;
+    const weighted = (values: Float32Array): Pick<TrainingBatch, 'sampleWeights'> => ({
+      sampleWeights: tensor('float32', [batchSize], values),
+    });
+    if (mixer === undefined) return { ...batch, labels: labelsOf(targets), ...(weights && weighted(weights)) };
     const stream = randomStream(seed, stage, epoch, step, 'mix');
     const mix = (): MixedImage[] => mixBatch(pixels, { width: w, height: h }, mixer, { epoch, epochs }, stream);
     const mixed = timedSync(this.#pool.track, 'mix', mix, batchSize);
-    const distributions = labelsOf(targets.map((target) => asDistribution(target, classes.length)));
-    const labels = mixTargets(distributions.data as Float32Array, mixed);
-    return { ...batch, labels: tensor('float32', distributions.shape, labels), mixed };
+    const { data, shape } = labelsOf(targets);
+    if (weights === undefined)
+      return { ...batch, labels: tensor('float32', shape, mixTargets(data as Float32Array, mixed)), mixed };
+    const made = mixWeighted(data as Float32Array, weights, mixed);
+    return { ...batch, labels: tensor('float32', shape, made.targets), ...weighted(made.weights), mixed };
   }
 
   /** What stands `ahead` places behind `position` in the epoch's order, which starts over at its end. */
-  #draw(order: readonly number[], position: number, ahead: number, epoch: number): Drawing {
+  #draw({ order, before, most, epoch }: Epoch, position: number, ahead: number): Drawing {
     const { items, seed, stage, drawing } = this.#options;
     const place = Math.floor(position / this.#times) + ahead;
-    const item = items[order[place % order.length]!]!;
-    const repeated = Math.floor(place / order.length) * this.#times + (position % this.#times);
+    const at = place % order.length;
+    const item = items[order[at]!]!;
+    const time = Math.floor(place / order.length) * most + before[at]!;
+    const repeated = time * this.#times + (position % this.#times);
     // A stand-in must not look like the same image in its own place.
     const occurrence = repeated + (ahead > 0 ? 1000 + ahead : 0);
     const drawn = drawing === undefined ? stage : `${stage}/${drawing}`;
@@ -249,7 +278,7 @@ export class TrainingBatches {
 
   /** Only a label that is certain names a class to the policy. */
   #labelOf({ target }: TrainingItem): string | undefined {
-    return typeof target === 'number' ? this.#options.classes[target] : undefined;
+    return this.#options.classes[typeof target === 'number' ? target : target.indexOf(1)];
   }
 
   #report({ id }: TrainingItem, reason: string): void {
@@ -265,6 +294,9 @@ interface Epoch {
   readonly from: number;
   readonly signal: AbortSignal | undefined;
   readonly order: readonly number[];
+  /** Of each place, how often its item stood before; and the most that one stands in the order. */
+  readonly before: readonly number[];
+  readonly most: number;
   /** The step whose batch is asked for next. */
   next: number;
   readonly waiting: { readonly batch: Promise<TrainingBatch>; isReady: boolean }[];
@@ -273,6 +305,11 @@ interface Epoch {
 interface Drawing {
   readonly item: TrainingItem;
   readonly key: DrawKey;
+}
+
+/** Of an epoch, before the last batch is filled up. */
+function placesOf({ items, parts }: TrainingBatchesOptions): number {
+  return parts === undefined ? items.length : parts.reduce((sum, { draws }) => sum + draws, 0);
 }
 
 function asDistribution(target: TrainingItem['target'], classes: number): Float32Array {

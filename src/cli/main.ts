@@ -10,7 +10,10 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 /** A command's code is loaded where it is asked for: `predict` answers within a second. */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   train: async () => (await import('./train.ts')).trainCommand(),
+  'self-train': async () => (await import('./self-train.ts')).selfTrainCommand(),
+  'pseudo-label': async () => (await import('./self-train.ts')).pseudoLabelCommand(),
   pretrain: async () => (await import('./pretrain.ts')).pretrainCommand(),
+  distill: async () => (await import('./distill.ts')).distillCommand(),
   predict: async () => (await import('./predict.ts')).predictCommand(),
   evaluate: async () => (await import('./evaluate.ts')).evaluateCommand(),
   export: async () => (await import('./export.ts')).exportCommand(),

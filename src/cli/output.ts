@@ -177,3 +177,8 @@ export function table(header: readonly string[], rows: readonly (readonly (strin
     )
     .join('\n');
 }
+
+/** As a shell takes it for one word. */
+export function shellWord(text: string): string {
+  return /^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}

@@ -1,11 +1,12 @@
 import { text } from 'node:stream/consumers';
-import type { Command } from 'commander';
+import { InvalidArgumentError, type Command } from 'commander';
+import { csvRow } from '../core/csv.ts';
 import { InputError } from '../core/errors.ts';
 import { Predictor } from '../predict.ts';
 import { defineCommand, integer, number, type CommonOptions } from './command.ts';
 import { percent } from './output.ts';
 
-type PredictFlags = CommonOptions & { top?: number; csv?: boolean; maxPixels?: number };
+type PredictFlags = CommonOptions & { top?: number; csv?: boolean; maxPixels?: number; temperature?: number[] };
 
 export function predictCommand(): Command {
   return defineCommand<PredictFlags>(
@@ -19,6 +20,7 @@ export function predictCommand(): Command {
     (command) =>
       command
         .option('--top <k>', 'show the k likeliest classes', integer(1))
+        .option('--temperature <t,...>', 'print the probabilities softened at each temperature, too', temperatures)
         .option('--csv', 'a CSV table on standard output')
         .option('--max-pixels <megapixels>', 'largest image that is decoded', number(0.0001)),
     async (args, flags, { output, signal }) => {
@@ -36,12 +38,15 @@ export function predictCommand(): Command {
         ...(flags.threads !== undefined && { threads: flags.threads }),
         ...(flags.maxPixels !== undefined && { maxPixels: flags.maxPixels * 1e6 }),
       });
+      const asked = flags.temperature ?? [];
+      const softened = asked.flatMap((t) => predictor.classes.map((name) => `${name} at T ${t}`));
+      const columns = [...predictor.classes, ...softened];
       let count = 0;
       let errors = 0;
       try {
         if (flags.csv && !flags.json)
-          process.stdout.write(`${csvRow(['file', 'label', 'probability', ...predictor.classes, 'error'])}\n`);
-        for await (const line of predictor.predictAll(inputs, { signal })) {
+          process.stdout.write(`${csvRow(['file', 'label', 'probability', ...columns, 'error'])}\n`);
+        for await (const line of predictor.predictAll(inputs, { signal, temperatures: asked })) {
           count++;
           if ('error' in line) errors++;
           if (flags.json) {
@@ -49,21 +54,30 @@ export function predictCommand(): Command {
           } else if (flags.csv) {
             const row =
               'error' in line
-                ? [line.file, '', '', ...predictor.classes.map(() => ''), line.error]
+                ? [line.file, '', '', ...columns.map(() => ''), line.error]
                 : [
                     line.file,
                     line.label,
                     line.probability,
-                    ...predictor.classes.map((name) => line.probabilities[name] ?? 0),
+                    ...[line, ...(line.softened ?? [])].flatMap(({ probabilities }) =>
+                      predictor.classes.map((name) => probabilities[name] ?? 0),
+                    ),
                     '',
                   ];
             process.stdout.write(`${csvRow(row)}\n`);
           } else if ('error' in line) {
             output.warn(`${line.file}: ${line.error}`);
           } else {
-            const ranked = Object.entries(line.probabilities).toSorted((a, b) => b[1] - a[1]);
-            const shown = ranked.slice(0, flags.top ?? 1).map(([name, p]) => `${name} ${percent(p)}`);
-            output.text(`${line.file}: ${shown.join(', ')}${line.abstain ? ' (below the abstain threshold)' : ''}`);
+            const shown = (probabilities: Readonly<Record<string, number>>): string =>
+              Object.entries(probabilities)
+                .toSorted((a, b) => b[1] - a[1])
+                .slice(0, flags.top ?? 1)
+                .map(([name, p]) => `${name} ${percent(p)}`)
+                .join(', ');
+            const below = line.abstain ? ' (below the abstain threshold)' : '';
+            output.text(`${line.file}: ${shown(line.probabilities)}${below}`);
+            for (const { temperature, probabilities, entropy } of line.softened ?? [])
+              output.text(`  at T ${temperature}: ${shown(probabilities)} (entropy ${entropy.toFixed(3)} nats)`);
           }
         }
       } finally {
@@ -75,13 +89,9 @@ export function predictCommand(): Command {
   );
 }
 
-/** RFC 4180; a leading `=`, `+`, `-` or `@` of a text is defused, as spreadsheets would run it. */
-function csvRow(cells: readonly (string | number)[]): string {
-  return cells
-    .map((cell) => {
-      if (typeof cell === 'number') return String(cell);
-      const safe = /^[=+\-@\t\r]/.test(cell) ? `'${cell}` : cell;
-      return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
-    })
-    .join(',');
+function temperatures(text: string): number[] {
+  const values = text.split(',').map(Number);
+  if (values.some((value) => !(value > 0 && Number.isFinite(value))))
+    throw new InvalidArgumentError('Expected numbers over 0 with commas, for instance 1,4,10.');
+  return values;
 }

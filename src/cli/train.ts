@@ -1,19 +1,21 @@
-import { readFile } from 'node:fs/promises';
-import { Option, type Command } from 'commander';
-import { parse } from 'yaml';
+import type { Command } from 'commander';
 import { InputError, resumeTraining, train, type TrainOptions } from '../index.ts';
-import { defineCommand, integer, number, type CommonOptions } from './command.ts';
+import { defineCommand, number, type CommonOptions } from './command.ts';
 import {
   consistencyFlags,
   cropScaleFlag,
   dataFlags,
   engineFlags,
   flipFlag,
+  modelFlags,
   networkFlags,
   preprocessingFlags,
+  profileFlag,
+  runFlags,
   trainingFlags,
 } from './training-flags.ts';
-import { percent } from './output.ts';
+import { readConfig } from './read-config.ts';
+import { showRunResult } from './run-result.ts';
 
 type TrainFlags = CommonOptions &
   Omit<TrainOptions, 'data'> & {
@@ -35,17 +37,10 @@ export function trainCommand(): Command {
       'train --resume runs/digits',
     ],
     (command) => {
-      networkFlags(command)
-        .option('--out <run>', 'folder of the run (default: a new one under runs/)')
-        .option('--resume <run>', 'continue an interrupted run; stands alone')
-        .option('--accept-engine', 'with --resume: go on although the engine or its choices differ')
-        .option('--accept-data-change', 'with --resume: go on although the data changed')
-        .option('--config <file>', 'options as YAML or JSON; flags win over it');
+      runFlags(networkFlags(command));
       dataFlags(command).option('--use-val', 'let a ready-made val part serve as validation though labels are limited');
       preprocessingFlags(command);
-      trainingFlags(command)
-        .option('--blend <share>', 'of the trained weights, mixed with those it started from', number(0, 1))
-        .option('--patience <epochs>', 'stop after so many epochs without a better validation score', integer(1))
+      modelFlags(trainingFlags(command))
         .option('--augment <policy>', 'how training images are varied (docs/augmentation.md)')
         .option(
           '--consistency <weight>',
@@ -53,18 +48,7 @@ export function trainCommand(): Command {
           number(0),
         );
       consistencyFlags(command);
-      flipFlag(command);
-      cropScaleFlag(command)
-        // Model out
-        .option('--abstain-precision <p>', 'precision wanted of answers above the abstain threshold', number(0.01, 1))
-        .option('--folds <k>', 'folds for choices and calibration; 0 does without', integer(0))
-        .addOption(
-          new Option('--variants <names...>', 'further exports, measured').choices(['bare', 'float16', 'int8']),
-        );
-      engineFlags(command).option(
-        '--profile',
-        'show where time goes, and write a trace (profile.json) into the folder of the run',
-      );
+      profileFlag(engineFlags(cropScaleFlag(flipFlag(command))));
     },
     async (args, flags, { output, signal }) => {
       const { config, resume, acceptEngine, acceptDataChange, json: _json, quiet: _quiet, ...given } = flags;
@@ -85,40 +69,7 @@ export function trainCommand(): Command {
               acceptDataChange: acceptDataChange ?? false,
               ...(given.profile !== undefined && { profile: given.profile }),
             });
-      output.text('');
-      output.text(
-        `Accuracy ${percent(result.accuracy)} (95 % interval ${percent(result.interval[0])} to ${percent(result.interval[1])}) ` +
-          `on ${result.n} images of ${result.scoredOn}.`,
-      );
-      output.text(`Model:   ${result.model}`);
-      output.text(`Report:  ${result.report}`);
-      output.text(`Try:     npx gleaner predict ${shellWord(result.model)} IMAGE...`);
-      output.jsonLine({ type: 'result', ...result });
+      showRunResult(result, output);
     },
   );
-}
-
-async function readConfig(file: string | undefined): Promise<Record<string, unknown>> {
-  if (file === undefined) return {};
-  let value: unknown;
-  try {
-    value = parse(await readFile(file, 'utf8'));
-  } catch (error) {
-    throw new InputError(`--config ${file}: ${error instanceof Error ? error.message : String(error)}`);
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new InputError(
-      `--config ${file}: expected options by name, got ${Array.isArray(value) ? 'a list' : typeof value}.`,
-    );
-  // Keys as flags have them (`batch-size`) work too.
-  return Object.fromEntries(
-    Object.entries(value).map(([key, entry]) => [
-      key.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase()),
-      entry,
-    ]),
-  );
-}
-
-function shellWord(text: string): string {
-  return /^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }

@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { choice, integer, number, perChannel } from './command.ts';
 import { CONSISTENCY_METHOD_NAMES } from '../index.ts';
 import { readingFlags } from './reading-flags.ts';
@@ -25,18 +25,22 @@ export function dataFlags(command: Command): Command {
     .option('--drop-leaks', 'leave out training images that are copies of val or test images');
 }
 
-/** Preprocessing of a backbone that doesn't declare it. */
-export function preprocessingFlags(command: Command): Command {
+/** Preprocessing of a network that doesn't declare it. @param of goes before each name: `teacher-` */
+export function preprocessingFlags(command: Command, of: '' | 'teacher-' = ''): Command {
   return command
-    .option('--input-size <side>', 'input side of the network, in pixels', integer(8))
-    .option('--mean <values>', 'per channel, on the scale 0 to 255', perChannel)
-    .option('--std <values>', 'per channel, on the scale 0 to 255', perChannel)
-    .addOption(choice('--channels <order>', 'order of the colour channels', ['rgb', 'bgr']))
-    .addOption(choice('--interpolation <name>', 'of the resize', ['nearest', 'bilinear', 'bicubic']))
-    .option('--crop-fraction <share>', 'side of the centre crop, relative to the resized shorter side', number(0.01, 1))
-    .addOption(choice('--layout <name>', 'layout of the network input', ['nchw', 'nhwc']))
-    .option('--embedding <value>', 'name of the value to put a new head on')
-    .option('--logits <value>', "name of the network's logits");
+    .option(`--${of}input-size <side>`, 'input side of the network, in pixels', integer(8))
+    .option(`--${of}mean <values>`, 'per channel, on the scale 0 to 255', perChannel)
+    .option(`--${of}std <values>`, 'per channel, on the scale 0 to 255', perChannel)
+    .addOption(choice(`--${of}channels <order>`, 'order of the colour channels', ['rgb', 'bgr']))
+    .addOption(choice(`--${of}interpolation <name>`, 'of the resize', ['nearest', 'bilinear', 'bicubic']))
+    .option(
+      `--${of}crop-fraction <share>`,
+      'side of the centre crop, relative to the resized shorter side',
+      number(0.01, 1),
+    )
+    .addOption(choice(`--${of}layout <name>`, 'layout of the network input', ['nchw', 'nhwc']))
+    .option(`--${of}embedding <value>`, 'name of the value that holds the features')
+    .option(`--${of}logits <value>`, "name of the network's logits");
 }
 
 export function trainingFlags(command: Command): Command {
@@ -110,6 +114,33 @@ export function cropScaleFlag(command: Command): Command {
 
 export function flipFlag(command: Command): Command {
   return command.addOption(choice('--flip <mode>', 'horizontal flips in training', ['auto', 'on', 'off']));
+}
+
+/** Of the run's folder. */
+export function runFlags(command: Command): Command {
+  return command
+    .option('--out <run>', 'folder of the run (default: a new one under runs/)')
+    .option('--resume <run>', 'continue an interrupted run; stands alone')
+    .option('--accept-engine', 'with --resume: go on although the engine or its choices differ')
+    .option('--accept-data-change', 'with --resume: go on although the data changed')
+    .option('--config <file>', 'options as YAML or JSON; flags win over it');
+}
+
+/** Of what is chosen after training, and of the model that is written. */
+export function modelFlags(command: Command): Command {
+  return command
+    .option('--blend <share>', 'of the trained weights, mixed with those it started from', number(0, 1))
+    .option('--patience <epochs>', 'stop after so many epochs without a better validation score', integer(1))
+    .option('--abstain-precision <p>', 'precision wanted of answers above the abstain threshold', number(0.01, 1))
+    .option('--folds <k>', 'folds for choices and calibration; 0 does without', integer(0))
+    .addOption(new Option('--variants <names...>', 'further exports, measured').choices(['bare', 'float16', 'int8']));
+}
+
+export function profileFlag(command: Command): Command {
+  return command.option(
+    '--profile',
+    'show where time goes, and write a trace (profile.json) into the folder of the run',
+  );
 }
 
 export function engineFlags(command: Command): Command {

@@ -15,9 +15,9 @@ export function describeDataset(dataset: Dataset): string {
     ({ count }) => count > 0,
   );
   const lines = [
-    `${shownName(dataset.root)}: ${LAYOUTS[dataset.layout]}, ${counted(dataset.classes.length, 'class', 'classes')}, ` +
+    `${shownName(dataset.root)}: ${dataset.classes.length === 0 ? 'no labels' : `${LAYOUTS[dataset.layout]}, ${counted(dataset.classes.length, 'class', 'classes')}`}, ` +
       `${counted(dataset.samples.length, 'image')} (${splits.map(({ split, count }) => `${split} ${count.toLocaleString('en-US')}`).join(', ')})`,
-    ...classTable(dataset),
+    ...(dataset.classes.length === 0 ? [] : classTable(dataset)),
   ];
   if (dataset.limitedLabels) lines.push('Only the chosen labels are used; the rest of train counts as unlabelled.');
   if (dataset.quarantined.length > 0) {

@@ -35,11 +35,11 @@ const SPLIT_NAMES: Readonly<Record<string, Split>> = {
 /**
  * Reads a folder per class (images at any depth below), or ready-made splits of such folders. Images in
  * `unlabeled/`, loose in the root, or loose in `train/` have no label.
- * @throws InputError where there are no classes, unless `needClasses` is false.
+ * @throws InputError where there are no classes, unless they may be missing.
  */
 export async function readFolder(
   root: string,
-  options: WalkOptions & { readonly layout?: FolderLayout; readonly needClasses?: boolean } = {},
+  options: WalkOptions & { readonly layout?: FolderLayout; readonly labelsOptional?: boolean } = {},
 ): Promise<Candidates> {
   const tree = await walk(root, options);
   const tops = tree.folders.filter((id) => !id.includes('/'));
@@ -47,7 +47,7 @@ export async function readFolder(
   const asSplits = auto ? looksLikeSplits(tree, tops) : options.layout === 'splits';
   const warnings = walkWarnings(tree);
   const placed = asSplits ? placeInSplits(tree, tops, warnings) : placeInClasses(tree, tops, auto, warnings);
-  if (placed.classNames.length === 0 && (options.needClasses ?? true))
+  if (placed.classNames.length === 0 && !(options.labelsOptional ?? false))
     throw new InputError(noClasses(root, tree, asSplits));
   return {
     layout: asSplits ? 'splits' : 'folders',

@@ -54,7 +54,7 @@ export function isManifestName(path: string): boolean {
  */
 export async function readManifest(
   manifest: string,
-  options: { readonly followLinks?: boolean } = {},
+  options: { readonly followLinks?: boolean; readonly labelsOptional?: boolean } = {},
 ): Promise<Candidates> {
   const { size } = await stat(manifest);
   if (size > MAX_BYTES)
@@ -69,7 +69,7 @@ export async function readManifest(
   const classNames = new Set(
     candidates.flatMap(({ candidate: { className } }) => (className === undefined ? [] : className)),
   );
-  if (classNames.size === 0)
+  if (classNames.size === 0 && options.labelsOptional !== true)
     throw new InputError(`${manifest} names no class: every row's label is empty, or it has no label column.`);
   return {
     layout: 'manifest',

@@ -13,14 +13,14 @@ export interface ReadDatasetOptions extends ReadSamplesOptions, LabelLimit {
   readonly layout?: FolderLayout;
   /** Links are not followed unless asked: they may lead out of the data, or in circles. */
   readonly followLinks?: boolean;
-  /** Whether data without a labelled image is an error; default true. */
-  readonly needClasses?: boolean;
+  /** Whether data without any label will do: it then has no classes. Default false. */
+  readonly labelsOptional?: boolean;
 }
 
 /**
  * Reads a folder of classes, ready-made splits, or a manifest (CSV, TSV, JSON lines). A file that is no
  * image is quarantined with its reason; the rest goes on.
- * @throws InputError where there is no such data, where it holds no classes or no image, or where a
+ * @throws InputError where there is no such data, where it holds no classes (unless they are optional) or no image, or where a
  *   manifest or the list of labels has bad lines (all are listed). AbortedError by `signal`.
  * @example
  * const dataset = await readDataset('photos');
@@ -46,9 +46,9 @@ export async function readDataset(path: string, options: ReadDatasetOptions = {}
     warnings.push(`passed over ${counted(read.others.length, 'file')} that are no images: ${shownList(read.others)}`);
   const quarantined = [...found.quarantined, ...read.quarantined].toSorted((a, b) => compareText(a.file, b.file));
   const { classes, samples } = withoutEmptyClasses(found.classNames, read.samples, warnings);
-  if (classes.length === 0 && (options.needClasses ?? true))
+  if (classes.length === 0 && !(options.labelsOptional === true && samples.length > 0))
     throw new InputError(
-      `${path} holds no labelled image that can be read (${counted(quarantined.length, 'file')} quarantined` +
+      `${path} holds no ${options.labelsOptional === true ? '' : 'labelled '}image that can be read (${counted(quarantined.length, 'file')} quarantined` +
         `${quarantined[0] === undefined ? '' : `, the first: ${shownName(quarantined[0].file)}: ${quarantined[0].reason}`}).`,
     );
   const root = info.isDirectory() ? place : dirname(place);

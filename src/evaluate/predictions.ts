@@ -64,3 +64,15 @@ export function decisions({ classes, logits, labels }: Predictions, temperature 
     };
   });
 }
+
+/** Softmax of each row of logits [N, K], as float32. */
+export function softmaxRows(logits: Float32Array, classes: number): Float32Array {
+  const probabilities = new Float32Array(logits.length);
+  for (let from = 0; from < logits.length; from += classes) {
+    const row = logits.subarray(from, from + classes);
+    const largest = Math.max(...row);
+    const sum = row.reduce((total, z) => total + Math.exp(z - largest), 0);
+    for (let k = 0; k < classes; k++) probabilities[from + k] = Math.exp(row[k]! - largest) / sum;
+  }
+  return probabilities;
+}

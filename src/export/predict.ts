@@ -11,6 +11,7 @@ import { availableCores } from '../runtime/cores.ts';
 import { deviceName } from '../runtime/devices.ts';
 import { EngineHost, type SessionInfo } from '../runtime/engine-host.ts';
 import { checkThreads } from '../runtime/session-options.ts';
+import { softened } from './softmax.ts';
 
 export interface PredictorOptions {
   /** Default `auto`. */
@@ -31,10 +32,23 @@ export interface Prediction {
   readonly probability: number;
   /** Of every class, in the model's order. */
   readonly probabilities: Readonly<Record<string, number>>;
+  /** At each temperature asked for: of every class p^(1/T), renormalised, in the model's order. */
+  readonly softened?: readonly {
+    readonly temperature: number;
+    readonly probabilities: Readonly<Record<string, number>>;
+    /** Of these, in nats. */
+    readonly entropy: number;
+  }[];
   /** Whether `probability` is below the model's threshold; absent where the model has none. */
   readonly abstain?: boolean;
   /** What a person should know of the file: first frame of several, cropped, another format than the name says. */
   readonly warnings?: readonly string[];
+}
+
+export interface PredictOptions {
+  readonly signal?: AbortSignal;
+  /** Each over 0: the probabilities are also given softened, as a student of this model would learn them. */
+  readonly temperatures?: readonly number[];
 }
 
 /** A file that is not an image the model can be asked about. */
@@ -116,7 +130,7 @@ export class Predictor implements AsyncDisposable {
    */
   async predict(
     inputs: readonly (string | Uint8Array)[],
-    options: { readonly signal?: AbortSignal } = {},
+    options: PredictOptions = {},
   ): Promise<(Prediction | PredictionError)[]> {
     const answers: (Prediction | PredictionError)[] = [];
     for await (const answer of this.predictAll(inputs, options)) answers.push(answer);
@@ -125,17 +139,18 @@ export class Predictor implements AsyncDisposable {
 
   /**
    * As `predict`, each answer as soon as it is there; a few images are in memory at a time.
-   * @throws AbortedError between two images once the signal fires, RunError where the engine fails
+   * @throws AbortedError between two images once the signal fires, RunError where the engine fails, RangeError for a
+   *   temperature that is not over 0
    */
   async *predictAll(
     inputs: Iterable<string | Uint8Array> | AsyncIterable<string | Uint8Array>,
-    options: { readonly signal?: AbortSignal } = {},
+    options: PredictOptions = {},
   ): AsyncGenerator<Prediction | PredictionError> {
     const waiting: Promise<DecodedSource>[] = [];
     const answer = async (): Promise<Prediction | PredictionError> => {
       const decoded = await waiting.shift()!;
       if (options.signal?.aborted) throw new AbortedError('The prediction was stopped.');
-      return 'error' in decoded ? decoded : this.#ask(decoded.file, decoded.image);
+      return 'error' in decoded ? decoded : this.#ask(decoded.file, decoded.image, options.temperatures);
     };
     for await (const source of sources(inputs)) {
       waiting.push(this.#decode(source));
@@ -167,18 +182,26 @@ export class Predictor implements AsyncDisposable {
     return decoded;
   }
 
-  async #ask(file: string, image: DecodedImage): Promise<Prediction> {
+  async #ask(file: string, image: DecodedImage, temperatures: readonly number[] = []): Promise<Prediction> {
     const feeds = { image: tensor('uint8', [1, image.height, image.width, 3], image.data) };
     const run = { session: this.#session.id, feeds, resident: {}, keep: {}, fetch: ['probabilities'] };
     const [result] = await this.#host.run([run], () => false);
     const values = [...(result!['probabilities']!.data as Float32Array)];
     const best = values.indexOf(Math.max(...values));
     const probability = values[best]!;
+    const byName = (shares: readonly number[]): Record<string, number> =>
+      Object.fromEntries(this.classes.map((name, k) => [name, shares[k]!]));
+    const at = (temperature: number): NonNullable<Prediction['softened']>[number] => {
+      const shares = softened(values, temperature);
+      const entropy = shares.reduce((sum, p) => (p === 0 ? sum : sum - p * Math.log(p)), 0);
+      return { temperature, probabilities: byName(shares), entropy };
+    };
     return {
       file,
       label: this.classes[best]!,
       probability,
-      probabilities: Object.fromEntries(this.classes.map((name, k) => [name, values[k]!])),
+      probabilities: byName(values),
+      ...(temperatures.length > 0 && { softened: temperatures.map(at) }),
       ...(this.abstainThreshold !== undefined && { abstain: probability < this.abstainThreshold }),
       ...(image.warnings.length > 0 && { warnings: image.warnings }),
     };

@@ -8,6 +8,17 @@ export function softmax(logits: ArrayLike<number>, temperature = 1): number[] {
 }
 
 /**
+ * Probabilities p at a temperature: p^(1/T), renormalised; what is 0 stays 0. T over 1 makes them more even, and the most
+ * probable class stays the same.
+ * @throws RangeError unless the temperature is finite and over 0
+ */
+export function softened(probabilities: ArrayLike<number>, temperature: number): number[] {
+  if (!(temperature > 0 && Number.isFinite(temperature)))
+    throw new RangeError(`A temperature must be finite and over 0, got ${temperature}.`);
+  return softmax(Array.from(probabilities, Math.log), temperature);
+}
+
+/**
  * Mean Kullback-Leibler divergence, in nats, of what `actual` says from what `expected` says.
  * @param expected logits, `rows` rows of K
  */

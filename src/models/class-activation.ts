@@ -36,7 +36,7 @@ export function withClassActivation(graph: Graph, options: FindEmbeddingOptions 
 }
 
 /** The maps [N, D, h, w] whose mean over h and w is `value`, or undefined. */
-function mapsBefore(value: string, graph: Graph): string | undefined {
+export function mapsBefore(value: string, graph: Graph): string | undefined {
   const makers = producers(graph);
   let maker = makers.get(value);
   while (maker !== undefined && FLATTENING.has(maker.opType)) maker = makers.get(maker.inputs[0]!);

@@ -62,8 +62,16 @@ export function featureExtractor(graph: Graph, embedding: Embedding): { graph: G
   return { graph: builder.build(), embedding: value };
 }
 
-function withEmbedding(graph: Graph, { value, pooling, width }: Embedding): { builder: GraphBuilder; value: string } {
-  const builder = GraphBuilder.from(subgraphFor(graph, [value]));
+/**
+ * A builder on the part of a network that makes its embedding, with the name of the embedding as [N, D].
+ * @param keep further values that must be there
+ */
+export function withEmbedding(
+  graph: Graph,
+  { value, pooling, width }: Embedding,
+  keep: readonly string[] = [],
+): { builder: GraphBuilder; value: string } {
+  const builder = GraphBuilder.from(subgraphFor(graph, [value, ...keep]));
   if (value === 'embedding' && pooling === 'none') return { builder, value };
   const outputs = [builder.uniqueName('embedding')];
   const name = outputs[0]!;

@@ -2,6 +2,7 @@ import type { Sample } from '../datasets/dataset.ts';
 
 interface Images {
   readonly train: readonly Pick<Sample, 'width' | 'height'>[];
+  readonly unlabeled?: readonly Pick<Sample, 'width' | 'height'>[];
 }
 
 /** A network that suits the size of the images, where none is named. */
@@ -19,7 +20,7 @@ export function defaultSide(data: Images): number {
 }
 
 /** Median of the shorter sides of the training images, in pixels. */
-function medianSide({ train: samples }: Images): number {
-  const sides = samples.map(({ width, height }) => Math.min(width, height)).toSorted((a, b) => a - b);
+function medianSide({ train, unlabeled = [] }: Images): number {
+  const sides = [...train, ...unlabeled].map(({ width, height }) => Math.min(width, height)).toSorted((a, b) => a - b);
   return sides[Math.floor(sides.length / 2)]!;
 }

@@ -12,7 +12,7 @@ import type { TrainControl } from './train-control.ts';
 import type { ResolvedTrainOptions } from './train-options.ts';
 import { planTraining } from './training-plan.ts';
 import { trainingSteps } from './training-steps.ts';
-import { methodOf } from './method.ts';
+import { consistencyMethodOf, methodOf } from './method.ts';
 import type { OpenedNetwork } from './opened-network.ts';
 
 export interface ChoicesRequest {
@@ -41,9 +41,13 @@ export async function engineChoices(
   if (options.tune && method !== 'probe' && !existsSync(file)) {
     tuning = await Tuning.open(engine);
     const { choose } = tuning;
-    const plan = planTraining(options, method, data.train.length, unlabeledImages(data));
+    // With a teacher, images without a label are trained on like any other.
+    const beside = consistencyMethodOf(options) === undefined ? data.unlabeled.length : 0;
+    const plan = planTraining(options, method, data.train.length + beside, unlabeledImages(data));
     const target: Target = block > 1 ? { kind: 'blocked', block, choose } : { kind: 'plain', choose };
-    const { phases } = trainingSteps(opened.untrained(), plan, options, data.train, data.classes.length, target);
+    const { phases } = trainingSteps(opened.untrained(), plan, options, data.train, data.classes.length, target, {
+      unlabeled: beside,
+    });
     const onProgress = (done: number, total: number): void =>
       control.onProgress?.({ type: 'step', stage: 'tune', done, total, unit: 'shapes' });
     do for (const { step } of phases) compileStep(step);

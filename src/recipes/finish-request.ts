@@ -1,3 +1,4 @@
+import type { Agreement } from './agreement.ts';
 import type { HeldOutPredictions } from './held-out-predictions.ts';
 import type { Network } from './network.ts';
 import type { TrainingData } from './prepare-data.ts';
@@ -11,6 +12,13 @@ export interface NetworkSource {
   readonly preprocessing: string;
 }
 
+/** How a network was taught by others, in words, and how far it says what they say. */
+export interface TaughtBy {
+  readonly lines: readonly string[];
+  /** Absent where the teachers' classes are others than the student's. */
+  readonly agreement?: Agreement & { readonly comparedOn: string };
+}
+
 /** What a finished training hands over to be calibrated, scored, exported and reported. */
 export interface FinishRequest {
   readonly network: Network;
@@ -20,6 +28,7 @@ export interface FinishRequest {
   readonly options: ResolvedTrainOptions;
   readonly method: string;
   readonly source: NetworkSource;
+  readonly taughtBy?: TaughtBy;
   /** `performance.now()` at the start. */
   readonly started: number;
 }

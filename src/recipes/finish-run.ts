@@ -1,19 +1,15 @@
 import { writeFileAtomic } from '../core/atomic-file.ts';
-import { timed, timedSync } from '../core/profile.ts';
-import { packageVersion } from '../core/package-version.ts';
+import { timed } from '../core/profile.ts';
 import { abstainThreshold } from '../evaluate/abstain.ts';
 import { fitTemperature } from '../evaluate/temperature.ts';
 import { evaluatePredictions } from '../evaluate/evaluation.ts';
-import { deployableModel, type DeployableParts } from '../export/deployable.ts';
-import { proveParity, type ParityReport } from '../export/parity.ts';
-import { decodeImage } from '../images/decode.ts';
 import type { RunFolder } from '../train/run-folder.ts';
 import type { Workshop } from './workshop.ts';
 import { predictionsOf, type HeldOutPredictions } from './held-out-predictions.ts';
-import { exportVariants } from './export-variants.ts';
 import { consistencyMethodOf } from './method.ts';
 import type { FinishRequest } from './finish-request.ts';
 import { writeRunReport } from './run-report.ts';
+import { writeModel } from './write-model.ts';
 
 export interface RunResult {
   /** Folder of the run. */
@@ -30,12 +26,9 @@ export interface RunResult {
   readonly seconds: number;
 }
 
-/** Images on which parity with evaluation is proven at export. */
-const PARITY_IMAGES = 6;
-
 /** Calibrates, scores once, exports and reports: what turns trained weights into a run's result. */
 export async function finishRun(run: RunFolder, workshop: Workshop, request: FinishRequest): Promise<RunResult> {
-  const { network, calibration, data, options, method, started } = request;
+  const { calibration, data, options, started } = request;
   const temperature = calibration === undefined ? 1 : fitTemperature(calibration).temperature;
   const abstain = calibration && abstainThreshold(calibration, options.abstainPrecision, temperature);
   if (calibration === undefined)
@@ -50,36 +43,7 @@ export async function finishRun(run: RunFolder, workshop: Workshop, request: Fin
   const predictions = data.crossValidated ? calibration! : await scorePredictions(run, workshop, request);
   const evaluation = evaluatePredictions(predictions, { temperature });
 
-  const parts: DeployableParts = {
-    graph: network.graph,
-    logits: network.logits,
-    preprocessing: network.preprocessing,
-    classes: data.classes,
-    temperature,
-    ...(abstain && { abstainThreshold: abstain.threshold }),
-    provenance: { gleaner: packageVersion(), method, seed: options.seed, data: data.dataset.fingerprint },
-  };
-  const { track } = workshop;
-  const file = timedSync(track, 'make the file', () => deployableModel(parts));
-  const images = await Promise.all(
-    data.score
-      .slice(0, PARITY_IMAGES)
-      .map(({ file: image }) => decodeImage(image, { maxPixels: options.maxPixels * 1e6 })),
-  );
-  const cancel = workshop.signal ? { signal: workshop.signal } : {};
-  const proof = (): Promise<ParityReport> => proveParity(workshop.engine, file.bytes, parts, images, cancel);
-  const parity = await timed(track, 'prove parity', proof);
-  await writeFileAtomic(run.file('model.onnx'), file.bytes);
-  await writeFileAtomic(run.file('model.json'), file.json);
-
-  const { engine, crops, signal } = workshop;
-  const exporting = { engine, crops, parts, data, seed: options.seed, signal };
-  const { made, measured } = await timed(track, 'export variants', () => exportVariants(exporting, options.variants));
-  for (const { variant, file: form } of made) {
-    if (variant === 'float32') continue;
-    await writeFileAtomic(run.file(`model.${variant}.onnx`), form.bytes);
-    await writeFileAtomic(run.file(`model.${variant}.json`), form.json);
-  }
+  const { parity, measured } = await writeModel(run, workshop, request, { temperature, abstain }, data.score);
 
   const seconds = (performance.now() - started) / 1000;
   const metrics = {
@@ -88,10 +52,11 @@ export async function finishRun(run: RunFolder, workshop: Workshop, request: Fin
     parity,
     abstain: abstain ?? null,
     calibratedOn: calibration?.foundOn ?? null,
+    ...request.taughtBy?.agreement,
   };
   await writeFileAtomic(run.file('metrics.json'), `${JSON.stringify(metrics, undefined, 2)}\n`);
   const report = { ...request, evaluation, abstain, seconds, measured };
-  await timed(track, 'report', () => writeRunReport(run, workshop, report));
+  await timed(workshop.track, 'report', () => writeRunReport(run, workshop, report));
   return {
     run: run.path,
     model: run.file('model.onnx'),

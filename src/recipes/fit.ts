@@ -3,10 +3,11 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../core/atomic-file.ts';
 import { timed } from '../core/profile.ts';
+import type { ImageSource } from '../batches/evaluation-crops.ts';
 import { TrainingBatches, type TrainingItem } from '../batches/training-batches.ts';
 import { varies } from '../augment/policy.ts';
 import type { Sample } from '../datasets/dataset.ts';
-import { announceTime } from './announce-time.ts';
+import { extract } from '../onnx/compose.ts';
 import { consistencySource } from './consistency-source.ts';
 import { ConsistencyWatch } from './consistency-watch.ts';
 import type { LabelledSample } from './prepare-data.ts';
@@ -15,16 +16,20 @@ import { memoryReport } from '../runtime/memory.ts';
 import type { BatchSource } from '../train/batch-source.ts';
 import { trainLoop, type LoopResult, type Phase, type Validation } from '../train/loop.ts';
 import { findLearningRate } from '../train/lr-finder.ts';
+import type { StepOptions } from '../train/step-options.ts';
 import { planPasses } from '../train/memory-plan.ts';
 import { compileStep } from '../train/compile-step.ts';
 import { viewsOf } from '../train/step-loss.ts';
 import { TrainingStep } from '../train/training-step.ts';
 import { withWeights } from '../train/weights.ts';
 import { evaluatePredictions } from '../evaluate/evaluation.ts';
+import { announceTime } from './announce-time.ts';
 import { onFrozenActivations } from './frozen-activations.ts';
 import { onPixels, type Network } from './network.ts';
 import { ImagesBySize } from './smaller-images.ts';
 import { outputsOf } from './outputs.ts';
+import { taughtStudent } from './taught-student.ts';
+import { TaughtImages, type Teaching } from './teaching.ts';
 import type { ResolvedTrainOptions } from './train-options.ts';
 import type { TrainingPlan } from './training-plan.ts';
 import type { Workshop } from './workshop.ts';
@@ -35,8 +40,12 @@ export interface FitRequest {
   readonly plan: TrainingPlan;
   readonly options: ResolvedTrainOptions;
   readonly train: readonly LabelledSample[];
-  /** Where the plan learns from such. */
+  /** A teacher to learn from beside labels. */
+  readonly teaching?: Teaching | undefined;
+  /** Images without a label, for a teacher's answers or where the plan learns from such. */
   readonly unlabeled?: readonly Sample[];
+  /** Trained on beside these. */
+  readonly machineLabelled?: MachineLabelledPart;
   /** Chooses the best epoch and ends training early; absent: the last weights count. */
   readonly validation: readonly LabelledSample[];
   readonly classes: readonly string[];
@@ -48,12 +57,34 @@ export interface FitRequest {
   readonly checkpoints: string;
 }
 
-/** Trains a network on labelled images and returns it with its new weights. */
+/** Images whose labels a machine made. */
+export interface MachineLabelledPart {
+  readonly samples: readonly MachineLabelledSample[];
+  /** Places of an epoch that they, and the labelled images, take. */
+  readonly draws: number;
+  readonly labelledDraws: number;
+}
+
+export type MachineLabelledSample = ImageSource & {
+  /** [K] */
+  readonly target: Float32Array;
+  readonly weight: number;
+};
+
+/** Trains a network on labelled images, or by a teacher, and returns it with its new weights. */
 export async function fit(workshop: Workshop, request: FitRequest): Promise<{ network: Network; result: LoopResult }> {
-  const { network, plan, options, train, validation, stage, classes } = request;
-  const { engine, choices, pool, crops, signal, onProgress, track, writing } = workshop;
+  const { plan, options, train, teaching, unlabeled = [], machineLabelled, validation, stage, classes } = request;
+  const { engine, choices, crops, signal, onProgress, track, writing } = workshop;
   await mkdir(request.checkpoints, { recursive: true });
-  const asked = trainingSteps(network, plan, options, train, classes.length, choices.target);
+  const network =
+    teaching === undefined ? request.network : taughtStudent(request.network, teaching.loss, options.seed);
+  const machines = machineLabelled?.samples ?? [];
+  const further = {
+    unlabeled: teaching === undefined ? 0 : unlabeled.length,
+    loss: teaching?.loss,
+    machineLabelled: machines.length,
+  };
+  const asked = trainingSteps(network, plan, options, train, classes.length, choices.target, further);
   const { batchSize, rates } = asked;
   const microBatch = await choices.microBatch(request.passes ?? stage, () => {
     const { availableBytes } = memoryReport();
@@ -65,14 +96,23 @@ export async function fit(workshop: Workshop, request: FitRequest): Promise<{ ne
     }
     return passes.microBatch;
   });
-  const items = train.map((sample): TrainingItem => ({ ...sample, target: sample.label }));
-  const isAugmented = varies(plan.augment);
+  const labelled = train.map((sample): TrainingItem => ({ ...sample, target: sample.label }));
+  const items =
+    teaching === undefined
+      ? [...labelled, ...machines]
+      : [...train, ...unlabeled].map((sample): TrainingItem => ({ ...sample, target: oneHot(sample, classes.length) }));
+  const parts = machineLabelled && [
+    { count: train.length, draws: machineLabelled.labelledDraws },
+    { count: machines.length, draws: machineLabelled.draws },
+  ];
+  const isAugmented = varies(plan.augment) || machines.length > 0;
   const inPassesOf = inPasses(asked, microBatch).phases;
   const { consistency } = plan;
   const batchesOf = (images: Pick<Workshop, 'pool' | 'crops'>): BatchSource =>
     consistency === undefined
       ? new TrainingBatches(images.pool, images.crops, {
           items,
+          parts,
           batchSize,
           policy: plan.augment,
           views: viewsOf(options),
@@ -80,30 +120,34 @@ export async function fit(workshop: Workshop, request: FitRequest): Promise<{ ne
           epochs: plan.epochs,
           seed: options.seed,
           stage,
-          onThreads: (choice) => workshop.record({ type: 'decoding-threads', stage, ...choice, of: pool.threads }),
+          onThreads: (choice) =>
+            workshop.record({ type: 'decoding-threads', stage, ...choice, of: images.pool.threads }),
         })
       : consistencySource(
           { ...workshop, ...images },
-          {
-            plan: consistency,
-            batchSize,
-            labelled: train,
-            unlabeled: request.unlabeled ?? [],
-            classes,
-            seed: options.seed,
-            stage,
-          },
+          { plan: consistency, batchSize, labelled: train, unlabeled, classes, seed: options.seed, stage },
         );
-  const source = batchesOf(workshop);
-  await using images = new ImagesBySize(workshop, options.maxPixels * 1e6);
+  const maxPixels = options.maxPixels * 1e6;
+  await using images = new ImagesBySize(workshop, maxPixels);
+  await using taught =
+    teaching && (await TaughtImages.open(workshop, images, teaching, [...train, ...unlabeled], maxPixels));
+  const sourceOf = async (step: Pick<StepOptions, 'images'>): Promise<BatchSource> =>
+    taught === undefined ? batchesOf(await images.of(step)) : taught.source(step, batchesOf);
+  const complete = (source: BatchSource): BatchSource => taught?.completed(source) ?? source;
+  const source = await sourceOf(inPassesOf.at(-1)!.step);
   const sized =
     options.trainSize === undefined
       ? inPassesOf
-      : inPassesOf.map((phase) => ({ ...phase, openSource: async () => batchesOf(await images.of(phase.step)) }));
+      : inPassesOf.map((phase) => ({ ...phase, openSource: () => sourceOf(phase.step) }));
   const phases =
     isAugmented || consistency !== undefined
       ? sized
-      : onFrozenActivations(workshop, images, sized, { items, batchSize, seed: options.seed, stage });
+      : onFrozenActivations(workshop, images, sized, { items, batchSize, seed: options.seed, stage }).map(
+          ({ openSource, ...phase }): Phase => ({
+            ...phase,
+            ...(openSource && { openSource: async () => complete(await openSource()) }),
+          }),
+        );
   const peaks = options.findLr ? await foundRates(workshop, request, phases[0]!, source, rates) : rates;
   const totalSteps = plan.epochs * source.stepsPerEpoch;
   const validate =
@@ -124,7 +168,8 @@ export async function fit(workshop: Workshop, request: FitRequest): Promise<{ ne
           // Accuracy first; the likelihood decides between equals, of which a small set has many.
           return { score: accuracy - 1e-4 * Math.min(nll, 100), accuracy, loss: nll };
         };
-  if (consistency !== undefined) await announceTime(workshop, request, phases.at(-1)!, source, totalSteps);
+  if (consistency !== undefined || teaching !== undefined)
+    await announceTime(workshop, request, phases.at(-1)!, source, totalSteps);
   const watch =
     consistency &&
     new ConsistencyWatch(workshop, { stage, steps: totalSteps, labels: train.map(({ label }) => label) });
@@ -153,7 +198,15 @@ export async function fit(workshop: Workshop, request: FitRequest): Promise<{ ne
     track,
     writing,
   });
-  return { network: { ...network, graph: withWeights(network.graph, result.weights) }, result };
+  const trained = withWeights(network.graph, result.weights);
+  if (teaching === undefined) return { network: { ...network, graph: trained }, result };
+  const own = request.network.graph.outputs.map(({ name }) => name);
+  return { network: { ...request.network, graph: extract(trained, own) }, result };
+}
+
+/** [K]; all 0 without a label. */
+function oneHot({ label }: Sample, classes: number): Float32Array {
+  return Float32Array.from({ length: classes }, (_, k) => (k === label ? 1 : 0));
 }
 
 /** Rates of the groups in the same proportions, at the height that a range test proposes; kept for a resumed run. */

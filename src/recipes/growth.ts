@@ -18,14 +18,15 @@ export type RoundNetwork = Pick<TrainOptions, 'model' | 'backbone' | 'inputSize'
  */
 export function networksOfRounds(grow: string, rounds: number): RoundNetwork[] {
   if (!Number.isSafeInteger(rounds) || rounds < 1) throw new RangeError(`Growth takes 1 round or more, got ${rounds}.`);
-  const named = grow.split(',').map((entry) => roundNetwork(entry.trim(), grow));
+  const named = grow.split(',').map((entry) => roundNetwork(entry.trim(), `--grow ${grow}`));
   const networks = named.length === 1 ? familyFrom(named[0]!) : named;
   if (named.length > rounds)
     throw new InputError(`${named.length} networks (--grow ${grow}) take as many rounds, got ${rounds}.`);
   return Array.from({ length: rounds }, (_, round) => networks[Math.min(round, networks.length - 1)]!);
 }
 
-function roundNetwork(entry: string, grow: string): RoundNetwork {
+/** One of these networks. @param where it was named, for messages @throws InputError for one that is not known */
+export function roundNetwork(entry: string, where: string): RoundNetwork {
   const [, name, side] = /^(.*?)(?:@(\d+))?$/.exec(entry) as unknown as [string, string, string | undefined];
   const size = side === undefined ? {} : { inputSize: Number(side) };
   if (isModelName(name)) return { model: name, ...size };
@@ -33,7 +34,7 @@ function roundNetwork(entry: string, grow: string): RoundNetwork {
   if (/[/\\.:]/.test(name)) return { backbone: name, ...size };
   const names = modelFamilies.flatMap((family) => family.names);
   throw new InputError(
-    `There is no network "${name}"${suggestion(name, names)} (--grow ${grow}). Expected names of built-in networks (${names.join(', ')}) or files of backbones.`,
+    `There is no network "${name}"${suggestion(name, names)} (${where}). Expected names of built-in networks (${names.join(', ')}) or files of backbones.`,
   );
 }
 

@@ -2,7 +2,7 @@ import type { Workshop } from './workshop.ts';
 import type { Network } from './network.ts';
 import type { HeldOutPredictions } from './held-out-predictions.ts';
 import type { TrainingData } from './prepare-data.ts';
-import type { Stages } from './stages.ts';
+import type { RunStage } from './stages.ts';
 
 /** What a method makes of the data. */
 export interface Trained {
@@ -24,5 +24,5 @@ export interface OpenedNetwork {
   untrained(): Network;
   /** What training on these images starts from: random weights, or the backbone with a head fitted to them. */
   begin(workshop: Workshop, samples: TrainingData['train'], folder: string): Promise<Network>;
-  train(workshop: Workshop, stages: Stages): Promise<Trained>;
+  train(workshop: Workshop, stages: RunStage): Promise<Trained>;
 }

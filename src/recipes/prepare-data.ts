@@ -46,6 +46,8 @@ const SCORED_ON = {
 export interface PrepareDataOptions {
   /** Whether images without a label are used. Default false: then they are not compared with others either. */
   readonly useUnlabeled?: boolean;
+  /** Whether data without any label will do. Default false. */
+  readonly labelsOptional?: boolean;
   /** Measures it. */
   readonly track?: Track | undefined;
 }
@@ -57,9 +59,20 @@ export interface PrepareDataOptions {
 export async function prepareData(
   options: ResolvedTrainOptions,
   control: TrainControl,
-  { useUnlabeled = false, track }: PrepareDataOptions = {},
+  how: PrepareDataOptions = {},
 ): Promise<TrainingData> {
-  const { signal, onProgress } = control;
+  return arrangeData(await readData(options, control, how), options, control);
+}
+
+/** What was read, and which images are copies of which. */
+export type ReadData = Pick<TrainingData, 'dataset' | 'duplicates' | 'leaks' | 'unlabeledCount'>;
+
+/** @throws InputError as `readDataset` */
+export async function readData(
+  options: ResolvedTrainOptions,
+  { signal, onProgress }: TrainControl,
+  { useUnlabeled = false, labelsOptional = false, track }: PrepareDataOptions = {},
+): Promise<ReadData> {
   const maxPixels = options.maxPixels * 1e6;
   const cancel = signal === undefined ? {} : { signal };
   const reading: ReadDatasetOptions = {
@@ -67,6 +80,7 @@ export async function prepareData(
     followLinks: options.followLinks,
     maxPixels,
     seed: options.seed,
+    labelsOptional,
     ...(options.labelsList !== undefined && { labelsList: options.labelsList }),
     ...(options.labelsPerClass !== undefined && { labelsPerClass: options.labelsPerClass }),
     ...cancel,
@@ -94,7 +108,20 @@ export async function prepareData(
       type: 'warning',
       message: `${leaks.length} images lie in two ready-made parts${options.dropLeaks ? '; the copies in train were left out' : ', so the score is too good; --drop-leaks leaves out the copies in train'}.`,
     });
+  return { dataset, duplicates, leaks, unlabeledCount };
+}
 
+/**
+ * Decides what is trained and scored on.
+ * @throws InputError where there are fewer than two classes, or no image to train or score on.
+ */
+export function arrangeData(
+  read: ReadData,
+  options: ResolvedTrainOptions,
+  { onProgress }: Pick<TrainControl, 'onProgress'>,
+): TrainingData {
+  const { dataset } = read;
+  const { groups } = read.duplicates;
   const protocol = protocolOf(dataset, groups, { seed: options.seed, crossValidate: options.val === undefined });
   for (const message of protocol.warnings) onProgress?.({ type: 'warning', message });
   const crossValidated = protocol.scoreSource === 'cross-validation';
@@ -123,17 +150,14 @@ export async function prepareData(
   }
   if (train.length === 0) throw new InputError(`${options.data} has no labelled image to train on.`);
   return {
-    dataset,
+    ...read,
     classes: dataset.classes,
     train,
     validation,
     score: withLabels(protocol.score),
     scoredOn: SCORED_ON[protocol.scoreSource],
     crossValidated,
-    duplicates,
-    leaks,
     unlabeled: withoutCopies(protocol.unlabeled, validation, groups),
-    unlabeledCount,
   };
 }
 

@@ -128,7 +128,7 @@ async function readSamples(
     layout: options.dataLayout,
     followLinks: options.followLinks,
     maxPixels: options.maxPixels * 1e6,
-    needClasses: false,
+    labelsOptional: true,
     ...(signal && { signal }),
   });
   onProgress?.({ type: 'note', message: describeDataset(dataset) });
@@ -147,9 +147,10 @@ async function openExtractor(
 ): Promise<Extractor> {
   const note = (message: string): void => onProgress?.({ type: 'note', message });
   if (options.backbone === undefined) {
-    const name = options.model ?? defaultModel({ train: samples });
+    const name = options.model ?? defaultModel({ train: samples, unlabeled: [] });
     const side =
-      options.inputSize ?? (options.model === undefined ? defaultSide({ train: samples }) : defaultInputSize(name));
+      options.inputSize ??
+      (options.model === undefined ? defaultSide({ train: samples, unlabeled: [] }) : defaultInputSize(name));
     const half = [127.5, 127.5, 127.5] as const;
     const { interpolation, cropFraction, channels } = options;
     const preprocessing = parsePreprocessing(

@@ -9,6 +9,7 @@ import { viewsOf } from '../train/step-loss.ts';
 import { consistencyMethodOf, methodOf } from './method.ts';
 import { openNetwork } from './open-network.ts';
 import { foldsOf, prepareData, type LabelledSample, type TrainingData } from './prepare-data.ts';
+import { refuseSelfTraining } from './self-train-options.ts';
 import type { TrainControl } from './train-control.ts';
 import { defaultFolds } from './train-network.ts';
 import { preprocessingIn } from './smaller-images.ts';
@@ -53,6 +54,11 @@ export async function replayAugmentation(
   control: TrainControl = {},
 ): Promise<ReplayedImage[]> {
   const config = await readConfig(run);
+  if (config['teaching'] !== undefined)
+    throw new InputError(
+      `The run in ${run} is a distillation: its images are drawn for teacher and student, and not made again here.`,
+    );
+  refuseSelfTraining(config, run, 'images of runs of train alone can be made again');
   const options = resolveTrainOptions(config['options'], `config.json of ${run}`);
   const method = methodOf(options);
   if (consistencyMethodOf(options) !== undefined)

@@ -11,6 +11,7 @@ import { specialize } from '../onnx/specialize.ts';
 import { renderModelCard } from '../report/model-card.ts';
 import { renderReport } from '../report/report.ts';
 import type { RunSummary } from '../report/run-summary.ts';
+import { roundsFromEvents } from '../report/rounds-from-events.ts';
 import { stagesFromEvents } from '../report/stages-from-events.ts';
 import { processor } from '../runtime/processor.ts';
 import { readEvents } from '../train/events.ts';
@@ -19,7 +20,8 @@ import type { FinishRequest } from './finish-request.ts';
 import type { Workshop } from './workshop.ts';
 
 export interface ReportRequest extends FinishRequest {
-  readonly evaluation: Evaluation;
+  /** Absent where no image has a label to be scored by. */
+  readonly evaluation: Evaluation | undefined;
   readonly abstain: AbstainThreshold | undefined;
   readonly seconds: number;
   readonly measured: readonly VariantMeasurement[];
@@ -42,8 +44,8 @@ export async function writeRunReport(run: RunFolder, workshop: Workshop, request
     ...(events[0] && { startedAt: events[0].time }),
     seconds: request.seconds,
     warnings: dataset.warnings,
-    evaluation,
-    scoredOn: data.scoredOn,
+    ...(evaluation && { evaluation, scoredOn: data.scoredOn }),
+    ...(request.taughtBy && { teacher: request.taughtBy }),
     testOpenings: events
       .filter(({ type }) => type === 'test-opened')
       .map(({ reason, time }) => ({ reason: String(reason), at: time })),
@@ -52,7 +54,7 @@ export async function writeRunReport(run: RunFolder, workshop: Workshop, request
       ...(request.abstain && { result: request.abstain }),
       ...(request.calibration && { foundOn: request.calibration.foundOn }),
     },
-    pictures: await pictures(evaluation, data, options.maxPixels * 1e6),
+    pictures: evaluation ? await pictures(evaluation, data, options.maxPixels * 1e6) : {},
     data: {
       source: dataset.root,
       fingerprint: dataset.fingerprint,
@@ -77,14 +79,16 @@ export async function writeRunReport(run: RunFolder, workshop: Workshop, request
     },
     network: { ...request.source, ...networkFigures(request) },
     stages: stagesFromEvents(events),
+    rounds: roundsFromEvents(events),
     variants: request.measured.map((form) => ({
       name: form.variant,
       file: form.variant === 'float32' ? 'model.onnx' : `model.${form.variant}.onnx`,
       bytes: form.bytes,
-      ...(form.accuracy !== undefined && {
-        accuracy: form.accuracy,
-        interval: wilsonInterval(Math.round(form.accuracy * evaluation.n), evaluation.n),
-      }),
+      ...(form.accuracy !== undefined &&
+        evaluation && {
+          accuracy: form.accuracy,
+          interval: wilsonInterval(Math.round(form.accuracy * evaluation.n), evaluation.n),
+        }),
       millisecondsPerImage: form.millisecondsPerImage,
       ...noteOf(form, data.crossValidated),
     })),

@@ -95,7 +95,7 @@ export class ImagesBySize implements AsyncDisposable {
   }
 
   /** For a step on pixels. What another size was cropped by is closed. */
-  async of({ images }: StepOptions): Promise<Pick<Workshop, 'pool' | 'crops'>> {
+  async of({ images }: Pick<StepOptions, 'images'>): Promise<Pick<Workshop, 'pool' | 'crops'>> {
     if (images.kind !== 'pixels') return this.#workshop;
     const { preprocessing } = images;
     const { pool } = this.#workshop;

@@ -2,6 +2,9 @@ import { timed, type Track } from '../core/profile.ts';
 import { RunFolder } from '../train/run-folder.ts';
 import type { TrainControl } from './train-control.ts';
 
+/** Runs a stage of a run in a folder of its own. */
+export type RunStage = Pick<Stages, 'run'>;
+
 /** Numbers and times the stages of a run. */
 export class Stages {
   readonly #run: RunFolder;
@@ -25,5 +28,10 @@ export class Stages {
     this.#run.append({ type: 'stage', stage, state: 'end', seconds });
     this.#control.onProgress?.({ type: 'stage', stage, state: 'end', seconds });
     return result;
+  }
+
+  /** Stages of the same run whose names begin with `prefix`. */
+  within(prefix: string): RunStage {
+    return { run: (stage, work) => this.run(`${prefix}${stage}`, work) };
   }
 }

@@ -20,6 +20,7 @@ import { inWorkshop, withEngine } from './in-workshop.ts';
 import { consistencyMethodOf, methodName, methodOf } from './method.ts';
 import { openNetwork } from './open-network.ts';
 import type { OpenedNetwork } from './opened-network.ts';
+import { refuseSelfTraining } from './self-train-options.ts';
 import { Stages } from './stages.ts';
 
 export type TrainResult = RunResult;
@@ -76,6 +77,11 @@ export interface ResumeControl extends TrainControl {
 export async function resumeTraining(folder: string, control: ResumeControl = {}): Promise<TrainResult> {
   const run = await RunFolder.resume(folder);
   try {
+    if (run.config['teaching'] !== undefined)
+      throw new InputError(
+        `The run in ${folder} is a distillation; continue it with: gleaner distill --resume ${folder}`,
+      );
+    refuseSelfTraining(run.config, folder, `continue it with gleaner ${String(run.config['method'])} --resume`);
     const options = resolveTrainOptions(run.config['options'], `config.json of ${folder}`);
     const profile = (control.profile ?? options.profile) ? new JobProfile() : undefined;
     const track = profile?.job;

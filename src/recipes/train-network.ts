@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { withoutCopies } from '../datasets/protocol.ts';
 import { checkPolicyClasses, checkPolicySize } from '../augment/check-policy.ts';
+import { withoutCopies } from '../datasets/protocol.ts';
 import { fit } from './fit.ts';
 import type { Workshop } from './workshop.ts';
 import type { Network } from './network.ts';
@@ -8,11 +8,12 @@ import { blended, likeliestShare, type TrainedPair } from './choose-blend.ts';
 import { predictionsOf, type HeldOutPredictions } from './held-out-predictions.ts';
 import { foldsOf, unlabeledImages, type TrainingData } from './prepare-data.ts';
 import { preprocessingIn } from './smaller-images.ts';
+import { drawnSize, type Teaching } from './teaching.ts';
 import type { ResolvedTrainOptions } from './train-options.ts';
 import { planTraining, type TrainingPlan } from './training-plan.ts';
 import { viewsOfImage } from './consistency-plan.ts';
 import type { Trained } from './opened-network.ts';
-import type { Stages } from './stages.ts';
+import type { RunStage } from './stages.ts';
 
 /**
  * Trains all of a network; then, without validation images, once a fold, to calibrate on what it has not seen and
@@ -20,16 +21,19 @@ import type { Stages } from './stages.ts';
  */
 export async function trainNetwork(
   workshop: Workshop,
-  stages: Stages,
+  stages: RunStage,
   options: ResolvedTrainOptions,
   method: 'finetune' | 'scratch',
   data: TrainingData,
   start: (samples: TrainingData['train'], folder: string) => Promise<Network>,
+  teaching?: Teaching,
 ): Promise<Trained> {
   const { classes, train: samples, validation } = data;
-  const plan = planTraining(options, method, samples.length, unlabeledImages(data));
+  // With a teacher, images without a label are trained on like any other.
+  const taught = teaching === undefined ? 0 : data.unlabeled.length;
+  const plan = planTraining(options, method, samples.length + taught, unlabeledImages(data));
   checkPolicyClasses(plan.augment, classes);
-  workshop.onProgress?.({ type: 'note', message: describePlan(plan, options, samples.length) });
+  workshop.onProgress?.({ type: 'note', message: describePlan(plan, options, samples.length + taught) });
   const pair = await stages.run(method, (folder) => trained(samples, validation, method, folder));
   if (validation.length > 0) {
     const held = await predictionsOfBlends(workshop, plan, pair, data, validation, 'validation images');
@@ -41,8 +45,7 @@ export async function trainNetwork(
   for (const [k, fold] of folds.entries()) {
     const stage = `fold-${k + 1}`;
     await stages.run(stage, async (folder) => {
-      const unlabeled = withoutCopies(data.unlabeled, fold.held, data.duplicates.groups);
-      const ofFold = await trained(fold.train, [], stage, folder, unlabeled);
+      const ofFold = await trained(fold.train, [], stage, folder, fold.held);
       const held = await predictionsOfBlends(workshop, plan, ofFold, data, fold.held, 'fold');
       for (const [at, predictions] of held.entries())
         for (const [i, sample] of fold.held.entries())
@@ -67,16 +70,19 @@ export async function trainNetwork(
     held: TrainingData['validation'],
     stage: string,
     folder: string,
-    unlabeled: TrainingData['unlabeled'] = data.unlabeled,
+    hidden: TrainingData['validation'] = held,
   ): Promise<TrainedPair> {
     const begun = await start(train, folder);
     for (const epoch of [1, plan.epochs]) {
-      const [height, width] = preprocessingIn(epoch, begun.preprocessing, plan.epochs, options).inputSize;
+      const preprocessing = preprocessingIn(epoch, begun.preprocessing, plan.epochs, options);
+      const [height, width] = teaching === undefined ? preprocessing.inputSize : drawnSize(teaching, preprocessing);
       for (const policy of [plan.augment, ...(plan.consistency ? [plan.consistency.strong] : [])])
         checkPolicySize(policy, { width, height });
     }
     const checkpoints = join(folder, 'checkpoints');
-    const request = { network: begun, plan, options, train, unlabeled, validation: held, classes, stage, checkpoints };
+    const unlabeled = withoutCopies(data.unlabeled, hidden, data.duplicates.groups);
+    const images = { train, unlabeled, validation: held, classes };
+    const request = { network: begun, plan, options, teaching, ...images, stage, checkpoints };
     return { start: begun, trained: (await fit(workshop, request)).network };
   }
 }

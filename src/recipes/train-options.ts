@@ -159,9 +159,16 @@ export type TrainOptions = z.input<typeof trainOptionsSchema>;
 /** Options with defaults filled in. */
 export type ResolvedTrainOptions = z.output<typeof trainOptionsSchema>;
 
-/** @throws InputError naming every unknown or bad option at once, with "did you mean". */
-export function resolveTrainOptions(options: unknown, where = 'options of train'): ResolvedTrainOptions {
-  const parsed = parseOptions(trainOptionsSchema, options, where);
+/**
+ * @param more names of options that are known beside these, for "did you mean"
+ * @throws InputError naming every unknown or bad option at once, with "did you mean".
+ */
+export function resolveTrainOptions(
+  options: unknown,
+  where = 'options of train',
+  more: readonly string[] = [],
+): ResolvedTrainOptions {
+  const parsed = parseOptions(trainOptionsSchema, options, where, more);
   checkAugmentation(parsed);
   checkConsistency(parsed);
   checkPhases(parsed);

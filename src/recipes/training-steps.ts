@@ -3,6 +3,8 @@ import { mixes } from '../augment/policy.ts';
 import type { Target } from '../lowering/target.ts';
 import { selectTrainable } from '../models/freeze.ts';
 import { parameterGroups } from '../models/parameter-groups.ts';
+import type { DistillationLoss } from '../train/distillation-objective.ts';
+import { objectiveOf, type StepLoss } from '../train/step-loss.ts';
 import type { StepOptions } from '../train/step-options.ts';
 import type { Phase } from '../train/loop.ts';
 import { planParameters, unfreezePhases } from '../train/parameter-plan.ts';
@@ -23,6 +25,16 @@ export interface TrainingSteps {
   readonly batchSize: number;
 }
 
+/** What is learnt from, beside images with labels. */
+export interface FurtherImages {
+  /** Images without one. */
+  readonly unlabeled?: number;
+  /** Images with probabilities as labels, each with a weight. */
+  readonly machineLabelled?: number;
+  /** Where a teacher says what they show. */
+  readonly loss?: DistillationLoss | undefined;
+}
+
 /**
  * What is trained, at which rates, by which step.
  * @throws InputError for a pattern of `train` or `freeze` that matches nothing, and noise that there is no place for.
@@ -34,8 +46,15 @@ export function trainingSteps(
   samples: readonly LabelledSample[],
   classes: number,
   target: Target,
+  { loss: taught, unlabeled = 0, machineLabelled = 0 }: FurtherImages = {},
 ): TrainingSteps {
-  const trainable = selectTrainable(network.graph, trainableParameters(network.graph, network.logits), options);
+  const loss = lossOf(plan, options, samples, classes, taught);
+  const own = trainableParameters(network.graph, network.logits);
+  // What only the lesson reads is trained whatever patterns say of the network.
+  const added = objectiveOf(loss).outputs.flatMap((output) =>
+    trainableParameters(network.graph, output).filter((name) => !own.includes(name)),
+  );
+  const trainable = [...selectTrainable(network.graph, own, options), ...added];
   const groups = parameterGroups(network.graph, trainable);
   const { parameters, rates } = planParameters(groups, {
     rate: plan.lr,
@@ -43,7 +62,8 @@ export function trainingSteps(
     head: network.head,
     layerDecay: options.layerDecay,
   });
-  const microBatch = Math.min(plan.batchSize, samples.length);
+  const count = samples.length + unlabeled + machineLabelled;
+  const microBatch = Math.min(plan.batchSize, count);
   const imagesOf = (sized: Network): Pick<StepOptions, 'graph' | 'images'> => ({
     graph: withNoise(sized, options),
     images: { kind: 'pixels', preprocessing: sized.preprocessing },
@@ -52,20 +72,9 @@ export function trainingSteps(
     ...imagesOf(network),
     input: network.input,
     logits: network.logits,
-    labels: mixes(plan.augment) ? 'distributions' : 'indices',
-    loss:
-      plan.consistency === undefined
-        ? {
-            name: 'cross-entropy',
-            smoothing: plan.labelSmoothing,
-            ...(options.classWeights === 'balanced' && { classWeights: balancedWeights(samples, classes) }),
-            ...(options.consistency !== undefined && { consistency: options.consistency }),
-          }
-        : consistencyLoss(plan.consistency, {
-            batchSize: imagesOfStep(plan, options, samples.length),
-            classes,
-            smoothing: plan.labelSmoothing,
-          }),
+    labels: taught !== undefined || machineLabelled > 0 || mixes(plan.augment) ? 'distributions' : 'indices',
+    sampleWeights: machineLabelled > 0,
+    loss,
     microBatch,
     microBatches: options.accumulate,
     ...(options.recompute !== undefined && { recompute: options.recompute }),
@@ -81,7 +90,29 @@ export function trainingSteps(
   const small = smallerEpochs(plan.epochs, options);
   const phases =
     small === 0 ? full : beginningSmaller(full, imagesOf(onSmallerImages(network, options.trainSize!)), small);
-  return { phases, rates, batchSize: imagesOfStep(plan, options, samples.length) };
+  return { phases, rates, batchSize: imagesOfStep(plan, options, count) };
+}
+
+function lossOf(
+  plan: TrainingPlan,
+  options: ResolvedTrainOptions,
+  samples: readonly LabelledSample[],
+  classes: number,
+  taught: DistillationLoss | undefined,
+): StepLoss {
+  const { consistency, labelSmoothing: smoothing } = plan;
+  if (consistency !== undefined) {
+    const batchSize = imagesOfStep(plan, options, samples.length);
+    return consistencyLoss(consistency, { batchSize, classes, smoothing });
+  }
+  const weights = options.classWeights === 'balanced' && { classWeights: balancedWeights(samples, classes) };
+  if (taught !== undefined) return { ...taught, smoothing, ...weights };
+  return {
+    name: 'cross-entropy',
+    smoothing,
+    ...weights,
+    ...(options.consistency !== undefined && { consistency: options.consistency }),
+  };
 }
 
 /** How many images a step of training sees. */

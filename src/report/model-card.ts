@@ -78,6 +78,8 @@ function limits(run: RunSummary): string {
         `The weakest class is ${text(weakest.name)}: ${percent(weakest.recall)} of its ${counted(weakest.support, 'image')} are found.`,
       );
   }
+  if (evaluation === undefined && run.teacher !== undefined)
+    texts.push('Its accuracy is unknown: no image with a label was there to score on.');
   texts.push(
     'It knows these classes only: an image of anything else gets one of their names.',
     'Images of another kind than those it was trained on (camera, light, place, time) may score worse.',

@@ -6,7 +6,9 @@ import { data } from './sections/data.ts';
 import { headline } from './sections/headline.ts';
 import { mistakes } from './sections/mistakes.ts';
 import { provenance } from './sections/provenance.ts';
+import { rounds } from './sections/rounds.ts';
 import { confidence, score } from './sections/score.ts';
+import { teacher } from './sections/teacher.ts';
 import { training } from './sections/training.ts';
 import { variants } from './sections/variants.ts';
 
@@ -20,6 +22,8 @@ export function renderReport(run: RunSummary): string {
   const { evaluation } = run;
   const sections: readonly (readonly [id: string, name: string, content: Html])[] = [
     ['score', 'Score', evaluation ? score(run, evaluation) : html``],
+    ['teacher', 'Teacher', run.teacher ? teacher(run.teacher) : html``],
+    ['rounds', 'Rounds', rounds(run.rounds ?? [])],
     ['training', 'Training', training(run.stages ?? [])],
     ['classes', 'Classes', evaluation ? classes(evaluation) : html``],
     ['confidence', 'Confidence', evaluation ? confidence(run, evaluation) : html``],

@@ -29,9 +29,13 @@ export interface RunSummary {
   /** `data:` URIs of images (PNG, JPEG or WebP) by the id of a mistake. */
   readonly pictures?: Readonly<Record<string, string>>;
 
+  /** Of a network that others taught. */
+  readonly teacher?: TeacherSummary;
   readonly data?: DataSummary;
   readonly network?: NetworkSummary;
   readonly stages?: readonly StageSummary[];
+  /** Of self-training; the first is the first teacher. */
+  readonly rounds?: readonly RoundSummary[];
   /** The exported files, the float32 model first. */
   readonly variants?: readonly VariantSummary[];
 
@@ -46,6 +50,21 @@ export interface OtherScore {
   readonly accuracy: number;
   readonly interval?: readonly [low: number, high: number];
   readonly n: number;
+}
+
+export interface TeacherSummary {
+  /** Who taught what and how, a line each. */
+  readonly lines: readonly string[];
+  /** Absent where teacher and student have different classes. */
+  readonly agreement?: {
+    /** Share of images for which both hold one class for the most probable, 0..1. */
+    readonly agreement: number;
+    readonly agreementInterval: readonly [low: number, high: number];
+    /** Mean of KL(teacher || student), in nats. */
+    readonly kl: number;
+    /** What images, in words. */
+    readonly comparedOn: string;
+  };
 }
 
 export interface TestOpening {
@@ -126,6 +145,28 @@ export interface UnlabeledSummary {
   readonly threshold: number;
   /** Of how many classes the labels in use are, counting a class by its share. */
   readonly classesUsed: number;
+}
+
+/** A round of self-training: what a teacher's labels were, and what became of the student. */
+export interface RoundSummary {
+  /** 0 is the first teacher. */
+  readonly round: number;
+  /** Its student's. */
+  readonly network: string;
+  /** Unlabelled images, and how many of them are used with a machine label. */
+  readonly unlabelled?: number;
+  readonly used?: number;
+  /** Of the labels used, estimated out of fold, 0..1. */
+  readonly expectedRight?: number;
+  /** Of the student on held-out images, 0..1; which ones, in words. */
+  readonly accuracy?: number;
+  readonly heldOut?: string;
+  /** By how much its answers are likelier than those of the best before: log-likelihood an image, with a 95 % interval. */
+  readonly rise?: number;
+  readonly riseInterval?: readonly [low: number, high: number];
+  readonly isKept: boolean;
+  /** Why not. */
+  readonly reasons?: readonly string[];
 }
 
 export interface EpochSummary {

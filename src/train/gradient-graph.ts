@@ -12,7 +12,7 @@ import { specialize } from '../onnx/specialize.ts';
 import { addAveragedNetwork, isOfAverage, movedAverages, splitRows } from './averaged-network.ts';
 import { withRecomputation } from './recompute.ts';
 import { stateName, type Objective } from './objective.ts';
-import { objectiveOf, type LabelKind, type LossOptions } from './step-loss.ts';
+import { objectiveOf, type LabelKind, type StepLoss } from './step-loss.ts';
 
 /** What a batch of images is: cropped pixels, uint8 [N, h, w, 3], or the network's own input, float32 [N, ...shape]. */
 export type ImageInput =
@@ -29,7 +29,7 @@ export interface GradientOptions {
   readonly labels: LabelKind;
   /** Whether a batch comes with a weight a sample. Default false. */
   readonly sampleWeights?: boolean;
-  readonly loss: LossOptions;
+  readonly loss: StepLoss;
   /** Samples a pass: images, or several views of each where their consistency is part of the loss. */
   readonly microBatch: number;
   /**

@@ -119,6 +119,8 @@ class Loop {
   #lastGood: StepInput | undefined;
   /** Time spent in steps, and their number, of this process. */
   #stepSeconds = 0;
+  /** The same with what it took to get their batches. */
+  #batchSeconds = 0;
   #stepsTaken = 0;
 
   constructor(options: LoopOptions) {
@@ -186,6 +188,7 @@ class Loop {
     const source = this.#source;
     const epoch = this.#counters.epoch + 1;
     const [secondsBefore, stepsBefore] = [this.#stepSeconds, this.#stepsTaken];
+    const began = performance.now();
     for await (const batch of waited(this.#options.track, WAITS.batch, this.#batches(epoch))) {
       this.#prepareNext(epoch);
       await this.#takeStep(epoch, batch);
@@ -202,6 +205,7 @@ class Loop {
       });
       if (performance.now() - this.#savedAt > (this.#options.saveEverySeconds ?? 120) * 1000) await this.#save();
     }
+    this.#batchSeconds += (performance.now() - began) / 1000;
     await this.#stopIfAborted();
     if (this.#counters.stepInEpoch !== source.stepsPerEpoch)
       throw new RunError(
@@ -234,7 +238,7 @@ class Loop {
     onProgress?.({
       type: 'epoch',
       ...facts,
-      secondsLeft: (stepsLeft * this.#stepSeconds) / Math.max(this.#stepsTaken, 1),
+      secondsLeft: (stepsLeft * this.#batchSeconds) / Math.max(this.#stepsTaken, 1),
     });
   }
 

@@ -5,15 +5,16 @@ import { jensenShannon } from '../losses/jensen-shannon.ts';
 import type { GraphBuilder } from '../onnx/builder.ts';
 import { consistencyObjective } from './consistency/objective.ts';
 import type { ConsistencyOptions } from './consistency/options.ts';
+import { distillationObjective, type DistillationLoss } from './distillation-objective.ts';
 import { lossDivisor } from './loss-divisor.ts';
 import type { Objective } from './objective.ts';
 import { simSiam, type SimSiamLoss } from './simsiam.ts';
 
 /** What a step minimises, as plain data. */
-export type LossOptions = LabelLoss | SimSiamLoss | ConsistencyOptions;
+export type StepLoss = LossOptions | DistillationLoss | ConsistencyOptions | SimSiamLoss;
 
-/** The loss of labels. */
-export interface LabelLoss {
+/** Learning from labels, as plain data. */
+export interface LossOptions {
   readonly name: 'cross-entropy' | 'binary-cross-entropy';
   /** Label smoothing, 0..1; default 0. */
   readonly smoothing?: number;
@@ -38,9 +39,10 @@ export function viewsOf({ consistency }: { readonly consistency?: number | undef
 export type LabelKind = 'indices' | 'distributions';
 
 /** What a step of these options minimises. */
-export function objectiveOf(options: LossOptions): Objective {
+export function objectiveOf(options: StepLoss): Objective {
   if (options.name === 'consistency') return consistencyObjective(options);
   if (options.name === 'simsiam') return simSiam(options);
+  if (options.name === 'distillation') return distillationObjective(options);
   return {
     rows: viewsOf(options),
     outputs: [],
@@ -61,7 +63,7 @@ const LOSSES = { 'cross-entropy': crossEntropy, 'binary-cross-entropy': binaryCr
  */
 export function addStepLoss(
   b: GraphBuilder,
-  options: LabelLoss,
+  options: LossOptions,
   values: { readonly logits: string; readonly labels: string; readonly sampleWeights?: string; readonly scale: string },
 ): string {
   const { logits, labels, sampleWeights, scale } = values;
@@ -85,7 +87,7 @@ export function addStepLoss(
 }
 
 /** [N, V, K] of [N V, K]. */
-function logitsOfViews(b: GraphBuilder, options: LabelLoss, logits: string): string {
+function logitsOfViews(b: GraphBuilder, options: LossOptions, logits: string): string {
   const { name, consistency } = options;
   if (name !== 'cross-entropy')
     throw new RangeError(`Consistency of views goes with the loss "cross-entropy", got "${name}".`);
@@ -98,7 +100,7 @@ function logitsOfViews(b: GraphBuilder, options: LabelLoss, logits: string): str
 /** [N]: what a sample counts for in both losses, as in their divisor (`lossDivisor`). */
 function countsOfSamples(
   b: GraphBuilder,
-  { classWeights }: LabelLoss,
+  { classWeights }: LossOptions,
   labels: string,
   sampleWeights: string | undefined,
 ): string | undefined {

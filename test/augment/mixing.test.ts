@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { randomStream } from '../../src/core/random.ts';
 import { beta, dirichlet, gamma } from '../../src/augment/distributions.ts';
 import { boxAnywhere } from '../../src/augment/mixing/box.ts';
-import { mixBatch, mixTargets } from '../../src/augment/mixing/mix-batch.ts';
+import { mixBatch, mixTargets, mixWeighted } from '../../src/augment/mixing/mix-batch.ts';
 import { parsePolicy } from '../../src/augment/policy.ts';
 
 const SIDE = 16;
@@ -160,5 +160,39 @@ describe('distributions', () => {
     for (const value of draws((stream) => beta(1e-3, 1e-3, stream))) expect(value >= 0 && value <= 1).toBe(true);
     for (const values of draws((stream) => dirichlet(1e-3, 3, stream)).slice(0, 2000))
       expect(values.reduce((sum, value) => sum + value, 0)).toBeCloseTo(1, 9);
+  });
+});
+
+describe('mixWeighted', () => {
+  it('makes the loss of a mixture the mixture of weighted losses', () => {
+    // Of K = 2 classes: shares, weights and targets written out; the loss is linear in the target.
+    const targets = Float32Array.of(1, 0, 0.25, 0.75);
+    const weights = Float32Array.of(1, 0.2);
+    const mixed = [
+      { sources: [0, 1], shares: [0.6, 0.4], by: 'mixup' },
+      { sources: [1], shares: [1], by: undefined },
+    ];
+    const made = mixWeighted(targets, weights, mixed);
+    const losses = [1.5, 0.3];
+    for (const [i, { sources, shares }] of mixed.entries()) {
+      const expected = sources.reduce(
+        (sum, source, j) =>
+          sum + shares[j]! * weights[source]! * losses.reduce((loss, l, k) => loss + l * targets[2 * source + k]!, 0),
+        0,
+      );
+      const found = made.weights[i]! * losses.reduce((loss, l, k) => loss + l * made.targets[2 * i + k]!, 0);
+      expect(found).toBeCloseTo(expected, 6);
+      expect(made.targets[2 * i]! + made.targets[2 * i + 1]!).toBeCloseTo(1, 6);
+    }
+  });
+
+  it('leaves a distribution where nothing counts', () => {
+    const mixed = [
+      { sources: [0, 1], shares: [0.5, 0.5], by: 'mixup' },
+      { sources: [1], shares: [1], by: undefined },
+    ];
+    const { targets, weights } = mixWeighted(Float32Array.of(1, 0, 0, 1), Float32Array.of(0, 0), mixed);
+    expect([...targets]).toEqual([0.5, 0.5, 0, 1]);
+    expect([...weights]).toEqual([0, 0]);
   });
 });

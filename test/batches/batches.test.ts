@@ -306,6 +306,41 @@ describe('TrainingBatches', () => {
     await pool.dispose();
   });
 
+  it('repeats one part of the images so that it has its share of every batch, varied anew, with weights', async () => {
+    const items = sources
+      .toReversed()
+      .map((source, i) =>
+        i < 3 ? { ...source, target: i } : { ...source, target: Float32Array.of(0.5, 0.25, 0.25), weight: i / COUNT },
+      );
+    const parts = [
+      { count: 3, draws: 8 },
+      { count: COUNT - 3, draws: 8 },
+    ];
+    const { batches, pool } = await open({ items, parts, batchSize: 4, classes: ['a', 'b', 'c'] });
+    expect(batches.stepsPerEpoch).toBe(4);
+    const epoch = await collect(batches.epoch(1));
+    const crops = new Set<string>();
+    for (const { ids, images, labels, sampleWeights } of epoch) {
+      expect(ids.filter((id) => Number.parseInt(id, 10) >= COUNT - 3)).toHaveLength(2);
+      expect(labels.shape).toEqual([4, 3]);
+      for (const [i, id] of ids.entries()) {
+        const at = COUNT - 1 - Number.parseInt(id, 10);
+        crops.add(cropOf(images, i).toString('base64'));
+        expect([...(labels.data as Float32Array).subarray(i * 3, i * 3 + 3)]).toEqual(
+          at < 3 ? [0, 1, 2].map((k) => (k === at ? 1 : 0)) : [0.5, 0.25, 0.25],
+        );
+        expect((sampleWeights!.data as Float32Array)[i]).toBeCloseTo(at < 3 ? 1 : at / COUNT, 6);
+      }
+    }
+    // Three images stand in 8 places, and none looks like another.
+    expect(crops.size).toBe(16);
+    expect(await collect(batches.epoch(1, 2))).toEqual(epoch.slice(2));
+    expect(() => new TrainingBatches(pool, undefined as never, options({ items, parts: [parts[0]!] }))).toThrow(
+      /parts/,
+    );
+    await pool.dispose();
+  });
+
   it('gives the crops of evaluation, half of them mirrored, without random crops', async () => {
     const plain = await open({ policy: parsePolicy('') });
     const flipped = await open({ policy: parsePolicy('evaluationcrop|flip') });
@@ -402,8 +437,8 @@ describe('TrainingBatches', () => {
       );
     }
     await pool.dispose();
-    const mixed = [items[0]!, { ...sources[1]!, target: 1 }];
-    expect(() => new TrainingBatches(pool, undefined as never, options({ items: mixed }))).toThrow(/one kind/);
+    const wider = [items[0]!, { ...sources[1]!, target: new Float32Array(3) }];
+    expect(() => new TrainingBatches(pool, undefined as never, options({ items: wider }))).toThrow(/same classes/);
   });
 
   it('fills the place of a broken image with the next, the same in every run, and says so once', async () => {

@@ -69,7 +69,7 @@ describe('gleaner train with noise, on smaller images first', () => {
       const [image] = lastJson(replayed)['images'] as { file: string }[];
       expect(await decodeImage(image!.file)).toMatchObject({ width: side, height: side });
     }
-  }, 180_000);
+  }, 400_000);
 
   it('fine-tunes a backbone so, also where its frozen layers run once an image', async () => {
     const backbone = join(folder, 'backbone.onnx');
@@ -86,7 +86,7 @@ describe('gleaner train with noise, on smaller images first', () => {
     expect(lastJson(frozen)['accuracy']).toBeGreaterThan(0.9);
     expect(frozen.stdout).toContain('From epoch 1, the first');
     expect(frozen.stdout).toContain('From epoch 4, the first');
-  }, 120_000);
+  }, 240_000);
 
   it.each([
     ['--model digits --stochastic-depth 0.2', /"digits" has none/],

@@ -266,6 +266,18 @@ describe('readDataset of a folder', () => {
     );
   });
 
+  it('takes images without any label where no class is needed', async () => {
+    const root = temporaryFolder();
+    await expect(readDataset(root, { labelsOptional: true })).rejects.toThrow(/no image that can be read/);
+    await writeImages(root, { '1.png': 1, 'unlabeled/deep/2.png': 2 });
+    const { classes, samples } = await readDataset(root, { labelsOptional: true });
+    expect(classes).toEqual([]);
+    expect(samples.map(({ id, split, label }) => [id, split, label])).toEqual([
+      ['1.png', 'unlabeled', undefined],
+      ['unlabeled/deep/2.png', 'unlabeled', undefined],
+    ]);
+  });
+
   it.skipIf(process.getuid?.() === 0 || process.platform === 'win32')(
     'goes on past a folder it may not list',
     async () => {

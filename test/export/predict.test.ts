@@ -36,6 +36,31 @@ afterAll(() => {
 });
 
 describe('Predictor', () => {
+  it('softens probabilities: more even as T grows, the same class ahead, and at T = 1 as they are', async () => {
+    await using predictor = await Predictor.open(model);
+    const temperatures = [0.5, 1, 2, 4, 10, 1000];
+    const answers = await predictor.predict([photos], { temperatures });
+    for (const answer of answers as Prediction[]) {
+      const softened = answer.softened!;
+      expect(softened.map(({ temperature }) => temperature)).toEqual(temperatures);
+      const p = Object.values(answer.probabilities);
+      for (const [i, { temperature, probabilities, entropy }] of softened.entries()) {
+        const shares = Object.values(probabilities);
+        const powers = p.map((x) => x ** (1 / temperature));
+        const sum = powers.reduce((a, b) => a + b);
+        expect(shares).toEqual(powers.map((x) => expect.closeTo(x / sum, 9)));
+        expect(entropy).toBeCloseTo(-shares.reduce((total, x) => total + x * Math.log(x), 0), 9);
+        expect(shares.indexOf(Math.max(...shares))).toBe(predictor.classes.indexOf(answer.label));
+        if (i > 0) expect(entropy).toBeGreaterThan(softened[i - 1]!.entropy);
+      }
+      expect(softened[1]!.probabilities).toEqual(
+        Object.fromEntries(predictor.classes.map((name, k) => [name, expect.closeTo(p[k]!, 6)])),
+      );
+    }
+    expect((await predictor.predict([join(photos, 'a.png')]))[0]).not.toHaveProperty('softened');
+    await expect(predictor.predict([photos], { temperatures: [0] })).rejects.toThrow(/over 0, got 0/);
+  });
+
   it('answers for files, folders and bytes, in order, with one line for each bad file', async () => {
     await using predictor = await Predictor.open(model);
     expect(predictor.classes).toEqual(smallParts().classes);

@@ -5,7 +5,7 @@ import { gradient } from '../../src/autodiff/gradient.ts';
 import { float32, float32Scalar, fromNumbers, int64, toNumbers, type Tensor } from '../../src/core/tensor.ts';
 import { jensenShannon, type JensenShannonOptions } from '../../src/losses/jensen-shannon.ts';
 import { GraphBuilder } from '../../src/onnx/builder.ts';
-import { addStepLoss, viewsOf, type LabelLoss } from '../../src/train/step-loss.ts';
+import { addStepLoss, viewsOf, type LossOptions } from '../../src/train/step-loss.ts';
 import { run } from '../lowering/engine.ts';
 import { evaluate } from '../reference/interpreter.ts';
 import { expectClose } from './expect-close.ts';
@@ -108,7 +108,7 @@ describe('the loss of a step with consistency', () => {
     ['class weights', { classWeights: [5, 1, 0.2, 3] }, undefined],
     ['all of them', { smoothing: 0.1, classWeights: [5, 1, 0.2, 3] }, [1, 0, 3, 0.5, 0]],
   ] as const)('weighs both terms of a sample alike: %s', async (_, options, sampleWeights) => {
-    const plain: LabelLoss = { name: 'cross-entropy', ...options };
+    const plain: LossOptions = { name: 'cross-entropy', ...options };
     const without = await stepLoss(clean, labels, plain, sampleWeights);
     const result = await stepLoss(logits, labels, { ...plain, consistency: 2 }, sampleWeights);
     const counts = labels.map(
@@ -120,7 +120,7 @@ describe('the loss of a step with consistency', () => {
 
   it('takes labels as distributions, with class weights in the cross-entropy alone', async () => {
     const oneHot = labels.map((label) => [0, 1, 2, 3].map((k) => (k === label ? 1 : 0)));
-    const plain: LabelLoss = { name: 'cross-entropy', classWeights: [5, 1, 0.2, 3] };
+    const plain: LossOptions = { name: 'cross-entropy', classWeights: [5, 1, 0.2, 3] };
     const without = await stepLoss(clean, oneHot, plain);
     const result = await stepLoss(logits, oneHot, { ...plain, consistency: 2 });
     const divergence = value.reduce((a, b) => a + b) / labels.length;
@@ -171,7 +171,7 @@ async function compute(
 async function stepLoss(
   logits: readonly (Views | readonly number[])[],
   labels: readonly number[] | Views,
-  options: LabelLoss,
+  options: LossOptions,
   weights?: readonly number[],
 ): Promise<{ loss: number[]; gradient: number[] }> {
   const n = labels.length;

@@ -9,11 +9,15 @@ const COLOURS: Readonly<Record<string, readonly [number, number, number]>> = {
   red: [200, 50, 40],
 };
 
-/** A folder of noisy coloured tiles, easy to tell apart: `train/CLASS`, `test/CLASS` and `unlabeled/`. */
+/**
+ * A folder of noisy coloured tiles, easy to tell apart: `train/CLASS`, `test/CLASS` and `unlabeled/`.
+ * @param colourOf the colour that image i of a class shows; default its class'. Else labels mean nothing.
+ */
 export async function writeColourData(
   folder: string,
   counts: { readonly train: number; readonly test: number; readonly unlabeled?: number },
   side = 28,
+  colourOf?: (i: number) => number,
 ): Promise<void> {
   const write = async (file: string, colour: readonly number[]): Promise<void> => {
     const stream = randomStream('colour-data', file);
@@ -25,7 +29,8 @@ export async function writeColourData(
   for (const [name, colour] of Object.entries(COLOURS))
     for (const part of ['train', 'test'] as const) {
       await mkdir(join(folder, part, name), { recursive: true });
-      for (let i = 0; i < counts[part]; i++) await write(`${part}/${name}/${i}.png`, colour);
+      for (let i = 0; i < counts[part]; i++)
+        await write(`${part}/${name}/${i}.png`, colourOf === undefined ? colour : Object.values(COLOURS)[colourOf(i)]!);
     }
   await mkdir(join(folder, 'unlabeled'), { recursive: true });
   for (let i = 0; i < (counts.unlabeled ?? 0); i++) await write(`unlabeled/${i}.png`, Object.values(COLOURS)[i % 3]!);

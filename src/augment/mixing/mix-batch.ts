@@ -63,6 +63,33 @@ export function mixTargets(targets: Float32Array, mixed: readonly MixedImage[]):
   return result;
 }
 
+/**
+ * The same where images count differently, so that the loss of a mixed image is the mixture of its sources' weighted losses:
+ * it weighs sum_j share_j weight_j, and its distribution is sum_j share_j weight_j target_j over that.
+ * @param weights [N], 0 or more
+ */
+export function mixWeighted(
+  targets: Float32Array,
+  weights: Float32Array,
+  mixed: readonly MixedImage[],
+): { readonly targets: Float32Array; readonly weights: Float32Array } {
+  const classes = targets.length / mixed.length;
+  const mixedWeights = mixTargets(weights, mixed);
+  const plain = mixTargets(targets, mixed);
+  const sums = mixTargets(
+    targets.map((value, i) => value * weights[Math.floor(i / classes)]!),
+    mixed,
+  );
+  return {
+    // What counts for nothing still needs a distribution.
+    targets: sums.map((sum, i) => {
+      const weight = mixedWeights[Math.floor(i / classes)]!;
+      return weight === 0 ? plain[i]! : sum / weight;
+    }),
+    weights: mixedWeights,
+  };
+}
+
 interface Draw {
   readonly name: string;
   readonly images: number;

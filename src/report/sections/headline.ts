@@ -26,7 +26,7 @@ export function headline(run: RunSummary): Html {
     </p>
     ${
       evaluation === undefined
-        ? html`<p class="headline">This run has no score yet.</p>`
+        ? html`<p class="headline">${withoutScore(run)}</p>`
         : html`<p class="headline">
             <strong>${percent(evaluation.accuracy)}</strong> of
             ${counted(evaluation.n, 'image')}${run.scoredOn !== undefined && html` (${run.scoredOn})`} are right; 95 %
@@ -34,4 +34,11 @@ export function headline(run: RunSummary): Html {
           </p>`
     }
     ${[...(run.warnings ?? []), ...cautions(run)].map((text) => html`<p class="warning">${text}</p>`)}`;
+}
+
+function withoutScore({ teacher, state }: RunSummary): string {
+  if (teacher === undefined || state !== 'finished') return 'This run has no score yet.';
+  const unknown = 'No image with a label was there to score on: the accuracy is unknown.';
+  if (teacher.agreement === undefined) return unknown;
+  return `${unknown} Student and teacher agree on ${percent(teacher.agreement.agreement)} of ${teacher.agreement.comparedOn}.`;
 }
