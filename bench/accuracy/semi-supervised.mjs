@@ -2,7 +2,7 @@
 // The supervised arms have the same network, varied images, averaged weights, and as many images computed.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeFewLabels } from '../../scripts/digits.mjs';
+import { VIEWS, writeFewLabels } from '../../scripts/digits.mjs';
 import { trainCell } from '../support/train-cell.mjs';
 
 /** What the arms of a data set share. `batchSize` is of labelled images. */
@@ -10,12 +10,10 @@ const SETS = {
   'mnist-100': {
     labels: 100,
     images: 8000,
-    ratio: 7,
+    ratio: 4,
     steps: 1000,
-    shared: { model: 'digits_16', batchSize: 16, lr: 0.05, dropout: 0, labelSmoothing: 0 },
-    weak: 'evaluationcrop|affine(angle=-10..10,translatex=-0.07..0.07,translatey=-0.07..0.07,scale=0.9..1.1,shearx=-10..10,fill=edge)',
-    strong:
-      'evaluationcrop|affine(angle=-20..20,translatex=-0.1..0.1,translatey=-0.1..0.1,scale=0.8..1.2,shearx=-20..20,sheary=-10..10,fill=edge)|elastic(0..40,4,fill=edge)|cutout(size=0.2..0.4)',
+    shared: { model: 'digits', batchSize: 16, lr: 0.1, dropout: 0, labelSmoothing: 0 },
+    ...VIEWS,
   },
   'cifar10-250': {
     labels: 250,
@@ -62,8 +60,8 @@ export const semiSupervised = {
     return [
       { name: 'supervised', options: { ...common, augment: weak, ...alone(chosen.labels) } },
       { name: 'strong', options: { ...common, augment: strong, ...alone(chosen.labels) } },
-      semi('fixmatch', { labeller: 'average' }),
-      semi('freematch', { labeller: 'average' }),
+      semi('fixmatch', { labeller: 'average', align: 'labelled' }),
+      semi('freematch', { labeller: 'average', align: 'labelled' }),
       // All labels: as many images computed, so far fewer passes.
       { name: 'all-labels', options: { ...common, augment: weak, ...alone(chosen.images), allLabels: true } },
     ];

@@ -87,6 +87,19 @@ export function consistencyFlags(command: Command): Command {
     .addOption(
       choice('--align <to>', 'correct labels towards these shares of classes', ['none', 'uniform', 'labelled']),
     )
+    .option(
+      '--debias <x>',
+      'how much of the mean prediction, as a logarithm, is taken off logits that label',
+      number(0, 10),
+    )
+    .addOption(
+      choice('--annealing <how>', 'labelled images count until the network is sure of them', [
+        'none',
+        'logarithmic',
+        'linear',
+        'exponential',
+      ]),
+    )
     .option('--weak <policy>', 'how images are varied that are labelled')
     .option('--strong <policy>', 'how images are varied that are trained on');
 }

@@ -55,7 +55,7 @@ const SCRATCH_CROP = 'randomcrop(padding=2)';
 /** The method's parts, less those that the options replace. */
 function partsOf(options: ResolvedTrainOptions, name: ConsistencyMethod): ConsistencyParts {
   const parts: ConsistencyParts = CONSISTENCY_METHODS[name];
-  const { threshold, unsupervisedWeight, labeller } = options;
+  const { threshold, unsupervisedWeight, labeller, debias, annealing } = options;
   if (threshold !== undefined && !('value' in parts.threshold))
     throw new InputError(`--threshold has no effect with --method ${name}, which finds its own.`);
   if (parts.mixing !== undefined && (options.strong !== undefined || options.accumulate > 1))
@@ -67,6 +67,8 @@ function partsOf(options: ResolvedTrainOptions, name: ConsistencyMethod): Consis
     ...(threshold !== undefined && { threshold: { ...parts.threshold, value: threshold } as typeof parts.threshold }),
     ...(unsupervisedWeight !== undefined && { weight: unsupervisedWeight }),
     ...(labeller !== undefined && { labeller }),
+    ...(debias !== undefined && { debias }),
+    ...(annealing !== undefined && { annealing }),
     ...(options.align !== undefined && {
       alignment: options.align === 'none' ? undefined : { to: options.align, of: parts.alignment?.of ?? 'labels' },
     }),

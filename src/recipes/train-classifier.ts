@@ -136,9 +136,19 @@ function checkTogether(options: ResolvedTrainOptions): void {
   if (options.model !== undefined) defaultInputSize(options.model);
 }
 
-/** @throws InputError where the method learns from unlabelled images, and there are none */
-function checkUnlabeled(options: ResolvedTrainOptions, { unlabeled, unlabeledCount }: TrainingData): void {
-  if (consistencyMethodOf(options) === undefined || unlabeled.length > 0) return;
+/** @throws InputError where the method learns from unlabelled images, and there are none, or a class has no label */
+function checkUnlabeled(
+  options: ResolvedTrainOptions,
+  { unlabeled, unlabeledCount, classes, train }: TrainingData,
+): void {
+  if (consistencyMethodOf(options) === undefined) return;
+  const known = new Set(train.map(({ label }) => label));
+  const bare = classes.filter((_, label) => !known.has(label));
+  if (bare.length > 0)
+    throw new InputError(
+      `--method ${options.method} would label images of ${bare.join(', ')} as other classes: it needs a labelled image of every class, and there is none of these.`,
+    );
+  if (unlabeled.length > 0) return;
   throw new InputError(
     `--method ${options.method} learns from unlabelled images, and ${options.data} has ${
       unlabeledCount === 0 ? 'none' : 'only copies of images that are scored on'

@@ -15,6 +15,8 @@ const CONSISTENCY_OPTIONS = [
   'unsupervisedWeight',
   'labeller',
   'align',
+  'debias',
+  'annealing',
   'weak',
   'strong',
 ] as const;
@@ -122,6 +124,10 @@ export const trainOptionsSchema = z.strictObject({
   labeller: z.enum(['student', 'average']).optional(),
   /** Towards which shares of the classes labels are corrected. */
   align: z.enum(['none', 'uniform', 'labelled']).optional(),
+  /** Logits that label lose so much of the logarithm of the mean prediction. */
+  debias: z.number().positive().max(10).optional(),
+  /** How long labelled images count that the network is sure of already. */
+  annealing: z.enum(['none', 'logarithmic', 'linear', 'exponential']).optional(),
   /** Policies of the view that is labelled, and of the one that is trained on. */
   weak: z.string().optional(),
   strong: z.string().optional(),

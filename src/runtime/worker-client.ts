@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { AbortedError, RunError } from '../core/errors.ts';
 import type { Handlers } from './worker-server.ts';
@@ -63,6 +64,8 @@ export class WorkerClient<Api extends Handlers> {
       // Throws for what can't be cloned or moved, before anything is noted.
       this.#post({ id, method, args }, transfer);
       const abort = () => this.#post({ cancel: id });
+      // One a call that waits, however many these are: Node.js takes more than ten for a leak.
+      if (signal !== undefined) setMaxListeners(0, signal);
       signal?.addEventListener('abort', abort, { once: true });
       if (this.#pending.size === 0) this.#worker.ref();
       this.#pending.set(id, { resolve, reject, done: () => signal?.removeEventListener('abort', abort) });

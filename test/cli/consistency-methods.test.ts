@@ -113,6 +113,14 @@ describe('gleaner train --method fixmatch and its like', () => {
     expect(stderr).toMatch(/--method fixmatch learns from unlabelled images, and .*bare has none/);
   });
 
+  it('says which class has no label', async () => {
+    const list = join(folder, 'list.txt');
+    await writeFile(list, 'train/red/0.png\ntrain/blue/1.png\n');
+    const { code, stderr } = await runGleaner(['train', data, '--method', 'fixmatch', '--labels-list', list]);
+    expect(code, stderr).toBe(2);
+    expect(stderr).toMatch(/would label images of green as other classes/);
+  });
+
   it.each([
     [['--mu', '3'], /"mu" goes with a method that learns from unlabelled images/],
     [['--method', 'freematch', '--threshold', '0.9'], /--threshold has no effect with --method freematch/],
