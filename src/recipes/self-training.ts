@@ -39,7 +39,7 @@ interface Teacher {
  * learns from these and the labelled ones with noise, becomes the teacher, and again.
  *
  * Rounds are judged on the labelled images, out of fold: each fold has a teacher that was trained without it, which labels some of
- * the images that are no copies of the fold's, and a student that learns from these and the other folds in a quarter of
+ * the images that are no copies of the fold's, and a student that learns from these and the other folds in a part of
  * the time, and is the fold's next teacher. Where there are validation images, these judge the students themselves.
  */
 export class SelfTraining {

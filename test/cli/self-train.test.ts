@@ -16,7 +16,7 @@ import { writeColourData } from '../support/colour-data.ts';
 const folder = mkdtempSync(join(tmpdir(), 'gleaner-self-train-'));
 const data = join(folder, 'data');
 const env = { GLEANER_CACHE: join(folder, 'cache') };
-const SMALL = '--json --threads 1 --batch-size 8 --epochs 3 --epoch-images 48 --folds 2'.split(' ');
+const SMALL = '--json --threads 1 --batch-size 8 --epochs 10 --epoch-images 96 --folds 2'.split(' ');
 
 beforeAll(() => writeColourData(data, { train: 6, test: 8, unlabeled: 30 }));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
