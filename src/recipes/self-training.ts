@@ -167,6 +167,9 @@ export class SelfTraining {
     if (files.length > 0) {
       const limits = { maxPixels: train.maxPixels * 1e6, threads: workshop.engine.threads };
       const labeller = modelLabeller(files, data.classes, limits, control);
+      this.#note(
+        'A teacher that is a file may have been trained on the labelled images: what folds estimate of its labels is too good then.',
+      );
       begun = { round: 0, trained: undefined, labeller, folds: await beginFolds(this.#site, labeller) };
     } else {
       const network = await firstTeacher(workshop, stages, job, data.train, 'teacher');
