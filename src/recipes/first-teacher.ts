@@ -41,7 +41,11 @@ export async function firstTeacher(
     opened.train(
       {
         ...at,
-        // Under the stage's own name: the curves of several trainings must not become one.
+        // Under a name of its own: neither the curves nor the passes of several trainings are one.
+        choices: {
+          target: at.choices.target,
+          microBatch: (stage, decide) => at.choices.microBatch(`${name}-${stage}`, decide),
+        },
         record: (event) => at.record(event['stage'] === method ? { ...event, stage: `${name}-${method}` } : event),
       },
       stages.within(`${name}-`),

@@ -103,10 +103,12 @@ export async function readData(
       type: 'note',
       message: `${groups.length} groups of copies or near copies: each stays on one side of a split.`,
     });
-  if (leaks.length > 0)
+  const dropped = leaks.filter((leak) => leak.dropped !== undefined).length;
+  if (dropped > 0) onProgress?.({ type: 'note', message: `${dropped} copies of images of val or test were left out.` });
+  if (leaks.length > dropped)
     onProgress?.({
       type: 'warning',
-      message: `${leaks.length} images lie in two ready-made parts${options.dropLeaks ? '; the copies in train were left out' : ', so the score is too good; --drop-leaks leaves out the copies in train'}.`,
+      message: `${leaks.length - dropped} images lie in two ready-made parts, so the score is too good; --drop-leaks leaves out the copies in train.`,
     });
   return { dataset, duplicates, leaks, unlabeledCount };
 }

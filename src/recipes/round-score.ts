@@ -33,7 +33,7 @@ export interface Verdict {
  * Compares the likelihood that a round's student gives the true classes of held-out images with what the best before gave them,
  * each at its own best temperature: of a hundred images, accuracy would tell too little. Only a better student is kept,
  * and only a rise beyond the noise (a paired 95 % interval above 0) is worth another round.
- * @param isShorter the student was trained for less long than what it is compared with: then only a clearly worse one ends the rounds
+ * @param isShorter the student was trained for less long than what it is compared with: then only one that is surely less likely, and less often right, ends the rounds
  */
 export function verdictOn(
   held: HeldOutPredictions | undefined,
@@ -43,7 +43,9 @@ export function verdictOn(
   if (held === undefined || best === undefined) return { isKept: true, goesOn: true };
   const likelihoods = (of: HeldOutPredictions): number[] => calibrated(of).map(({ nll }) => -nll);
   const rise = pairedDifference(likelihoods(held), likelihoods(best));
-  const isKept = isShorter ? rise.interval[1] >= 0 : rise.mean > 0;
+  // Where all answers are right there is no best temperature, and the less sure of two looks worse.
+  const isClearlyWorse = rise.interval[1] < 0 && scoreOf(held).accuracy < scoreOf(best).accuracy;
+  const isKept = isShorter ? !isClearlyWorse : rise.mean > 0;
   return { isKept, goesOn: isKept && (isShorter || rise.interval[0] > 0), rise };
 }
 

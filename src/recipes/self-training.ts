@@ -39,7 +39,7 @@ interface Teacher {
  * learns from these and the labelled ones with noise, becomes the teacher, and again.
  *
  * Rounds are judged on the labelled images, out of fold: each fold has a teacher that was trained without it, which labels some of
- * the images that are no copies of the fold's, and a student that learns from these and the other folds in a quarter of
+ * the images that are no copies of the fold's, and a student that learns from these and the other folds in a part of
  * the time, and is the fold's next teacher. Where there are validation images, these judge the students themselves.
  */
 export class SelfTraining {
@@ -167,6 +167,9 @@ export class SelfTraining {
     if (files.length > 0) {
       const limits = { maxPixels: train.maxPixels * 1e6, threads: workshop.engine.threads };
       const labeller = modelLabeller(files, data.classes, limits, control);
+      this.#note(
+        'A teacher that is a file may have been trained on the labelled images: what folds estimate of its labels is too good then.',
+      );
       begun = { round: 0, trained: undefined, labeller, folds: await beginFolds(this.#site, labeller) };
     } else {
       const network = await firstTeacher(workshop, stages, job, data.train, 'teacher');

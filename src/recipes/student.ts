@@ -22,7 +22,7 @@ const NOISE = 'randaugment(2,9)';
 /** Images that a student sees, where nothing is said: pretrained, and from scratch. */
 const ROUND_IMAGES = { finetune: 7_000, scratch: 20_000 } as const;
 /** Of the training of a student, that of a student in a fold. */
-const FOLD_SHARE = 1 / 4;
+const FOLD_SHARE = { finetune: 1 / 4, scratch: 1 / 2 } as const;
 
 /** A training of a student. */
 export interface StudentPlan {
@@ -47,7 +47,7 @@ export function studentPlan(
   const draws = Math.max(1, perEpoch - labelledDraws);
   const usual = planTraining(network, method, pool.labelled + pool.unlabelled);
   const whole = train.epochs ?? Math.max(1, Math.round(ROUND_IMAGES[method] / perEpoch));
-  const epochs = isFold ? Math.max(1, Math.round(whole * FOLD_SHARE)) : whole;
+  const epochs = isFold ? Math.max(1, Math.round(whole * FOLD_SHARE[method])) : whole;
   const plan: TrainingPlan = {
     ...usual,
     epochs,

@@ -9,7 +9,7 @@ import type { NewEvent } from '../train/events.ts';
 /** What every stage of a run shares. */
 export interface Workshop {
   readonly engine: Engine;
-  readonly choices: EngineChoices;
+  readonly choices: Pick<EngineChoices, 'target' | 'microBatch'>;
   readonly pool: ImagePool;
   readonly crops: EvaluationCrops;
   readonly record: (event: NewEvent) => void;

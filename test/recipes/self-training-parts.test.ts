@@ -46,6 +46,18 @@ describe('verdictOn', () => {
     expect(verdictOn(other, one, true)).toMatchObject({ isKept: true, goesOn: true });
   });
 
+  it('takes no student for worse that is right as often as a teacher that is never wrong, if less sure', () => {
+    const [sure, lessSure] = [0.98, 0.8].map((p) => {
+      const samples = Array.from({ length: 30 }, (_, i) => sample(i));
+      const probabilities = Float32Array.from({ length: 90 }, (_, i) =>
+        i % 3 === Math.floor(i / 3) % 3 ? p : (1 - p) / 2,
+      );
+      return heldAnswers(classes, samples, { probabilities, agreement: new Float32Array(30).fill(1) }, 'the test');
+    });
+    expect(verdictOn(lessSure, sure, true)).toMatchObject({ isKept: true, goesOn: true });
+    expect(verdictOn(lessSure, sure, false)).toMatchObject({ isKept: false, goesOn: false });
+  });
+
   it('goes on without anything held out', () => {
     expect(verdictOn(undefined, worse, false)).toEqual({ isKept: true, goesOn: true });
   });
