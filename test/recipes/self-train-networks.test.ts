@@ -22,7 +22,7 @@ describe('openSelfTrainNetworks', () => {
     const { opened, options } = rounds[0]!;
     const { plan } = studentPlan(resolved, options, { labelled: 8, unlabelled: 8 });
     const network = opened.untrained();
-    const { phases } = trainingSteps(network, plan, options, train, 2, { kind: 'plain' }, 8);
+    const { phases } = trainingSteps(network, plan, options, train, 2, { kind: 'plain' }, { machineLabelled: 8 });
     const { masks } = compileStep(phases[0]!.step);
     expect(masks.map(({ rate }) => Number(rate.toFixed(3)))).toEqual([0.033, 0.067, 0.1, 0.2]);
     expect(plan.augment.text).toContain('randaugment');
