@@ -8,11 +8,13 @@ import type { Target } from '../../src/lowering/target.ts';
 import { GraphBuilder } from '../../src/onnx/builder.ts';
 import type { Graph } from '../../src/onnx/graph.ts';
 import { writeModel } from '../../src/onnx/write.ts';
+import { blockSize } from '../lowering/engine.ts';
 import { evaluate } from '../reference/interpreter.ts';
 import { rows } from './rows/all.ts';
 import { graphOf, type Row } from './rows/row.ts';
 
-const TARGETS: readonly Target[] = [{ kind: 'plain' }, { kind: 'blocked', block: 8 }];
+const block = await blockSize();
+const TARGETS: readonly Target[] = [{ kind: 'plain' }, ...(block > 1 ? [{ kind: 'blocked', block } as const] : [])];
 
 const norm = (values: readonly number[]): number => Math.sqrt(values.reduce((sum, x) => sum + x * x, 0));
 
