@@ -49,7 +49,7 @@ export function pretrainCommand(): Command {
           : await resumePretraining(resume, control);
       output.text('');
       output.text(
-        `Learnt from ${result.images} images; the last epoch's loss is ${result.loss.toFixed(3)} (-1 is the least).`,
+        `Learnt from ${result.images} images; the last epoch's loss is ${result.loss.toFixed(3)} (-1 is the least), images differ by ${result.spread.toFixed(2)} (0: collapsed, 1: as random ones).`,
       );
       output.text(`Backbone: ${result.backbone}`);
       output.text(`Try:      npx gleaner train DATA --backbone ${result.backbone}`);

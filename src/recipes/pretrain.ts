@@ -52,11 +52,15 @@ export interface PretrainResult {
   readonly images: number;
   /** Mean loss of the last epoch, -1 (views of an image always agree) to 1. */
   readonly loss: number;
+  /** How far projections of different images differ at the end: about 1 where they do, 0 where training has collapsed. */
+  readonly spread: number;
   readonly seconds: number;
 }
 
 /** Images a network sees, views counted once, if nothing else is said. */
 const IMAGES = { scratch: 100_000, backbone: 20_000 } as const;
+/** Of `spread` (`simSiam`): below, training has collapsed, or is about to. */
+const COLLAPSED = 0.1;
 /** Per 256 images a step. Chen and He 2021, section 4; a backbone moves a tenth as fast. */
 const RATE = { scratch: 0.05, backbone: 0.005 } as const;
 
@@ -206,9 +210,10 @@ function work(run: RunFolder, engine: Engine, job: Job): Promise<PretrainResult>
     const backbone = run.file('backbone.onnx');
     await writeFileAtomic(backbone, writeModel({ graph, metadata }));
     const seconds = (performance.now() - started) / 1000;
-    const epochs = (await readEvents(run.file('events.jsonl'))).filter(({ type }) => type === 'epoch');
-    const loss = epochs.at(-1)!['loss'] as number;
-    return { run: run.path, backbone, images: job.samples.length, loss, seconds };
+    const events = await readEvents(run.file('events.jsonl'));
+    const last = (kind: string, key: string): number => events.findLast(({ type }) => type === kind)![key] as number;
+    const [loss, spread] = [last('epoch', 'loss'), last('spread', 'spread')];
+    return { run: run.path, backbone, images: job.samples.length, loss, spread, seconds };
   });
 }
 
@@ -287,6 +292,16 @@ async function trained(
     record,
     ...(onProgress && { onProgress }),
     ...(signal && { signal }),
+    onStep(taken, { metrics }) {
+      if (taken % source.stepsPerEpoch !== 0) return;
+      const [epoch, spread] = [taken / source.stepsPerEpoch, metrics['spread']!];
+      record({ type: 'spread', stage: 'pretrain', epoch, spread });
+      if (spread < COLLAPSED)
+        onProgress?.({
+          type: 'warning',
+          message: `Epoch ${epoch}: projections differ by ${spread.toFixed(3)} of what random ones would (1), so all images look alike to the network. A smaller --lr, larger batches or milder views (--augment) are what helps.`,
+        });
+    },
   });
   const whole = withWeights(heads.graph, result.weights);
   return extract(whole, [network.embedding]);

@@ -30,6 +30,7 @@ describe('gleaner pretrain', () => {
     expect(result).toMatchObject({ type: 'result', images: 3 * 6 + 20 });
     expect(result['loss']).toBeLessThan(0);
     expect(result['loss']).toBeGreaterThanOrEqual(-1);
+    expect(result['spread']).toBeGreaterThan(0);
     const backbone = result['backbone'] as string;
 
     const { process: child, finished: cut } = startGleaner(pretrain('cut'));
@@ -40,7 +41,7 @@ describe('gleaner pretrain', () => {
     await cut;
     const resumed = await runGleaner(['pretrain', '--resume', join(folder, 'cut'), '--json']);
     expect(resumed.code, resumed.stderr).toBe(0);
-    expect(lastJson(resumed)['loss']).toBe(result['loss']);
+    expect(lastJson(resumed)).toMatchObject({ loss: result['loss'], spread: result['spread'] });
     expect(await readFile(join(folder, 'cut/backbone.onnx'))).toEqual(await readFile(backbone));
 
     const probe = [
