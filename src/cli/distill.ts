@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { distill, InputError, resumeDistillation, type DistillOptions, type DistillResult } from '../index.ts';
+import { checkDataOrResume } from './data-or-resume.ts';
 import { choice, defineCommand, number, type CommonOptions } from './command.ts';
 import { percent, shellWord, type Output } from './output.ts';
 import { readConfig } from './read-config.ts';
@@ -66,10 +67,7 @@ export function distillCommand(): Command {
     async (args, flags, { output, signal }) => {
       const { config, resume, acceptEngine, acceptDataChange, json: _json, quiet: _quiet, ...given } = flags;
       const control = { signal, onProgress: output.progress };
-      if (resume !== undefined && args.length > 0)
-        throw new InputError('--resume stands alone: the data folder comes from the config.json of the run.');
-      if (resume === undefined && args[0] === undefined && config === undefined)
-        throw new InputError('Which data? Give a folder or a manifest: gleaner distill --teacher MODEL DATA.');
+      checkDataOrResume(args[0], flags, 'gleaner distill --teacher MODEL DATA');
       const options = { ...(await readConfig(config)), ...ofTeacher(given), ...(args[0] && { data: args[0] }) };
       if (resume === undefined && !('teacher' in options))
         throw new InputError('Which teacher? Give the file of a classifier: gleaner distill --teacher MODEL DATA.');

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { InputError, pretrain, resumePretraining, type PretrainOptions } from '../index.ts';
+import { pretrain, resumePretraining, type PretrainOptions } from '../index.ts';
+import { checkDataOrResume } from './data-or-resume.ts';
 import { defineCommand, integer, number, choice, type CommonOptions } from './command.ts';
 import { preprocessingFlags } from './training-flags.ts';
 
@@ -39,10 +40,7 @@ export function pretrainCommand(): Command {
     async ([data], flags, { output, signal }) => {
       const { resume, json: _json, quiet: _quiet, ...given } = flags;
       const control = { signal, onProgress: output.progress };
-      if (resume !== undefined && data !== undefined)
-        throw new InputError('--resume stands alone: the data folder comes from the config.json of the run.');
-      if (resume === undefined && data === undefined)
-        throw new InputError('Which images? Give a folder or a manifest: gleaner pretrain DATA.');
+      checkDataOrResume(data, flags, 'gleaner pretrain DATA');
       const result =
         resume === undefined
           ? await pretrain({ ...given, data: data! }, control)

@@ -1,5 +1,6 @@
 import { Option, type Command } from 'commander';
-import { InputError, pseudoLabel, resumeSelfTraining, selfTrain, type SelfTrainOptions } from '../index.ts';
+import { pseudoLabel, resumeSelfTraining, selfTrain, type SelfTrainOptions } from '../index.ts';
+import { checkDataOrResume } from './data-or-resume.ts';
 import { choice, defineCommand, integer, number, type CommonOptions } from './command.ts';
 import { showRunResult } from './run-result.ts';
 import {
@@ -87,7 +88,7 @@ function selfTrainingFlags(command: Command): void {
     .addOption(choice('--balance <how>', 'classes among the used labels', ['none', 'cap', 'resample']))
     .addOption(choice('--adjust <how>', 'to the estimated class prior', ['none', 'align', 'logit', 'crest']))
     .option('--labelled-share <share>', 'of every batch (default: 0.25)', number(0.01, 0.99))
-    .option('--epoch-images <n>', 'images of an epoch, at most (default: 2000)', integer(1))
+    .option('--epoch-images <n>', 'images of an epoch, at most (default: 1000)', integer(1))
     .option('--abstain-precision <p>', 'precision wanted of answers above the abstain threshold', number(0.01, 1))
     .option('--folds <k>', 'folds that rounds are judged on; 0 does without', integer(0))
     .addOption(new Option('--variants <names...>', 'further exports, measured').choices(['bare', 'float16', 'int8']));
@@ -101,10 +102,7 @@ async function work(
   run: typeof selfTrain,
   command: string,
 ): Promise<void> {
-  if (resume !== undefined && data !== undefined)
-    throw new InputError('--resume stands alone: the data folder comes from the config.json of the run.');
-  if (resume === undefined && data === undefined)
-    throw new InputError(`Which data? Give a folder or a manifest: gleaner ${command} DATA.`);
+  checkDataOrResume(data, { ...(resume !== undefined && { resume }) }, `gleaner ${command} DATA`);
   const control = { signal, onProgress: output.progress };
   const result =
     resume === undefined

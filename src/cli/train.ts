@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { InputError, resumeTraining, train, type TrainOptions } from '../index.ts';
+import { resumeTraining, train, type TrainOptions } from '../index.ts';
+import { checkDataOrResume } from './data-or-resume.ts';
 import { defineCommand, number, type CommonOptions } from './command.ts';
 import {
   consistencyFlags,
@@ -53,10 +54,7 @@ export function trainCommand(): Command {
     async (args, flags, { output, signal }) => {
       const { config, resume, acceptEngine, acceptDataChange, json: _json, quiet: _quiet, ...given } = flags;
       const control = { signal, onProgress: output.progress };
-      if (resume !== undefined && args.length > 0)
-        throw new InputError('--resume stands alone: the data folder comes from the config.json of the run.');
-      if (resume === undefined && args[0] === undefined && config === undefined)
-        throw new InputError('Which data? Give a folder or a manifest: gleaner train DATA.');
+      checkDataOrResume(args[0], flags, 'gleaner train DATA');
       const result =
         resume === undefined
           ? await train(

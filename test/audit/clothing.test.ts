@@ -25,7 +25,7 @@ describe.skipIf(!existsSync(PHOTOS) || PYTHON === undefined)('photos shifted by 
     // What was not touched is not found to differ.
     for (const same of ['warmth', 'tint', 'saturation', 'side', 'aspect', 'jpegQuality'])
       expect(found).not.toContain(same);
-    const items = parsePolicy(proposal!.policy).image;
+    const items = proposal!.operations.flatMap(({ text }) => parsePolicy(text).image);
     const range = (name: string, parameter: string) =>
       items.find((item) => item.name === name)!.arguments[parameter] as [number, number];
     // The world's light against the data's: at least the middle half of it is covered, and as it is stays in.

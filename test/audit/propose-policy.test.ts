@@ -5,6 +5,7 @@ import { fitRange } from '../../src/audit/fit-range.ts';
 import { proposePolicy, type Proposal } from '../../src/audit/propose-policy.ts';
 import { Response } from '../../src/audit/response.ts';
 import { OPERATIONS } from '../../src/augment/operations.ts';
+import type { Item } from '../../src/augment/element.ts';
 import { parsePolicy } from '../../src/augment/policy.ts';
 import { randomStream } from '../../src/core/random.ts';
 import { toyData, toyWorld, usual, type Draw, type ToyData } from './toy.ts';
@@ -20,19 +21,23 @@ async function proposed(data: ToyData, world: ToyData): Promise<Proposal> {
 
 const bright: Draw = (s, i) => ({ ...usual(s, i), light: 1 + 0.2 * s.uniform() });
 const usualSet = (draw: Draw) => toyData([{ path: 'a', draw, count: 80 }]);
-const rangeOf = (policy: string, name: string): [number, number] => {
-  const item = parsePolicy(policy).image.find((entry) => entry.name === name)!;
+const rangeOf = ({ operations }: Proposal, name: string): [number, number] => {
+  const [item] = parsePolicy(operations.find(({ operation }) => operation === name)!.text).image as [Item];
   return Object.values(item.arguments)[0] as [number, number];
 };
 
 describe('proposePolicy', () => {
   it('covers a dark world from bright data by brightness, with what lies between, and not much more', async () => {
     const world = await toyWorld((s, i) => ({ ...usual(s, i), light: 0.4 + 0.3 * s.uniform() }), 60);
-    const { policy, operations, coverage } = await proposed(await usualSet(bright), world);
+    const proposal = await proposed(await usualSet(bright), world);
+    const { policy, operations, coverage } = proposal;
+    // Half of the images stay as they are, as the data's own kind is to be known as well.
+    expect(parsePolicy(policy).image).toMatchObject([{ name: 'oneof', arguments: { p: 0.5 } }]);
+    expect(policy).toContain(operations[0]!.text);
     expect(operations[0]!.operation).toMatch(/^(brightness|gamma)$/);
     expect(operations[0]!.gain.interval![0]).toBeGreaterThan(0);
     // From 0.4 / 1.2 to 0.7 / 1 of the data's light; as it is must stay in.
-    const [low, high] = rangeOf(policy, 'brightness');
+    const [low, high] = rangeOf(proposal, 'brightness');
     expect(low).toBeGreaterThanOrEqual(0.25);
     expect(low).toBeLessThanOrEqual(0.5);
     expect(high).toBe(1);
@@ -43,8 +48,8 @@ describe('proposePolicy', () => {
 
   it('covers a tilted world by turning to both sides', async () => {
     const tilted: Draw = (s, i) => ({ ...usual(s, i), angle: 50 * s.uniform() - 25 });
-    const { policy } = await proposed(await usualSet(usual), await toyWorld(tilted, 60));
-    const [low, high] = rangeOf(policy, 'rotate');
+    const proposal = await proposed(await usualSet(usual), await toyWorld(tilted, 60));
+    const [low, high] = rangeOf(proposal, 'rotate');
     expect(low).toBe(-high);
     expect(high).toBeGreaterThanOrEqual(18);
     expect(high).toBeLessThanOrEqual(35);
