@@ -4,16 +4,16 @@
 export { AbortedError, FormatError, InputError, ModelError, RunError, didYouMean } from './core/errors.ts';
 export type { OnProgress, Progress } from './core/progress.ts';
 export { resumeTraining, train, type ResumeControl } from './recipes/train-classifier.ts';
-export { pseudoLabel, resumeSelfTraining, selfTrain } from './recipes/self-train.ts';
-export type { SelfTrainOptions } from './recipes/self-train-options.ts';
+export { pseudoLabel, resumeSelfTraining, selfTrain } from './recipes/self-training/self-train.ts';
+export type { SelfTrainOptions } from './recipes/self-training/self-train-options.ts';
 export { pretrain, resumePretraining, type PretrainResult } from './recipes/pretrain.ts';
 export type { PretrainOptions } from './recipes/pretrain-options.ts';
 export type { RunResult } from './recipes/finish-run.ts';
 export type { TrainControl } from './recipes/train-control.ts';
 export { CONSISTENCY_METHOD_NAMES, type ConsistencyMethod } from './train/consistency/methods.ts';
 export type { TrainOptions } from './recipes/train-options.ts';
-export { distill, resumeDistillation, type DistillResult } from './recipes/distill.ts';
-export type { DistillOptions } from './recipes/distill-options.ts';
+export { distill, resumeDistillation, type DistillResult } from './recipes/distillation/distill.ts';
+export type { DistillOptions } from './recipes/distillation/distill-options.ts';
 export { evaluate, type EvaluateOptions, type ModelEvaluation } from './recipes/evaluate-model.ts';
 export { inspect, type InspectOptions, type Inspection } from './recipes/inspect-model.ts';
 export { Predictor, type Prediction, type PredictionError, type PredictorOptions } from './export/predict.ts';
@@ -26,19 +26,23 @@ export { runSteps, toNormalisedPlanes } from './augment/run-steps.ts';
 export { randomStream, type RandomStream } from './core/random.ts';
 export type { Pixels, Size } from './images/pixels.ts';
 export type { Sheet, SheetRow } from './images/contact-sheet.ts';
-export { previewAugmentation, type PreviewOptions } from './recipes/preview-augmentation.ts';
-export { replayAugmentation, type ReplayedImage, type ReplayOptions } from './recipes/replay-augmentation.ts';
-export { sheetFile, writeImage } from './recipes/sheet-file.ts';
-export { safetyPage } from './recipes/safety-page.ts';
+export { previewAugmentation, type PreviewOptions } from './recipes/augmentation/preview-augmentation.ts';
+export {
+  replayAugmentation,
+  type ReplayedImage,
+  type ReplayOptions,
+} from './recipes/augmentation/replay-augmentation.ts';
+export { sheetFile, writeImage } from './recipes/augmentation/sheet-file.ts';
+export { safetyPage } from './recipes/augmentation/safety-page.ts';
 export {
   probeAugmentation,
   resumeSearch,
   searchAugmentation,
   type PolicySearchResult,
   type SafetyResult,
-} from './recipes/search-augmentation.ts';
-export type { PolicySearchOptions, SafetyOptions } from './recipes/search-options.ts';
-export type { Arm, PolicyEvidence } from './recipes/search-policy.ts';
+} from './recipes/augmentation/search-augmentation.ts';
+export type { PolicySearchOptions, SafetyOptions } from './recipes/augmentation/search-options.ts';
+export type { Arm, PolicyEvidence } from './recipes/augmentation/search-policy.ts';
 export { auditData, type Audit, type AuditOptions } from './audit/audit.ts';
 export { renderAuditPage } from './report/audit-page.ts';
 export {

@@ -1,4 +1,4 @@
-import type { Agreement } from './agreement.ts';
+import type { Agreement } from './distillation/agreement.ts';
 import type { HeldOutPredictions } from './held-out-predictions.ts';
 import type { Network } from './network.ts';
 import type { TrainingData } from './prepare-data.ts';

@@ -20,7 +20,7 @@ import { inWorkshop, withEngine } from './in-workshop.ts';
 import { consistencyMethodOf, methodName, methodOf } from './method.ts';
 import { openNetwork } from './open-network.ts';
 import type { OpenedNetwork } from './opened-network.ts';
-import { refuseSelfTraining } from './self-train-options.ts';
+import { refuseSelfTraining } from './self-training/self-train-options.ts';
 import { Stages } from './stages.ts';
 
 export type TrainResult = RunResult;

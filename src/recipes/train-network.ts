@@ -8,10 +8,10 @@ import { blended, likeliestShare, type TrainedPair } from './choose-blend.ts';
 import { predictionsOf, type HeldOutPredictions } from './held-out-predictions.ts';
 import { foldsOf, unlabeledImages, type TrainingData } from './prepare-data.ts';
 import { preprocessingIn } from './smaller-images.ts';
-import { drawnSize, type Teaching } from './teaching.ts';
+import { drawnSize, type Teaching } from './distillation/teaching.ts';
 import type { ResolvedTrainOptions } from './train-options.ts';
 import { planTraining, type TrainingPlan } from './training-plan.ts';
-import { viewsOfImage } from './consistency-plan.ts';
+import { viewsOfImage } from './consistency/consistency-plan.ts';
 import type { Trained } from './opened-network.ts';
 import type { RunStage } from './stages.ts';
 

@@ -1,6 +1,6 @@
 import { parsePolicy, type Policy } from '../augment/policy.ts';
 import type { OptimizerOptions } from '../optim/optimizer.ts';
-import { averageDecayOf, planConsistency, type ConsistencyPlan } from './consistency-plan.ts';
+import { averageDecayOf, planConsistency, type ConsistencyPlan } from './consistency/consistency-plan.ts';
 import { consistencyMethodOf } from './method.ts';
 import type { ResolvedTrainOptions } from './train-options.ts';
 

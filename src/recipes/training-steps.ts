@@ -8,7 +8,7 @@ import { objectiveOf, type StepLoss } from '../train/step-loss.ts';
 import type { StepOptions } from '../train/step-options.ts';
 import type { Phase } from '../train/loop.ts';
 import { planParameters, unfreezePhases } from '../train/parameter-plan.ts';
-import { consistencyLoss } from './consistency-plan.ts';
+import { consistencyLoss } from './consistency/consistency-plan.ts';
 import type { Network } from './network.ts';
 import type { LabelledSample } from './prepare-data.ts';
 import { beginningSmaller, onSmallerImages, smallerEpochs } from './smaller-images.ts';

@@ -9,7 +9,7 @@ import {
   mapByNames,
   mapByTable,
   readClassTable,
-} from '../../src/recipes/class-mapping.ts';
+} from '../../src/recipes/distillation/class-mapping.ts';
 
 const IMAGENET = [
   'background',

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { averageDecayOf, consistencyLoss, planConsistency } from '../../src/recipes/consistency-plan.ts';
+import { averageDecayOf, consistencyLoss, planConsistency } from '../../src/recipes/consistency/consistency-plan.ts';
 import { planTraining } from '../../src/recipes/training-plan.ts';
 import { resolveTrainOptions, type TrainOptions } from '../../src/recipes/train-options.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Progress } from '../../src/core/progress.ts';
-import { ConsistencyWatch } from '../../src/recipes/consistency-watch.ts';
+import { ConsistencyWatch } from '../../src/recipes/consistency/consistency-watch.ts';
 import type { NewEvent } from '../../src/train/events.ts';
 
 const STEPS = 1000;

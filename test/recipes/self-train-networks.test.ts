@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { InputError } from '../../src/core/errors.ts';
 import { onPixels } from '../../src/recipes/network.ts';
 import type { LabelledSample, TrainingData } from '../../src/recipes/prepare-data.ts';
-import { openSelfTrainNetworks } from '../../src/recipes/self-train-networks.ts';
-import { resolveSelfTrainOptions, type SelfTrainOptions } from '../../src/recipes/self-train-options.ts';
-import { studentPlan } from '../../src/recipes/student.ts';
+import { openSelfTrainNetworks } from '../../src/recipes/self-training/self-train-networks.ts';
+import { resolveSelfTrainOptions, type SelfTrainOptions } from '../../src/recipes/self-training/self-train-options.ts';
+import { studentPlan } from '../../src/recipes/self-training/student.ts';
 import { trainingSteps } from '../../src/recipes/training-steps.ts';
 import { compileStep } from '../../src/train/compile-step.ts';
 

@@ -4,8 +4,8 @@ import { softmax } from '../../src/export/softmax.ts';
 import { parsePreprocessing } from '../../src/models/preprocessing.ts';
 import { GraphBuilder } from '../../src/onnx/builder.ts';
 import { writeModel } from '../../src/onnx/write.ts';
-import { teacherGraph, type Question } from '../../src/recipes/teacher-graph.ts';
-import type { Teacher } from '../../src/recipes/teacher.ts';
+import { teacherGraph, type Question } from '../../src/recipes/distillation/teacher-graph.ts';
+import type { Teacher } from '../../src/recipes/distillation/teacher.ts';
 import { Engine } from '../../src/runtime/engine.ts';
 
 let engine: Engine;

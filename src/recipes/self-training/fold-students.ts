@@ -1,0 +1,124 @@
+import { randomStream, shuffled } from '../../core/random.ts';
+import type { Sample } from '../../datasets/dataset.ts';
+import { withoutCopies } from '../../datasets/protocol.ts';
+import type { LabellingOptions } from '../../labelling/label-images.ts';
+import { firstTeacher } from './first-teacher.ts';
+import { heldAnswers, withoutRows, type HeldAnswers } from './held-answers.ts';
+import { answerOf, type Labeller } from './labeller.ts';
+import { machineLabels } from './machine-labels.ts';
+import { foldsOf, type Fold, type TrainingData } from '../prepare-data.ts';
+import { labellerOf, quiet, startOf, type SelfTrainSite, type Student } from './self-train-job.ts';
+import type { RoundsNetwork } from './self-train-networks.ts';
+import type { ResolvedSelfTrainOptions } from './self-train-options.ts';
+import { studentPlan, trainStudent } from './student.ts';
+
+const DEFAULT_FOLDS = 3;
+
+/** Labelled images that rounds are judged on, by students of which none was told of them or of copies of them. */
+export interface FoldState {
+  readonly fold: Fold;
+  /** None is a copy of a held image. */
+  readonly unlabelled: readonly Sample[];
+  /** Who labels these. */
+  readonly labeller: Labeller;
+  /** A student, unless it is the first teacher. */
+  readonly student?: Student;
+}
+
+/** None where validation images judge, or labels are too few. */
+export function judgingFolds({ train }: ResolvedSelfTrainOptions, data: TrainingData): Fold[] {
+  return data.validation.length > 0 ? [] : foldsOf(data.train, data, train.folds ?? DEFAULT_FOLDS, train.seed);
+}
+
+/** Whether labelled images are held out of what teachers are trained on. */
+export function isJudged(options: ResolvedSelfTrainOptions, data: TrainingData): boolean {
+  return data.validation.length > 0 || judgingFolds(options, data).length > 0;
+}
+
+/** Folds whose teacher is a file, or is trained on each from its labels. */
+export async function beginFolds(site: SelfTrainSite, teacher: Labeller | undefined): Promise<FoldState[]> {
+  const { workshop, stages, job } = site;
+  const { unlabeled, duplicates } = job.data;
+  const states: FoldState[] = [];
+  for (const [k, fold] of judgingFolds(job.options, job.data).entries()) {
+    const unlabelled = withoutCopies(unlabeled, fold.held, duplicates.groups);
+    const own = async (): Promise<Labeller> => {
+      const network = await firstTeacher(quiet(workshop), stages, job, fold.train, `teacher-fold-${k + 1}`);
+      return labellerOf(site, network, fold.train, unlabelled);
+    };
+    states.push({ fold, unlabelled, labeller: teacher ?? (await own()) });
+  }
+  return states;
+}
+
+/**
+ * The next student of each fold, trained for less long than the run's, and what they say of the images held out of them.
+ * @param before what their teachers said of these, which calibrates them
+ */
+export async function foldStudents(
+  site: SelfTrainSite,
+  name: string,
+  spec: RoundsNetwork,
+  folds: readonly FoldState[],
+  before: HeldAnswers | undefined,
+  how: LabellingOptions,
+): Promise<{ readonly folds: readonly FoldState[]; readonly held: HeldAnswers | undefined }> {
+  if (folds.length === 0) return { folds, held: undefined };
+  const { workshop, stages, job } = site;
+  const { classes } = job.data;
+  const { opened, options } = spec;
+  const students: FoldState[] = [];
+  for (const [k, { fold, unlabelled, labeller, student: teacher }] of folds.entries()) {
+    const stage = `${name}-fold-${k + 1}`;
+    const network = await stages.run(stage, async (folder) => {
+      const pool = { labelled: fold.train.length, unlabelled: unlabelled.length };
+      const plan = studentPlan(job.options, options, pool, true);
+      // No more than it will see.
+      const order = shuffled(unlabelled, randomStream(options.seed, stage, 'unlabelled'));
+      const seen = order.slice(0, plan.plan.epochs * plan.draws);
+      const answer = await answerOf(labeller, seen, classes.length, folder);
+      const { labels } = machineLabels(answer, classes, before && withoutRows(before, fold.held), how);
+      return trainStudent(quiet(workshop), {
+        opened,
+        start: startOf(job, spec, teacher),
+        options,
+        plan,
+        labelled: fold.train,
+        validation: [],
+        unlabelled: seen,
+        labels,
+        classes,
+        stage,
+        folder,
+      });
+    });
+    const student: Student = { network, of: opened };
+    students.push({ fold, unlabelled, labeller: labellerOf(site, network, fold.train, unlabelled), student });
+  }
+  return { folds: students, held: await outOfFold(site, name, students) };
+}
+
+/** What each fold's labeller says of the images that were held out of it. */
+export async function outOfFold(
+  { stages, job }: SelfTrainSite,
+  name: string,
+  folds: readonly FoldState[],
+): Promise<HeldAnswers> {
+  const { train: samples, classes } = job.data;
+  const rowOf = new Map(samples.map((sample, row) => [sample, row]));
+  const probabilities = new Float32Array(samples.length * classes.length);
+  const agreement = new Float32Array(samples.length);
+  for (const [k, { fold, labeller }] of folds.entries()) {
+    const answer = await stages.run(`${name}-held-${k + 1}`, (folder) =>
+      answerOf(labeller, fold.held, classes.length, folder),
+    );
+    for (const [i, sample] of fold.held.entries()) {
+      const row = rowOf.get(sample)!;
+      const own = answer.probabilities.subarray(i * classes.length, (i + 1) * classes.length);
+      probabilities.set(own, row * classes.length);
+      agreement[row] = answer.agreement[i]!;
+    }
+  }
+  const foundOn = `out-of-fold predictions of ${samples.length} labelled images`;
+  return heldAnswers(classes, samples, { probabilities, agreement }, foundOn);
+}

@@ -1,0 +1,51 @@
+import type { Sample } from '../../datasets/dataset.ts';
+import type { HeldPredictions } from '../../labelling/calibrated.ts';
+import type { HeldOutPredictions } from '../held-out-predictions.ts';
+import type { Answer } from './labeller.ts';
+import type { LabelledSample } from '../prepare-data.ts';
+
+/** What labellers said of labelled images that they were not trained on; as logits, the logarithms of probabilities. */
+export interface HeldAnswers extends HeldOutPredictions {
+  readonly labels: readonly number[];
+  readonly ids: readonly string[];
+  /** [N] of their views and models. */
+  readonly agreement: Float32Array;
+}
+
+/** A probability of 0 has no logarithm. */
+const LEAST = 1e-30;
+
+export function heldAnswers(
+  classes: readonly string[],
+  samples: readonly LabelledSample[],
+  { probabilities, agreement }: Answer,
+  foundOn: string,
+): HeldAnswers {
+  return {
+    classes,
+    logits: probabilities.map((p) => Math.log(Math.max(p, LEAST))),
+    labels: samples.map(({ label }) => label),
+    ids: samples.map(({ id }) => id),
+    agreement,
+    foundOn,
+  };
+}
+
+/** As labelling takes them. */
+export function heldOf({ logits, labels }: HeldAnswers): HeldPredictions {
+  return { probabilities: Float32Array.from(logits, Math.exp), labels };
+}
+
+/** Without what is known of the classes of some images. */
+export function withoutRows(held: HeldAnswers, samples: readonly Sample[]): HeldAnswers {
+  const k = held.classes.length;
+  const left = new Set(samples.map(({ id }) => id));
+  const rows = held.ids.flatMap((id, row) => (left.has(id) ? [] : [row]));
+  return {
+    ...held,
+    logits: Float32Array.from(rows.flatMap((row) => [...held.logits.subarray(row * k, (row + 1) * k)])),
+    labels: rows.map((row) => held.labels[row]!),
+    ids: rows.map((row) => held.ids[row]!),
+    agreement: Float32Array.from(rows, (row) => held.agreement[row]!),
+  };
+}

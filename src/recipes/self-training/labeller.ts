@@ -1,0 +1,181 @@
+import { join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { parsePolicy, type Policy } from '../../augment/policy.ts';
+import { VariedCrops } from '../../batches/varied-crops.ts';
+import { InputError, RunError, suggestion } from '../../core/errors.ts';
+import { readSafetensorsFile, writeSafetensorsFile } from '../../core/safetensors.ts';
+import { tensor, type Tensor } from '../../core/tensor.ts';
+import type { Sample } from '../../datasets/dataset.ts';
+import { combineViews } from '../../labelling/agreement.ts';
+import { Predictor } from '../../export/predict.ts';
+import { softmaxRows } from '../../evaluate/predictions.ts';
+import { onPixels, type Network } from '../network.ts';
+import { outputsOf } from '../outputs.ts';
+import type { TrainControl } from '../train-control.ts';
+import type { Workshop } from '../workshop.ts';
+import { workshopFor } from '../workshop-for.ts';
+
+/** Who says what images show: a teacher, for one or several views of each, or several teachers. */
+export interface Labeller {
+  /** Of each view or model: probabilities [n, K], in the order of the samples. */
+  answers(samples: readonly Sample[]): Promise<readonly Float32Array[]>;
+}
+
+export interface Views {
+  /** 1 is the image as evaluation sees it. */
+  readonly count: number;
+  /** Whether a mirrored image shows the same class. */
+  readonly mirrored: boolean;
+  readonly seed: number;
+}
+
+/** Smallest area of the crops that further views are. */
+const VIEW_SCALE = 0.6;
+
+/** Several, of which each has its say. */
+export function labellers(all: readonly Labeller[]): Labeller {
+  return {
+    async answers(samples) {
+      const answers: Float32Array[] = [];
+      for (const one of all) answers.push(...(await one.answers(samples)));
+      return answers;
+    },
+  };
+}
+
+/** What a network's embedding of images is: float32 [n, D]. */
+export function embeddingsOf(
+  workshop: Workshop,
+  network: Network,
+  samples: readonly Sample[],
+  maxPixels: number,
+): Promise<Tensor> {
+  const embedding = network.graph.outputs.find(({ name }) => name !== network.logits)!.name;
+  const graph = onPixels(network.graph, embedding, network.preprocessing);
+  return workshopFor(workshop, network.preprocessing, maxPixels, ({ engine, crops, onProgress, signal, track }) =>
+    outputsOf(engine, graph, crops, samples, { stage: 'embeddings', onProgress, signal, track }),
+  );
+}
+
+/** A network in training labels without any noise: it runs as it would be exported. */
+export function networkLabeller(workshop: Workshop, network: Network, views: Views, maxPixels: number): Labeller {
+  const graph = onPixels(network.graph, network.logits, network.preprocessing);
+  return {
+    answers: (samples) =>
+      workshopFor(workshop, network.preprocessing, maxPixels, async (own) => {
+        const { engine, pool, crops, onProgress, signal, track } = own;
+        const answers: Float32Array[] = [];
+        for (const [view, policy] of viewPolicies(views).entries()) {
+          const how = { stage: 'label', onProgress, signal, track };
+          const varied = new VariedCrops(pool, crops, { seed: views.seed, stage: 'views' });
+          const logits =
+            policy === undefined
+              ? await outputsOf(engine, graph, crops, samples, how)
+              : await outputsOf(
+                  engine,
+                  graph,
+                  varied,
+                  samples.map((sample) => ({ ...sample, policy, view })),
+                  how,
+                );
+          answers.push(softmaxRows(logits.data as Float32Array, logits.shape[1]!));
+        }
+        return answers;
+      }),
+  };
+}
+
+/**
+ * Models that were exported, each asked as `predict` asks it.
+ * @throws InputError for a model of other classes, RunError for an image that can't be read any more
+ */
+export function modelLabeller(
+  files: readonly string[],
+  classes: readonly string[],
+  { maxPixels, threads }: { readonly maxPixels: number; readonly threads: number },
+  { signal, onProgress }: TrainControl,
+): Labeller {
+  return {
+    async answers(samples) {
+      const answers: Float32Array[] = [];
+      for (const file of files) {
+        await using predictor = await Predictor.open(file, { maxPixels, threads, device: 'cpu' });
+        const probabilities = new Float32Array(samples.length * classes.length);
+        let done = 0;
+        for await (const answer of predictor.predictAll(
+          samples.map((sample) => sample.file),
+          signal ? { signal } : {},
+        )) {
+          if ('error' in answer)
+            throw new RunError(`${answer.file} could be read before and can't be now: ${answer.error}.`);
+          for (const [k, name] of classes.entries())
+            probabilities[done * classes.length + k] = answer.probabilities[name]!;
+          done++;
+          onProgress?.({ type: 'step', stage: 'label', done, total: samples.length, unit: 'images' });
+        }
+        answers.push(probabilities);
+      }
+      return answers;
+    },
+  };
+}
+
+/** @throws InputError for a model that is none, or whose classes are not those of the data */
+export async function checkTeachers(files: readonly string[], classes: readonly string[]): Promise<void> {
+  for (const file of files) {
+    await using predictor = await Predictor.open(file, { device: 'cpu', threads: 1 });
+    const known = predictor.classes;
+    const missing = classes.filter((name) => !known.includes(name));
+    const other = known.filter((name) => !classes.includes(name));
+    if (missing.length > 0)
+      throw new InputError(
+        `The teacher ${file} does not know ${missing.map((name) => `"${name}"${suggestion(name, known)}`).join(', ')} of the data. It knows: ${known.join(', ')}.`,
+      );
+    if (other.length > 0)
+      throw new InputError(
+        `The teacher ${file} knows ${other.map((name) => `"${name}"`).join(', ')}, which the data has no labelled image of: its labels would name classes that are not trained.`,
+      );
+  }
+}
+
+/** What a labeller says of samples: the mean of its answers, and which share of them agree with it. */
+export interface Answer {
+  /** [n, K] */
+  readonly probabilities: Float32Array;
+  /** [n] 0..1 */
+  readonly agreement: Float32Array;
+}
+
+/** Asked once; kept in `file`, where there is one. */
+export async function answerOf(
+  labeller: Labeller,
+  samples: readonly Sample[],
+  classes: number,
+  folder?: string,
+): Promise<Answer> {
+  const file = folder === undefined ? undefined : join(folder, 'answers.safetensors');
+  if (file !== undefined && existsSync(file)) {
+    const { tensors } = await readSafetensorsFile(file, { requireChecksum: true });
+    return {
+      probabilities: tensors.get('probabilities')!.data as Float32Array,
+      agreement: tensors.get('agreement')!.data as Float32Array,
+    };
+  }
+  const answer = combineViews(await labeller.answers(samples), classes);
+  if (file !== undefined)
+    await writeSafetensorsFile(file, [
+      ['probabilities', tensor('float32', [samples.length, classes], answer.probabilities)],
+      ['agreement', tensor('float32', [samples.length], answer.agreement)],
+    ]);
+  return answer;
+}
+
+/** The image itself, then mirrored and cropped ones. */
+function viewPolicies({ count, mirrored }: Views): (Policy | undefined)[] {
+  return Array.from({ length: count }, (_, view) => {
+    if (view === 0) return undefined;
+    const flip = mirrored && view % 2 === 1 ? '|flip(p=1)' : '';
+    const isCropped = view > 1 || !mirrored;
+    return parsePolicy(`evaluationcrop${isCropped ? `|randomresizedcrop(scale=${VIEW_SCALE}..1)` : ''}${flip}`);
+  });
+}

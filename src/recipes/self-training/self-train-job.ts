@@ -1,0 +1,68 @@
+import type { Sample } from '../../datasets/dataset.ts';
+import type { RunFolder } from '../../train/run-folder.ts';
+import { labellers, networkLabeller, type Labeller } from './labeller.ts';
+import { methodOf } from '../method.ts';
+import type { Network } from '../network.ts';
+import type { OpenedNetwork } from '../opened-network.ts';
+import type { LabelledSample, TrainingData } from '../prepare-data.ts';
+import { propagationLabeller } from './propagation-labeller.ts';
+import type { RoundsNetwork, SelfTrainNetworks } from './self-train-networks.ts';
+import type { ResolvedSelfTrainOptions } from './self-train-options.ts';
+import type { Stages } from '../stages.ts';
+import type { TrainControl } from '../train-control.ts';
+import type { Workshop } from '../workshop.ts';
+
+export interface SelfTrainJob {
+  readonly options: ResolvedSelfTrainOptions;
+  readonly data: TrainingData;
+  readonly networks: SelfTrainNetworks;
+  readonly control: TrainControl;
+}
+
+/** Where and on what self-training works. */
+export interface SelfTrainSite {
+  readonly run: RunFolder;
+  readonly workshop: Workshop;
+  readonly stages: Stages;
+  readonly job: SelfTrainJob;
+}
+
+/** A trained network, and of which it is. */
+export interface Student {
+  readonly network: Network;
+  readonly of: OpenedNetwork;
+}
+
+/** What a student's training goes on from: its teacher, where that is of the same network, and wanted. */
+export function startOf(
+  { options }: SelfTrainJob,
+  { opened }: RoundsNetwork,
+  teacher: Student | undefined,
+): Network | undefined {
+  return options.start === 'teacher' && teacher?.of === opened ? teacher.network : undefined;
+}
+
+/**
+ * The network as a labeller, what spreads over the graph of its embeddings, or both.
+ * @param labelled that it was trained on @param pool all that may be labelled
+ */
+export function labellerOf(
+  { workshop, job }: SelfTrainSite,
+  network: Network,
+  labelled: readonly LabelledSample[],
+  pool: readonly Sample[],
+): Labeller {
+  const { source, views: count, train } = job.options;
+  const maxPixels = train.maxPixels * 1e6;
+  const mirrored = train.flip === 'on' || (train.flip === 'auto' && methodOf(train) !== 'scratch');
+  const own = networkLabeller(workshop, network, { count, mirrored, seed: train.seed }, maxPixels);
+  if (source === 'teacher') return own;
+  const classes = job.data.classes.length;
+  const spread = propagationLabeller(workshop, network, { labelled, pool, classes }, maxPixels);
+  return source === 'propagation' ? spread : labellers([own, spread]);
+}
+
+/** For trainings whose words would bury what the rounds say. */
+export function quiet(workshop: Workshop): Workshop {
+  return { ...workshop, onProgress: undefined };
+}

@@ -1,0 +1,288 @@
+import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { writeFileAtomic } from '../../core/atomic-file.ts';
+import { InputError } from '../../core/errors.ts';
+import { detectCollapse, type LabellingRound } from '../../labelling/collapse.ts';
+import type { LabellingOptions } from '../../labelling/label-images.ts';
+import { firstTeacher } from './first-teacher.ts';
+import { beginFolds, foldStudents, judgingFolds, outOfFold, type FoldState } from './fold-students.ts';
+import { heldAnswers, heldOf, type HeldAnswers } from './held-answers.ts';
+import { answerOf, modelLabeller, type Labeller } from './labeller.ts';
+import { countsOf, labelsAsCsv, machineLabels, type MachineLabels } from './machine-labels.ts';
+import type { Network } from '../network.ts';
+import type { OpenedNetwork, Trained } from '../opened-network.ts';
+import { parseThreshold } from './parse-threshold.ts';
+import { verdictOn, type Verdict } from './round-score.ts';
+import { estimateSeconds } from './self-train-estimate.ts';
+import { labellerOf, startOf, type SelfTrainJob, type SelfTrainSite, type Student } from './self-train-job.ts';
+import type { RoundsNetwork } from './self-train-networks.ts';
+import { studentPlan, trainStudent } from './student.ts';
+import { tellRound } from './tell-round.ts';
+
+export interface SelfTrained extends Trained {
+  readonly source: OpenedNetwork['source'];
+}
+
+/** Who labels in the next round, and what is known of it. */
+interface Teacher {
+  /** 0 for the first teacher. */
+  readonly round: number;
+  /** Absent where the teacher is a file. */
+  readonly trained: Student | undefined;
+  readonly labeller: Labeller;
+  readonly folds: readonly FoldState[];
+  readonly held: HeldAnswers | undefined;
+}
+
+/**
+ * Self-training (Noisy Student, Xie et al. 2020, arXiv:1911.04252): a teacher labels the unlabelled images, a student
+ * learns from these and the labelled ones with noise, becomes the teacher, and again.
+ *
+ * Rounds are judged on the labelled images, out of fold: each fold has a teacher that was trained without it, which labels some of
+ * the images that are no copies of the fold's, and a student that learns from these and the other folds in a part of
+ * the time, and is the fold's next teacher. Where there are validation images, these judge the students themselves.
+ */
+export class SelfTraining {
+  readonly #site: SelfTrainSite;
+  readonly #labelling: LabellingOptions;
+
+  /** @throws InputError for a threshold that can't be read */
+  constructor(site: SelfTrainSite) {
+    this.#site = site;
+    this.#labelling = labellingOf(site.job);
+  }
+
+  /** Rounds, until they are done or no longer better; then the distillation, if there is to be one. */
+  async train(): Promise<SelfTrained> {
+    const { rounds, final } = this.#site.job.networks;
+    await this.#tellTime();
+    const kept = [await this.#begin()];
+    const history: LabellingRound[] = [];
+    for (const [i, spec] of rounds.entries()) {
+      const next = await this.#round(i + 1, spec, kept, history);
+      if (next.teacher === undefined) break;
+      kept.push(next.teacher);
+      if (!next.goesOn) break;
+    }
+    let best = kept.at(-1)!;
+    if (final !== undefined) best = await this.#distilled(final, best);
+    const { network, of } = best.trained!;
+    return { network, source: of.source, calibration: best.held };
+  }
+
+  async #tellTime(): Promise<void> {
+    const { options, data, networks } = this.#site.job;
+    const all = [...networks.rounds, ...(networks.final === undefined ? [] : [networks.final])];
+    const folds = judgingFolds(options, data).length;
+    const seconds = await estimateSeconds(this.#site.workshop, options, data, all, folds);
+    const what = `${networks.rounds.length} ${networks.rounds.length === 1 ? 'round' : 'rounds'}`;
+    this.#note(
+      `Estimate: up to ${Math.max(1, Math.round(seconds / 60))} min for ${what}${networks.final === undefined ? '' : ' and the distillation'}, after the first teacher.`,
+    );
+  }
+
+  /**
+   * @param kept the teachers so far; one whose labels collapse is taken from them
+   * @param history of the labels of these rounds; this one's is added
+   * @returns the round's student, unless it is not kept
+   */
+  async #round(
+    round: number,
+    spec: RoundsNetwork,
+    kept: Teacher[],
+    history: LabellingRound[],
+  ): Promise<{ readonly teacher: Teacher | undefined; readonly goesOn: boolean }> {
+    const { classes } = this.#site.job.data;
+    const [name, network] = [`round-${round}`, spec.opened.source.name];
+    const best = kept.at(-1)!;
+    const labels = await this.#labels(name, best, this.#labelling);
+    const counts = countsOf(labels, classes);
+    const alarms = (held?: HeldAnswers): readonly string[] => {
+      const last = held === undefined ? counts : { ...counts, held: heldOf(held) };
+      return detectCollapse([...history, last], labels.prior, classes).reasons;
+    };
+    const tell = (of: HeldAnswers | undefined, verdict: Verdict, reasons: readonly string[]): void =>
+      tellRound(this.#site.workshop, { number: round, network, held: of, labels, verdict, reasons });
+    const stopped = { teacher: undefined, goesOn: false };
+
+    const collapsed = alarms();
+    if (collapsed.length > 0) {
+      this.#rollBack(round, kept, collapsed);
+      tell(undefined, { isKept: false, goesOn: false }, collapsed);
+      return stopped;
+    }
+    const judged = await foldStudents(this.#site, name, spec, best.folds, best.held, this.#labelling);
+    const isShorter = round === 1 && judged.held !== undefined;
+    let verdict = this.#verdict(judged.held, best, isShorter, alarms);
+    let { held } = judged;
+    let teacher: Teacher | undefined;
+    if (verdict.isKept) {
+      const trained = await this.#student(name, spec, labels, best);
+      const labeller = this.#labeller(trained.network);
+      if (held === undefined) {
+        held = await this.#onValidation(labeller);
+        verdict = this.#verdict(held, best, false, alarms);
+      }
+      teacher = { ...judged, round, trained, labeller, held };
+    }
+    history.push(held === undefined ? counts : { ...counts, held: heldOf(held) });
+    tell(held, verdict, verdict.reasons);
+    return verdict.isKept ? { teacher, goesOn: verdict.goesOn } : stopped;
+  }
+
+  /** Takes the student whose labels collapse away, if something is left then. */
+  #rollBack(round: number, kept: Teacher[], reasons: readonly string[]): void {
+    const why = `The machine labels of round ${round} collapse: ${reasons.join(' ')}`;
+    const { trained, round: last } = kept.at(-1)!;
+    if (trained === undefined) throw new InputError(`${why} Nothing can be learned from this teacher.`);
+    const before = kept.at(-2);
+    if (before?.trained !== undefined) kept.pop();
+    const left = before?.trained === undefined ? last : before.round;
+    const back = left === 0 ? 'the first teacher, trained from the labels alone' : `the student of round ${left}`;
+    this.#site.workshop.onProgress?.({ type: 'warning', message: `${why} What is left is ${back}.` });
+  }
+
+  #verdict(
+    held: HeldAnswers | undefined,
+    best: Teacher,
+    isShorter: boolean,
+    alarms: (held?: HeldAnswers) => readonly string[],
+  ): Verdict & { readonly reasons: readonly string[] } {
+    const verdict = verdictOn(held, best.held, isShorter);
+    const reasons = held === undefined ? [] : alarms(held);
+    // A teacher that is a file is no network to be kept.
+    if (best.trained === undefined) return { ...verdict, isKept: true, reasons };
+    return {
+      ...verdict,
+      isKept: verdict.isKept && reasons.length === 0,
+      reasons: verdict.isKept || reasons.length > 0 ? reasons : ['no better than the best before'],
+    };
+  }
+
+  async #begin(): Promise<Teacher> {
+    const { workshop, stages, job } = this.#site;
+    const { data, networks, control } = job;
+    const { teacher: files, train } = job.options;
+    let begun: Omit<Teacher, 'held'>;
+    if (files.length > 0) {
+      const limits = { maxPixels: train.maxPixels * 1e6, threads: workshop.engine.threads };
+      const labeller = modelLabeller(files, data.classes, limits, control);
+      this.#note(
+        'A teacher that is a file may have been trained on the labelled images: what folds estimate of its labels is too good then.',
+      );
+      begun = { round: 0, trained: undefined, labeller, folds: await beginFolds(this.#site, labeller) };
+    } else {
+      const network = await firstTeacher(workshop, stages, job, data.train, 'teacher');
+      const { base } = networks;
+      begun = {
+        round: 0,
+        trained: { network, of: base },
+        labeller: labellerOf(this.#site, network, data.train, data.unlabeled),
+        folds: await beginFolds(this.#site, undefined),
+      };
+    }
+    const judged = begun.folds.length > 0 && (await outOfFold(this.#site, 'teacher', begun.folds));
+    const held = judged || (await this.#onValidation(begun.labeller));
+    if (held === undefined)
+      this.#note('Nothing is held out: every round is done, and the last counts, whether it is better or not.');
+    tellRound(workshop, {
+      number: 0,
+      network: begun.trained?.of.source.name ?? files.join(', '),
+      held,
+      labels: undefined,
+      verdict: { isKept: true, goesOn: true },
+      reasons: [],
+    });
+    return { ...begun, held };
+  }
+
+  /** Of all unlabelled images; written to `pseudo-labels/NAME.csv`. */
+  async #labels(name: string, { labeller, held }: Teacher, how: LabellingOptions): Promise<MachineLabels> {
+    const { classes, unlabeled } = this.#site.job.data;
+    const made = await this.#site.stages.run(`${name}-labels`, async (folder) =>
+      machineLabels(await answerOf(labeller, unlabeled, classes.length, folder), classes, held, how),
+    );
+    if (made.warning !== undefined) this.#site.workshop.onProgress?.({ type: 'warning', message: made.warning });
+    const file = this.#site.run.file('pseudo-labels', `${name}.csv`);
+    await mkdir(dirname(file), { recursive: true });
+    await writeFileAtomic(file, labelsAsCsv(unlabeled, made.labels, classes));
+    return made;
+  }
+
+  async #student(
+    name: string,
+    spec: RoundsNetwork,
+    labels: MachineLabels,
+    { round, trained }: Teacher,
+  ): Promise<Student> {
+    const { options, data } = this.#site.job;
+    const { opened, options: network } = spec;
+    const used = labels.labels.filter((label) => label.used).length;
+    const plan = studentPlan(options, network, { labelled: data.train.length, unlabelled: used });
+    const stage = `${name}-student`;
+    const student = await this.#site.stages.run(stage, (folder) =>
+      trainStudent(this.#site.workshop, {
+        opened,
+        // The head of a first teacher is fitted to the end: it would leave nothing to learn from the labels.
+        start: round === 0 ? undefined : startOf(this.#site.job, spec, trained),
+        options: network,
+        plan,
+        labelled: data.train,
+        validation: data.validation,
+        unlabelled: data.unlabeled,
+        labels: labels.labels,
+        classes: data.classes,
+        stage,
+        folder,
+      }),
+    );
+    return { network: student, of: opened };
+  }
+
+  async #onValidation(labeller: Labeller): Promise<HeldAnswers | undefined> {
+    const { validation, classes } = this.#site.job.data;
+    if (validation.length === 0) return undefined;
+    const answer = await answerOf(labeller, validation, classes.length);
+    return heldAnswers(classes, validation, answer, 'validation images');
+  }
+
+  /** A network of another size learns all that the teacher says, of every image. */
+  async #distilled(spec: RoundsNetwork, best: Teacher): Promise<Teacher> {
+    const how: LabellingOptions = { labels: 'soft', threshold: { kind: 'none' } };
+    const labels = await this.#labels('final', best, how);
+    const judged = await foldStudents(this.#site, 'final', spec, best.folds, best.held, how);
+    const trained = await this.#student('final', spec, labels, best);
+    const labeller = this.#labeller(trained.network);
+    const held = judged.held ?? (await this.#onValidation(labeller));
+    const round = this.#site.job.networks.rounds.length + 1;
+    tellRound(this.#site.workshop, {
+      number: round,
+      network: spec.opened.source.name,
+      held,
+      labels,
+      verdict: { isKept: true, goesOn: false },
+      reasons: [],
+    });
+    return { ...judged, round, trained, labeller, held };
+  }
+
+  #labeller(network: Network): Labeller {
+    const { train, unlabeled } = this.#site.job.data;
+    return labellerOf(this.#site, network, train, unlabeled);
+  }
+
+  #note(message: string): void {
+    this.#site.workshop.onProgress?.({ type: 'note', message });
+  }
+}
+
+function labellingOf({ options, data }: SelfTrainJob): LabellingOptions {
+  const { labels, sharpening, threshold, balance, adjust } = options;
+  return {
+    labels,
+    ...(sharpening !== undefined && { temperature: sharpening }),
+    threshold: parseThreshold(threshold, data.classes.length),
+    balance,
+    adjust,
+  };
+}
