@@ -5,7 +5,7 @@ import { dropoutMask } from '../train/dropout-mask.ts';
 import type { BatchSource } from '../train/batch-source.ts';
 import type { Phase } from '../train/loop.ts';
 import { TrainingStep } from '../train/training-step.ts';
-import type { FitRequest } from './fit.ts';
+import type { TrainingPlan } from './training-plan.ts';
 import type { Workshop } from './workshop.ts';
 
 /** Steps to measure by; one more goes before. */
@@ -17,7 +17,7 @@ const MEASURED = 3;
  */
 export async function announceTime(
   { engine, onProgress, record, signal }: Workshop,
-  { checkpoints, plan, stage }: Pick<FitRequest, 'checkpoints' | 'plan' | 'stage'>,
+  { checkpoints, plan, stage }: { readonly checkpoints: string; readonly plan: TrainingPlan; readonly stage: string },
   phase: Phase,
   source: BatchSource,
   steps: number,

@@ -1,6 +1,6 @@
 import type { Sample } from '../datasets/dataset.ts';
 
-interface Images {
+export interface Images {
   readonly train: readonly Pick<Sample, 'width' | 'height'>[];
   readonly unlabeled?: readonly Pick<Sample, 'width' | 'height'>[];
 }

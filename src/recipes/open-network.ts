@@ -1,14 +1,13 @@
-import { openBackbone } from '../backbones/open.ts';
 import type { Tensor } from '../core/tensor.ts';
-import { buildModel, defaultInputSize } from '../models/registry.ts';
-import { parsePreprocessing, describePreprocessing } from '../models/preprocessing.ts';
+import { describePreprocessing } from '../models/preprocessing.ts';
 import type { Workshop } from './workshop.ts';
 import { featuresOnPixels, withNewHead, type Network } from './network.ts';
 import { predictionsOf } from './held-out-predictions.ts';
 import type { TrainingData } from './prepare-data.ts';
 import type { TrainControl } from './train-control.ts';
 import type { ResolvedTrainOptions } from './train-options.ts';
-import { defaultModel, defaultSide } from './default-model.ts';
+import { builtInNetwork } from './built-in-network.ts';
+import { givenBackbone } from './given-backbone.ts';
 import type { Method } from './method.ts';
 import type { OpenedNetwork, Trained } from './opened-network.ts';
 import { probeStage, type ProbeOutcome } from './probe-stage.ts';
@@ -35,7 +34,7 @@ export async function openNetwork(
   control: TrainControl,
 ): Promise<OpenedNetwork> {
   const note = (message: string): void => control.onProgress?.({ type: 'note', message });
-  const opened = await open(options, method, data, control, note);
+  const opened = await open(options, method, data, control);
   if (method === 'probe') return opened;
   const untrained = opened.untrained();
   const { epochs } = planTraining(options, method, data.train.length);
@@ -49,30 +48,10 @@ async function open(
   method: Method,
   data: TrainingData,
   control: TrainControl,
-  note: (message: string) => void,
 ): Promise<OpenedNetwork> {
   if (method === 'scratch') {
-    const name = options.model ?? defaultModel(data);
-    const side = options.inputSize ?? (options.model === undefined ? defaultSide(data) : defaultInputSize(name));
-    const half = [127.5, 127.5, 127.5] as const;
-    const preprocessing = parsePreprocessing(
-      {
-        inputSize: [side, side],
-        mean: options.mean ?? half,
-        std: options.std ?? half,
-        ...(options.interpolation && { interpolation: options.interpolation }),
-        ...(options.cropFraction && { cropFraction: options.cropFraction }),
-        ...(options.channels && { channels: options.channels }),
-      },
-      'the options',
-    );
-    const model = buildModel(name, {
-      classes: data.classes.length,
-      inputSize: side,
-      seed: options.seed,
-      dropout: options.dropout ?? 0.2,
-    });
-    note(`Network: ${name}, from scratch.\nPreprocessing: ${describePreprocessing(preprocessing)}.`);
+    const built = { classes: data.classes.length, dropout: options.dropout ?? 0.2 };
+    const { name, model, preprocessing } = builtInNetwork(options, data, built, control.onProgress);
     const network: Network = { graph: model.graph, input: 'input', logits: 'logits', preprocessing, head: [] };
     return {
       preprocessing,
@@ -82,17 +61,7 @@ async function open(
       train: (workshop, stages) => trainNetwork(workshop, stages, options, 'scratch', data, async () => network),
     };
   }
-  const { inputSize, mean, std, channels, interpolation, cropFraction, layout, embedding, logits } = options;
-  const flags = { inputSize, mean, std, channels, interpolation, cropFraction, layout, embedding, logits };
-  const backbone = await openBackbone(
-    options.backbone!,
-    Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined)),
-    {
-      ...(control.signal && { signal: control.signal }),
-      ...(control.onProgress && { onProgress: control.onProgress }),
-    },
-  );
-  note(backbone.description);
+  const backbone = await givenBackbone(options.backbone!, options, control);
   const { preprocessing } = backbone;
   const { graph } = backbone.model;
   const headed = (head: { weight: Tensor; bias: Tensor }): Network =>

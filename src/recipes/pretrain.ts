@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import { trainableParameters } from '../autodiff/parameters.ts';
-import { openBackbone } from '../backbones/open.ts';
 import { PairedViews } from '../batches/paired-views.ts';
 import { writeFileAtomic } from '../core/atomic-file.ts';
 import { InputError } from '../core/errors.ts';
@@ -12,8 +11,7 @@ import { toFeatureMetadata } from '../models/description.ts';
 import { findEmbedding } from '../models/embedding.ts';
 import { featureExtractor } from '../models/head.ts';
 import { parameterGroups } from '../models/parameter-groups.ts';
-import { describePreprocessing, parsePreprocessing, type Preprocessing } from '../models/preprocessing.ts';
-import { buildModel, defaultInputSize } from '../models/registry.ts';
+import type { Preprocessing } from '../models/preprocessing.ts';
 import { withSiameseHeads } from '../models/siamese-heads.ts';
 import type { Graph } from '../onnx/graph.ts';
 import { extract } from '../onnx/compose.ts';
@@ -29,7 +27,8 @@ import { planParameters } from '../train/parameter-plan.ts';
 import { RunFolder } from '../train/run-folder.ts';
 import type { StepOptions } from '../train/step-options.ts';
 import { withWeights } from '../train/weights.ts';
-import { defaultModel, defaultSide } from './default-model.ts';
+import { builtInNetwork } from './built-in-network.ts';
+import { givenBackbone } from './given-backbone.ts';
 import { onRun, withEngine } from './in-workshop.ts';
 import { newRunFolder } from './new-run-folder.ts';
 import {
@@ -147,42 +146,15 @@ async function readSamples(
 async function openExtractor(
   options: ResolvedPretrainOptions,
   samples: readonly Sample[],
-  { signal, onProgress }: TrainControl,
+  control: TrainControl,
 ): Promise<Extractor> {
-  const note = (message: string): void => onProgress?.({ type: 'note', message });
   if (options.backbone === undefined) {
-    const name = options.model ?? defaultModel({ train: samples, unlabeled: [] });
-    const side =
-      options.inputSize ??
-      (options.model === undefined ? defaultSide({ train: samples, unlabeled: [] }) : defaultInputSize(name));
-    const half = [127.5, 127.5, 127.5] as const;
-    const { interpolation, cropFraction, channels } = options;
-    const preprocessing = parsePreprocessing(
-      {
-        inputSize: [side, side],
-        mean: options.mean ?? half,
-        std: options.std ?? half,
-        ...(interpolation && { interpolation }),
-        ...(cropFraction && { cropFraction }),
-        ...(channels && { channels }),
-      },
-      'the options',
-    );
-    const model = buildModel(name, { classes: 2, inputSize: side, seed: options.seed });
-    note(`Network: ${name}, from scratch.\nPreprocessing: ${describePreprocessing(preprocessing)}.`);
+    const { model, preprocessing } = builtInNetwork(options, { train: samples }, { classes: 2 }, control.onProgress);
     const { graph, embedding } = featureExtractor(model.graph, findEmbedding(model.graph));
     return { graph, embedding, input: 'input', preprocessing, start: 'scratch' };
   }
-  const { inputSize, mean, std, channels, interpolation, cropFraction, layout, embedding: value, logits } = options;
-  const flags = { inputSize, mean, std, channels, interpolation, cropFraction, layout, embedding: value, logits };
-  const backbone = await openBackbone(
-    options.backbone,
-    Object.fromEntries(Object.entries(flags).filter(([, given]) => given !== undefined)),
-    { ...(signal && { signal }), ...(onProgress && { onProgress }) },
-  );
-  note(backbone.description);
-  const { preprocessing, input, model } = backbone;
-  const { graph, embedding } = featureExtractor(model.graph, backbone.embedding);
+  const { preprocessing, input, model, embedding: found } = await givenBackbone(options.backbone, options, control);
+  const { graph, embedding } = featureExtractor(model.graph, found);
   return { graph, embedding, input, preprocessing, start: 'backbone' };
 }
 
