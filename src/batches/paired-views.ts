@@ -4,7 +4,7 @@ import type { EvaluationCrops } from './evaluation-crops.ts';
 import type { ImagePool } from './image-pool.ts';
 import { TrainingBatches, type TrainingBatch, type TrainingBatchesOptions } from './training-batches.ts';
 
-/** An epoch of half as many images as there are, each twice, is run so often. */
+/** Of each image. Repeated so often, images fill an epoch by that share of them: so many such parts are one epoch here. */
 const VIEWS = 2;
 
 /**

@@ -5,6 +5,7 @@ import { choice, defineCommand, number, type CommonOptions } from './command.ts'
 import { percent, shellWord, type Output } from './output.ts';
 import { readConfig } from './read-config.ts';
 import {
+  configFlag,
   cropScaleFlag,
   dataFlags,
   engineFlags,
@@ -55,7 +56,7 @@ export function distillCommand(): Command {
         .option('--teacher-once', 'ask the teacher once an image, not about each crop that the student sees')
         .option('--search-temperature', 'find temperature and alpha on held-out images first');
       preprocessingFlags(command, 'teacher-');
-      runFlags(command);
+      configFlag(runFlags(command));
       dataFlags(command).option('--use-val', 'let a ready-made val part serve as validation though labels are limited');
       preprocessingFlags(command);
       modelFlags(trainingFlags(command)).option(

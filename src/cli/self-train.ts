@@ -9,6 +9,7 @@ import {
   engineFlags,
   flipFlag,
   preprocessingFlags,
+  runFlags,
   trainingFlags,
 } from './training-flags.ts';
 
@@ -57,20 +58,16 @@ export function pseudoLabelCommand(): Command {
 }
 
 function networkFlags(command: Command): Command {
-  return command
+  command
     .option('--backbone <file|url|hf:owner/repo>', 'pretrained network to start from')
-    .option('--model <name>', 'built-in network to train from scratch')
-    .option('--out <run>', 'folder of the run (default: a new one under runs/)')
-    .option('--resume <run>', 'continue an interrupted run; stands alone')
-    .option('--accept-engine', 'with --resume: go on although the engine or its choices differ')
-    .option('--accept-data-change', 'with --resume: go on although the data changed')
-    .addOption(
-      choice('--first-teacher <name>', 'how the first teacher is trained (default: probe with a backbone)', [
-        'probe',
-        'finetune',
-        'scratch',
-      ]),
-    );
+    .option('--model <name>', 'built-in network to train from scratch');
+  return runFlags(command).addOption(
+    choice('--first-teacher <name>', 'how the first teacher is trained (default: probe with a backbone)', [
+      'probe',
+      'finetune',
+      'scratch',
+    ]),
+  );
 }
 
 function selfTrainingFlags(command: Command): void {

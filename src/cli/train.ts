@@ -12,6 +12,7 @@ import {
   networkFlags,
   preprocessingFlags,
   profileFlag,
+  configFlag,
   runFlags,
   trainingFlags,
 } from './training-flags.ts';
@@ -38,7 +39,7 @@ export function trainCommand(): Command {
       'train --resume runs/digits',
     ],
     (command) => {
-      runFlags(networkFlags(command));
+      configFlag(runFlags(networkFlags(command)));
       dataFlags(command).option('--use-val', 'let a ready-made val part serve as validation though labels are limited');
       preprocessingFlags(command);
       modelFlags(trainingFlags(command))

@@ -122,8 +122,11 @@ export function runFlags(command: Command): Command {
     .option('--out <run>', 'folder of the run (default: a new one under runs/)')
     .option('--resume <run>', 'continue an interrupted run; stands alone')
     .option('--accept-engine', 'with --resume: go on although the engine or its choices differ')
-    .option('--accept-data-change', 'with --resume: go on although the data changed')
-    .option('--config <file>', 'options as YAML or JSON; flags win over it');
+    .option('--accept-data-change', 'with --resume: go on although the data changed');
+}
+
+export function configFlag(command: Command): Command {
+  return command.option('--config <file>', 'options as YAML or JSON; flags win over it');
 }
 
 /** Of what is chosen after training, and of the model that is written. */

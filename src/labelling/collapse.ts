@@ -1,6 +1,7 @@
 import { pairedDifference } from '../evaluate/paired-difference.ts';
 import { atTemperature, checkHeld, heldTemperature, type HeldPredictions } from './calibrated.ts';
 import { mostLikely } from './probabilities.ts';
+import { effectiveNumber } from './effective-number.ts';
 
 /** What a round of self-training did. */
 export interface LabellingRound {
@@ -110,17 +111,6 @@ function worse(rounds: readonly LabellingRound[], classes: readonly string[]): s
       return held.labels.map((label, i) => Math.log(rows[i * classes.length + label]!));
     }),
   ];
-}
-
-/** exp(entropy) of shares: K where all are equal, 1 where one has all (Hill 1973, order 1). */
-function effectiveNumber(amounts: readonly number[]): number {
-  const total = sum(amounts);
-  return Math.exp(
-    amounts.reduce(
-      (entropy, amount) => (amount > 0 ? entropy - (amount / total) * Math.log(amount / total) : entropy),
-      0,
-    ),
-  );
 }
 
 function sum(values: readonly number[]): number {

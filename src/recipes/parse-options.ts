@@ -18,7 +18,10 @@ export function parseOptions<S extends z.ZodObject>(
   const known = [...Object.keys(schema.shape), ...more];
   const lines = parsed.error.issues.flatMap((issue) =>
     issue.code === 'unrecognized_keys'
-      ? issue.keys.map((key) => `unknown option "${key}"${suggestion(key, known)}`)
+      ? issue.keys.map((key) => {
+          const path = [...issue.path, key].join('.');
+          return `unknown option "${path}"${suggestion(path, known)}`;
+        })
       : [`${issue.path.join('.') || 'options'}: ${issue.message}`],
   );
   throw new InputError(`In the ${where}: ${lines.join('; ')}.`);

@@ -1,5 +1,3 @@
-import { resolve } from 'node:path';
-import { existsSync } from 'node:fs';
 import { z } from 'zod';
 import { mixes, parsePolicy, repeatsOf } from '../augment/policy.ts';
 import { InputError } from '../core/errors.ts';
@@ -64,14 +62,4 @@ export function resolvePretrainOptions(options: unknown, where = 'options of pre
       );
   }
   return parsed;
-}
-
-/** A run may be continued from another folder. */
-export function withAbsolutePaths(options: ResolvedPretrainOptions): ResolvedPretrainOptions {
-  const { data, backbone } = options;
-  return {
-    ...options,
-    data: resolve(data),
-    ...(backbone !== undefined && existsSync(backbone) && { backbone: resolve(backbone) }),
-  };
 }

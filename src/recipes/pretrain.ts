@@ -34,12 +34,12 @@ import { newRunFolder } from './new-run-folder.ts';
 import {
   LEAST_BATCH,
   resolvePretrainOptions,
-  withAbsolutePaths,
   type PretrainOptions,
   type ResolvedPretrainOptions,
 } from './pretrain-options.ts';
 import { Stages } from './stages.ts';
 import type { TrainControl } from './train-control.ts';
+import { withAbsolutePaths } from './train-options.ts';
 import type { Workshop } from './workshop.ts';
 
 export interface PretrainResult {

@@ -249,7 +249,9 @@ function checkPhases({ method, stochasticDepth, trainSize, finalEpochs, patience
 }
 
 /** A run may be continued from another folder. */
-export function withAbsolutePaths(options: ResolvedTrainOptions): ResolvedTrainOptions {
+export function withAbsolutePaths<
+  O extends Pick<ResolvedTrainOptions, 'data' | 'backbone'> & Partial<Pick<ResolvedTrainOptions, 'labelsList'>>,
+>(options: O): O {
   const { data, backbone, labelsList } = options;
   return {
     ...options,

@@ -1,3 +1,4 @@
+import { effectiveNumber } from '../../labelling/effective-number.ts';
 import type { StepResult } from '../../train/training-step.ts';
 import type { Workshop } from '../workshop.ts';
 
@@ -37,7 +38,7 @@ export class ConsistencyWatch {
     this.#workshop = workshop;
     this.#options = options;
     this.#window = Math.max(1, Math.ceil(options.steps / EVENTS));
-    this.#classes = effectiveNumber(options.labels);
+    this.#classes = effectiveNumber(countsOf(options.labels));
   }
 
   /** @param step counted from 1 */
@@ -78,10 +79,9 @@ export class ConsistencyWatch {
   }
 }
 
-/** exp of the entropy of the shares of labels. */
-function effectiveNumber(labels: readonly number[]): number {
+/** Of each class that there is. */
+function countsOf(labels: readonly number[]): number[] {
   const counts = new Map<number, number>();
   for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1);
-  const shares = [...counts.values()].map((count) => count / labels.length);
-  return Math.exp(-shares.reduce((sum, share) => sum + share * Math.log(share), 0));
+  return [...counts.values()];
 }

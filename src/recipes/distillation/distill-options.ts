@@ -5,6 +5,7 @@ import { mixes } from '../../augment/policy.ts';
 import { InputError } from '../../core/errors.ts';
 import { ANSWER_LOSSES, FEATURE_LOSSES } from '../../train/distillation-objective.ts';
 import { methodOf } from '../method.ts';
+import { parseOptions } from '../parse-options.ts';
 import { planTraining } from '../training-plan.ts';
 import {
   resolveTrainOptions,
@@ -64,12 +65,8 @@ export interface ResolvedDistillOptions {
 export function resolveDistillOptions(options: unknown, where = 'options of distill'): ResolvedDistillOptions {
   const given = Object.entries((options ?? {}) as Record<string, unknown>);
   const ours = Object.keys(teachingOptionsSchema.shape);
-  const parsed = teachingOptionsSchema.safeParse(Object.fromEntries(given.filter(([name]) => ours.includes(name))));
-  if (!parsed.success) {
-    const lines = parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
-    throw new InputError(`In the ${where}: ${lines.join('; ')}.`);
-  }
-  const teaching = parsed.data;
+  const own = Object.fromEntries(given.filter(([name]) => ours.includes(name)));
+  const teaching = parseOptions(teachingOptionsSchema, own, where);
   const rest = Object.fromEntries(given.filter(([name]) => !ours.includes(name)));
   for (const [name, instead] of Object.entries({ model: 'student', consistency: undefined, method: undefined }))
     if (rest[name] !== undefined)
