@@ -7,7 +7,7 @@ import { InputError, ModelError } from '../core/errors.ts';
 import { download, downloaded, type DownloadOptions } from './download.ts';
 import { chooseModelFile, hubFile, openHubRepository, type HubOptions } from './hub.ts';
 import { remoteUrl } from './remote-url.ts';
-import { parseBackboneSpec, type BackboneSpec } from './spec.ts';
+import type { BackboneSpec } from './spec.ts';
 
 /** A backbone's file on this machine. */
 export interface LocatedBackbone {
@@ -29,8 +29,10 @@ export interface LocateOptions extends DownloadOptions {
  * Finds a backbone, downloading what is not in the cache.
  * @throws InputError, ModelError where there is no such file; RunError where a download fails.
  */
-export async function locateBackbone(text: string, options: LocateOptions = {}): Promise<LocatedBackbone> {
-  const spec = parseBackboneSpec(text);
+export async function locateBackbone(
+  spec: Exclude<BackboneSpec, { kind: 'built-in' }>,
+  options: LocateOptions = {},
+): Promise<LocatedBackbone> {
   if (spec.kind === 'path') return onDisk(spec.path);
   const env = options.env ?? process.env;
   const offline = ['HF_HUB_OFFLINE', 'GLEANER_OFFLINE'].some((name) => /^(1|true|yes|on)$/i.test(env[name] ?? ''));

@@ -1,15 +1,20 @@
+import { sha256 } from '../core/atomic-file.ts';
+import { InputError } from '../core/errors.ts';
 import type { OnProgress } from '../core/progress.ts';
 import { fromMetadata, preprocessingOfMetadata } from '../models/description.ts';
 import { findEmbedding, type Embedding } from '../models/embedding.ts';
+import { gradientDescriptor } from '../models/gradient-descriptor.ts';
 import { describePreprocessing, type Preprocessing } from '../models/preprocessing.ts';
 import type { Model } from '../onnx/graph.ts';
 import { loadModel } from '../onnx/read.ts';
+import { writeModel } from '../onnx/write.ts';
 import { networkInside } from './deployed-network.ts';
 import { checkPreprocessing, forImages, imageInput } from './image-input.ts';
 import { knownFamily } from './known-families.ts';
 import { locateBackbone } from './locate.ts';
 import { processorPreprocessing, timmPreprocessing, type PreprocessingSource } from './preprocessing-source.ts';
 import { resolvePreprocessing } from './resolve-preprocessing.ts';
+import { parseBackboneSpec } from './spec.ts';
 import { loadTimmWeights } from './timm-weights.ts';
 
 /** What a caller says of a backbone; each wins over what its files say. */
@@ -61,7 +66,7 @@ export interface Backbone {
  * and its preprocessing, and checks that they fit. Of a deployed classifier of Gleaner's, the network inside is taken. Values of the preprocessing come from, in this order:
  * flags, Gleaner's metadata in the file, the graph's own input, `preprocessor_config.json` or timm's
  * `config.json` beside it, a known family. Input size, mean and deviation are never guessed.
- * @param spec `FILE`, a folder, `https://...` or `hf:owner/repo[/file][@revision]`
+ * @param spec `FILE`, a folder, `https://...`, `hf:owner/repo[/file][@revision]` or `builtin:gradients`
  * @throws InputError, ModelError for what is not there, not readable or not declared; RunError for a failed download.
  * @example
  * const backbone = await openBackbone('mobilenet_v2_1.0_224.onnx');
@@ -72,15 +77,7 @@ export async function openBackbone(
   flags: BackboneFlags = {},
   options: OpenBackboneOptions = {},
 ): Promise<Backbone> {
-  const located = await locateBackbone(spec, options);
-  const { source, fileName, sha256 } = located;
-  const isWeights = fileName.endsWith('.safetensors');
-  const beside = await readBeside(located.readBeside, isWeights);
-  const declared = declaredSources(beside);
-  const { model: loaded, note } = isWeights
-    ? await builtIn(located.path, beside.config, flags.inputSize ?? declaredSide(declared), source)
-    : { model: networkInside(await loadModel(located.path), source), note: undefined };
-
+  const { model: loaded, note, config, declared, source, fileName, sha256 } = await read(spec, flags, options);
   const input = imageInput(loaded.graph, source);
   const found = findEmbedding(loaded.graph, flags);
   const own = fromMetadata(loaded.metadata, source);
@@ -102,7 +99,7 @@ export async function openBackbone(
   checkPreprocessing(input, preprocessing, source);
   const graph = forImages(loaded.graph, input, preprocessing, found.value, source);
   const embedding = findEmbedding(graph, flags);
-  const classes = own?.classes ?? classNames(beside.config, embedding.classifier?.classes);
+  const classes = own?.classes ?? classNames(config, embedding.classifier?.classes);
   return {
     model: { ...loaded, graph },
     input: input.name,
@@ -119,6 +116,44 @@ export async function openBackbone(
     source,
     sha256,
   };
+}
+
+/** A network as it was found or made, and what was said beside it. */
+interface Read {
+  readonly model: Model;
+  readonly note?: string | undefined;
+  readonly config?: unknown;
+  readonly declared: readonly PreprocessingSource[];
+  readonly source: string;
+  readonly fileName: string;
+  readonly sha256: string;
+}
+
+async function read(spec: string, flags: BackboneFlags, options: OpenBackboneOptions): Promise<Read> {
+  const parsed = parseBackboneSpec(spec);
+  if (parsed.kind === 'built-in') return made(parsed.name, flags);
+  const { path, source, fileName, sha256, readBeside: besideIt } = await locateBackbone(parsed, options);
+  const isWeights = fileName.endsWith('.safetensors');
+  const beside = await readBeside(besideIt, isWeights);
+  const declared = declaredSources(beside);
+  const { config } = beside;
+  const { model, note } = isWeights
+    ? await builtIn(path, config, flags.inputSize ?? declaredSide(declared), source)
+    : { model: networkInside(await loadModel(path), source), note: undefined };
+  return { model, note, config, declared, source, fileName, sha256 };
+}
+
+/** @throws InputError for a side that it can't have */
+function made(name: string, { inputSize }: BackboneFlags): Read {
+  const source = `builtin:${name}`;
+  try {
+    const model = gradientDescriptor(inputSize);
+    const note = 'made here, without training';
+    return { model, note, declared: [], source, fileName: name, sha256: sha256(writeModel(model)) };
+  } catch (error) {
+    if (error instanceof RangeError) throw new InputError(`--backbone ${source}: ${error.message}`, { cause: error });
+    throw error;
+  }
 }
 
 interface Beside {

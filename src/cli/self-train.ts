@@ -62,10 +62,11 @@ function networkFlags(command: Command): Command {
     .option('--backbone <file|url|hf:owner/repo>', 'pretrained network to start from')
     .option('--model <name>', 'built-in network to train from scratch');
   return runFlags(command).addOption(
-    choice('--first-teacher <name>', 'how the first teacher is trained (default: probe with a backbone)', [
+    choice('--first-teacher <name>', 'how the first teacher is made (default: probe with a backbone)', [
       'probe',
       'finetune',
       'scratch',
+      'propagation',
     ]),
   );
 }

@@ -1,6 +1,6 @@
 import { conjugateGradient } from './conjugate-gradient.ts';
-import { nearestNeighbours } from './nearest-neighbours.ts';
-import { neighbourGraph } from './neighbour-graph.ts';
+import { nearestNeighbours, type Neighbours } from './nearest-neighbours.ts';
+import { neighbourGraph, type NeighbourGraph } from './neighbour-graph.ts';
 
 export interface PropagationOptions {
   /** Of each image; default 20, at most N - 1. */
@@ -50,7 +50,7 @@ export async function propagateLabels(
   classes: number,
   options: PropagationOptions = {},
 ): Promise<Propagation> {
-  const { gamma = 3, alpha = 0.9, signal } = options;
+  const { neighbours: count = 20, gamma = 3, alpha = 0.9, signal } = options;
   const rows = labels.length;
   if (embeddings.length !== rows * width)
     throw new RangeError(`Expected [${rows}, ${width}] embeddings, got ${embeddings.length} numbers.`);
@@ -62,9 +62,122 @@ export async function propagateLabels(
     if (!Number.isInteger(labels[row]) || labels[row]! < 0 || labels[row]! >= classes)
       throw new RangeError(`Row ${row} has the label ${labels[row]}; there are ${classes} classes.`);
 
-  const neighbours = await nearestNeighbours(embeddings, width, Math.min(options.neighbours ?? 20, rows - 1), signal);
-  const { starts, columns, weights } = neighbourGraph(neighbours, rows, gamma);
-  const scores = Array.from({ length: classes }, (_, k) =>
+  const nearest = await nearestNeighbours(embeddings, width, Math.min(count, rows - 1), signal);
+  const graph = neighbourGraph(nearest, rows, gamma);
+  return propagated(graph, labels, classes, alpha, { embeddings, width, known });
+}
+
+/** How labels are spread: see `propagateLabels`. */
+export interface Spreading {
+  readonly neighbours: number;
+  readonly gamma: number;
+  readonly alpha: number;
+}
+
+/** Bold, for images that lie in clusters, to cautious, for features of which neighbours often differ. */
+const SPREADINGS: readonly [Spreading, ...Spreading[]] = [
+  { neighbours: 10, gamma: 8, alpha: 0.99 },
+  { neighbours: 10, gamma: 8, alpha: 0.9 },
+  { neighbours: 20, gamma: 3, alpha: 0.9 },
+];
+const CAUTIOUS = SPREADINGS.at(-1)!;
+const MOST_NEIGHBOURS = Math.max(...SPREADINGS.map(({ neighbours }) => neighbours));
+/** Of the labelled images, a share by which one way is more often right than another that is no chance. */
+const CLEARLY = 0.02;
+/** Parts of the labelled images, each held in turn. */
+const HELD_PARTS = 3;
+
+/** A graph of embeddings over which labels of several sets of images can be spread. */
+export class PropagationGraph {
+  readonly #embeddings: Float32Array;
+  readonly #width: number;
+  readonly #nearest: Neighbours;
+  readonly #graphs = new Map<Spreading, NeighbourGraph>();
+
+  private constructor(embeddings: Float32Array, width: number, nearest: Neighbours) {
+    this.#embeddings = embeddings;
+    this.#width = width;
+    this.#nearest = nearest;
+  }
+
+  /** @param embeddings [N, width] @throws RangeError, AbortedError as `nearestNeighbours` */
+  static async of(embeddings: Float32Array, width: number, signal?: AbortSignal): Promise<PropagationGraph> {
+    const rows = embeddings.length / width;
+    const nearest = await nearestNeighbours(embeddings, width, Math.min(MOST_NEIGHBOURS, rows - 1), signal);
+    return new PropagationGraph(embeddings, width, nearest);
+  }
+
+  /**
+   * Spreads labels in the one of three ways that is most often right on labelled images held in turn, a third of them each: in the
+   * boldest that is not clearly worse than the best.
+   * @param labels [N] a class, or undefined
+   * @returns also `heldRight`, the share of held images that were right so; undefined where there were too few to hold any
+   */
+  spread(
+    labels: readonly (number | undefined)[],
+    classes: number,
+  ): Propagation & { readonly how: Spreading; readonly heldRight: number | undefined } {
+    const known = Array.from(labels.keys()).filter((row) => labels[row] !== undefined);
+    const right = (how: Spreading): number => {
+      let count = 0;
+      for (let part = 0; part < HELD_PARTS; part++) {
+        // Of each class in turn, so that none is held whole while another is not touched.
+        const held = heldPart(known, labels, part);
+        const shown = labels.map((label, row) => (held.has(row) ? undefined : label));
+        if (shown.every((label) => label === undefined)) continue;
+        const scores = solve(this.#graph(how), shown, classes, how.alpha);
+        for (const row of held) {
+          const own = scores.map((score) => score[row]!);
+          if (own.indexOf(Math.max(...own)) === labels[row]) count++;
+        }
+      }
+      return count;
+    };
+    let [how, most]: [Spreading, number | undefined] = [CAUTIOUS, undefined];
+    if (known.length > classes) {
+      const tried = SPREADINGS.map((one) => [one, right(one)] as const);
+      const best = Math.max(...tried.map(([, count]) => count));
+      [how, most] = tried.find(([, count]) => count >= best - CLEARLY * known.length)!;
+    }
+    const place = { embeddings: this.#embeddings, width: this.#width, known };
+    const heldRight = most === undefined ? undefined : most / known.length;
+    return { ...propagated(this.#graph(how), labels, classes, how.alpha, place), how, heldRight };
+  }
+
+  #graph(how: Spreading): NeighbourGraph {
+    const known = this.#graphs.get(how);
+    if (known !== undefined) return known;
+    const { indices, similarities } = this.#nearest;
+    const rows = this.#embeddings.length / this.#width;
+    const found = indices.length / rows;
+    const count = Math.min(how.neighbours, found);
+    const first = <T extends Int32Array | Float32Array>(all: T): T => all.filter((_, i) => i % found < count) as T;
+    const graph = neighbourGraph({ indices: first(indices), similarities: first(similarities) }, rows, how.gamma);
+    this.#graphs.set(how, graph);
+    return graph;
+  }
+}
+
+function heldPart(known: readonly number[], labels: readonly (number | undefined)[], part: number): Set<number> {
+  const seen = new Map<number, number>();
+  return new Set(
+    known.filter((row) => {
+      const turn = seen.get(labels[row]!) ?? 0;
+      seen.set(labels[row]!, turn + 1);
+      return turn % HELD_PARTS === part;
+    }),
+  );
+}
+
+/** Z of (I - alpha W) Z = Y, a column a class. */
+function solve(
+  { starts, columns, weights }: NeighbourGraph,
+  labels: readonly (number | undefined)[],
+  classes: number,
+  alpha: number,
+): Float64Array[] {
+  const rows = labels.length;
+  return Array.from({ length: classes }, (_, k) =>
     conjugateGradient(
       (v, out) => {
         for (let i = 0; i < rows; i++) {
@@ -76,7 +189,18 @@ export async function propagateLabels(
       Float64Array.from(labels, (label) => (label === k ? 1 : 0)),
     ),
   );
+}
 
+function propagated(
+  graph: NeighbourGraph,
+  labels: readonly (number | undefined)[],
+  classes: number,
+  alpha: number,
+  { embeddings, width, known }: { readonly embeddings: Float32Array; readonly width: number; readonly known: number[] },
+): Propagation {
+  const { starts, columns, weights } = graph;
+  const rows = labels.length;
+  const scores = solve(graph, labels, classes, alpha);
   const probabilities = new Float32Array(rows * classes);
   const certainties = new Float32Array(rows);
   for (let row = 0; row < rows; row++) {

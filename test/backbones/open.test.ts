@@ -74,6 +74,21 @@ describe('parseBackboneSpec', () => {
   });
 });
 
+describe('a backbone that is made here', () => {
+  test('needs no file, and has the side that is asked for', async () => {
+    const backbone = await openBackbone('builtin:gradients');
+    expect(backbone.preprocessing.inputSize).toEqual([28, 28]);
+    expect(backbone.embedding.width).toBe(392);
+    expect(backbone.description).toMatch(/builtin:gradients \(made here, without training\)/);
+    expect((await openBackbone('builtin:gradients', { inputSize: 56 })).sha256).not.toBe(backbone.sha256);
+  });
+
+  test('is refused by another name, and with a side that it can not have', async () => {
+    await expect(openBackbone('builtin:resnet18')).rejects.toThrow(/expected builtin:gradients.*--model/);
+    await expect(openBackbone('builtin:gradients', { inputSize: 30 })).rejects.toThrow(/multiple of 7/);
+  });
+});
+
 describe('a file', () => {
   test('with flags: features, preprocessing and its sources, checksum', async () => {
     const bytes = classifier();

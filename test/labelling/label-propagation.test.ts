@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { AbortedError } from '../../src/core/errors.ts';
 import { randomStream } from '../../src/core/random.ts';
 import { conjugateGradient } from '../../src/labelling/conjugate-gradient.ts';
-import { propagateLabels } from '../../src/labelling/label-propagation.ts';
+import { PropagationGraph, propagateLabels } from '../../src/labelling/label-propagation.ts';
 import { nearestNeighbours } from '../../src/labelling/nearest-neighbours.ts';
 
 const golden = JSON.parse(readFileSync(new URL('golden/labelling.json', import.meta.url), 'utf8')) as {
@@ -139,5 +139,67 @@ describe('label propagation', () => {
     await expect(run(labels.slice(1))).rejects.toThrow(/\[59, 6\]/);
     await expect(run(labels, { alpha: 1 })).rejects.toThrow(/alpha/);
     await expect(run(labels, { gamma: 0 })).rejects.toThrow(/gamma/);
+  });
+});
+
+describe('a graph over which several sets of labels are spread', () => {
+  /** Two moons, the second grasping into the first, as rows of unit length: places become angles on two circles. */
+  const moons = (count: number): { x: Float32Array; truth: number[] } => {
+    const stream = randomStream('moons');
+    const truth = Array.from({ length: count }, (_, i) => i % 2);
+    const x = Float32Array.from(
+      truth.flatMap((moon) => {
+        const at = Math.PI * stream.uniform();
+        const [u, v] = moon === 0 ? [Math.cos(at), Math.sin(at)] : [1 - Math.cos(at), 0.5 - Math.sin(at)];
+        const [a, b] = [u + 0.05 * stream.normal(), v + 0.05 * stream.normal()];
+        return [Math.cos(a), Math.sin(a), Math.cos(b), Math.sin(b)];
+      }),
+    );
+    return { x, truth };
+  };
+  const rightOf = (probabilities: Float32Array, truth: readonly number[]): number =>
+    truth.filter((label, i) => probabilities[2 * i + label]! > 0.5).length / truth.length;
+
+  it('spreads as propagateLabels does with the settings that it names', async () => {
+    const graph = await PropagationGraph.of(embeddings, width);
+    const { how, probabilities } = graph.spread(labels, classes);
+    const alone = await propagateLabels(embeddings, width, labels, classes, how);
+    expect([...probabilities]).toEqual([...alone.probabilities]);
+  });
+
+  it('is bold along clusters, and right where the nearest labels would be wrong', async () => {
+    const { x, truth } = moons(400);
+    const known = truth.map((label, i) => (i < 12 ? label : undefined));
+    const spread = (await PropagationGraph.of(x, 4)).spread(known, 2);
+    expect(spread.how.alpha).toBe(0.99);
+    expect(spread.heldRight).toBe(1);
+    expect(rightOf(spread.probabilities, truth)).toBe(1);
+  });
+
+  it('is cautious where bold spreading would end in one class', async () => {
+    // Neighbours in 16 dimensions, of which one tells the classes apart, and three times as many labels of one of them.
+    const stream = randomStream('mixed');
+    const truth = Array.from({ length: 400 }, (_, i) => i % 2);
+    const x = Float32Array.from(
+      truth.flatMap((label) => [4 * label - 2 + stream.normal(), ...Array.from({ length: 15 }, () => stream.normal())]),
+    );
+    const known = truth.map((label, i) => (i < (label === 0 ? 200 : 60) ? label : undefined));
+    const { how, heldRight, probabilities } = (await PropagationGraph.of(x, 16)).spread(known, 2);
+    expect(how.alpha).toBe(0.9);
+    expect(rightOf(probabilities, truth)).toBeGreaterThan(0.9);
+    expect(heldRight).toBeCloseTo(rightOf(probabilities, truth), 1);
+    const bold = await propagateLabels(x, 16, known, 2, { neighbours: 10, gamma: 8, alpha: 0.99 });
+    expect(rightOf(bold.probabilities, truth)).toBeLessThan(0.6);
+  });
+
+  it('holds nothing where every class has one label', async () => {
+    const { x, truth } = moons(40);
+    const graph = await PropagationGraph.of(x, 4);
+    expect(
+      graph.spread(
+        truth.map((label, i) => (i < 2 ? label : undefined)),
+        2,
+      ).heldRight,
+    ).toBeUndefined();
   });
 });

@@ -1,55 +1,136 @@
+import type { Sample } from '../../datasets/dataset.ts';
 import { openNetwork } from '../open-network.ts';
-import type { Network } from '../network.ts';
 import type { LabelledSample } from '../prepare-data.ts';
-import type { ResolvedSelfTrainOptions } from './self-train-options.ts';
-import type { SelfTrainJob } from './self-train-job.ts';
-import type { Stages } from '../stages.ts';
+import type { ResolvedTrainOptions } from '../train-options.ts';
 import type { Workshop } from '../workshop.ts';
 import { workshopFor } from '../workshop-for.ts';
+import type { Labeller } from './labeller.ts';
+import { EmbeddedImages, propagationLabeller } from './propagation-labeller.ts';
+import { labellerOf, type SelfTrainSite, type Student } from './self-train-job.ts';
 
-/** `probe` costs seconds, and what fine-tuning adds on a few images is little. */
-export function firstTeacherMethod({
-  firstTeacher,
-  train,
-}: ResolvedSelfTrainOptions): 'probe' | 'finetune' | 'scratch' {
-  return firstTeacher ?? (train.backbone === undefined ? 'scratch' : 'probe');
+/** What labels spread over where there is no backbone. */
+const WITHOUT_BACKBONE = 'builtin:gradients';
+/** Without a backbone, labels spread where that is right for so many of the labelled images held out; else a network is trained. */
+const OFTEN_RIGHT = 0.8;
+
+type FirstMethod = 'probe' | 'finetune' | 'scratch' | 'propagation';
+
+/** A network, and who labels with it. */
+export interface FirstTeacher extends Student {
+  readonly labeller: Labeller;
 }
 
-/** A teacher that is trained by the usual method, from labels alone. @param name begins the names of its stages */
-export async function firstTeacher(
-  workshop: Workshop,
-  stages: Stages,
-  { options, data, control }: SelfTrainJob,
-  labelled: readonly LabelledSample[],
-  name: string,
-): Promise<Network> {
-  const method = firstTeacherMethod(options);
-  // What is said of epochs and sizes is said of students.
-  const {
-    folds: _folds,
-    epochs: _epochs,
-    warmupEpochs: _warmup,
-    trainSize: _size,
-    finalEpochs: _final,
-    ...train
-  } = options.train;
-  // Folds choose the strength of a probe's regularisation; what another training would choose by them costs more than it is worth here.
-  const own = { ...train, method, blend: 1, ...(method !== 'probe' && { folds: 0 }) };
-  const quiet = control.signal === undefined ? {} : { signal: control.signal };
-  const opened = await openNetwork(own, method, { ...data, train: labelled, validation: [] }, quiet);
-  const trained = await workshopFor(workshop, opened.preprocessing, own.maxPixels * 1e6, (at) =>
-    opened.train(
-      {
-        ...at,
-        // Under a name of its own: neither the curves nor the passes of several trainings are one.
-        choices: {
-          target: at.choices.target,
-          microBatch: (stage, decide) => at.choices.microBatch(`${name}-${stage}`, decide),
+/** Teachers that are made from labels alone: of the run, and of its folds. */
+export class FirstTeachers {
+  readonly #site: SelfTrainSite;
+  #method: FirstMethod | undefined;
+  #images: EmbeddedImages | undefined;
+
+  constructor(site: SelfTrainSite) {
+    this.#site = site;
+    const { firstTeacher, train } = site.job.options;
+    // A probe costs seconds, and what fine-tuning adds on a few images is little.
+    this.#method = firstTeacher ?? (train.backbone === undefined ? undefined : 'probe');
+  }
+
+  /**
+   * @param pool what it may label
+   * @param name begins the names of its stages
+   * @param workshop where it is trained
+   */
+  async make(
+    labelled: readonly LabelledSample[],
+    pool: readonly Sample[],
+    name: string,
+    workshop: Workshop = this.#site.workshop,
+  ): Promise<FirstTeacher> {
+    if (this.#method === undefined) {
+      const spread = await this.#spreading(labelled, name, workshop);
+      const right = (await this.#heldRight(labelled)) ?? 0;
+      this.#method = right < OFTEN_RIGHT ? 'scratch' : 'propagation';
+      const how = right < OFTEN_RIGHT ? 'a network is trained from them first' : 'so the first labels are made';
+      this.#site.workshop.onProgress?.({
+        type: 'note',
+        message: `Labels that spread among images alike in their gradients are right for ${Math.round(100 * right)} % of labelled images held out: ${how}.`,
+      });
+      if (this.#method === 'propagation') return spread;
+    }
+    if (this.#method === 'propagation') return this.#spreading(labelled, name, workshop);
+    const { network, of } = await this.#train(this.#method, {}, labelled, name, workshop);
+    return { network, of, labeller: labellerOf(this.#site, network, labelled, pool) };
+  }
+
+  /** Its network is the probe on the features that labels spread over. */
+  async #spreading(labelled: readonly LabelledSample[], name: string, workshop: Workshop): Promise<FirstTeacher> {
+    const { job } = this.#site;
+    const { train } = job.options;
+    const own = train.backbone === undefined ? { backbone: WITHOUT_BACKBONE, ...UNSAID } : {};
+    const student = await this.#train('probe', own, labelled, name, workshop);
+    // The features of a probe are those of its backbone, whatever it was trained on: all folds share a graph.
+    const { data } = job;
+    const all = [...data.train, ...data.unlabeled];
+    this.#images ??= new EmbeddedImages(this.#site.workshop, student.network, all, train.maxPixels * 1e6);
+    return { ...student, labeller: propagationLabeller(this.#images, labelled, data.classes.length) };
+  }
+
+  async #heldRight(labelled: readonly LabelledSample[]): Promise<number | undefined> {
+    const labelOf = new Map(labelled.map(({ id, label }) => [id, label]));
+    const labels = this.#images!.samples.map(({ id }) => labelOf.get(id));
+    return (await this.#images!.graph()).spread(labels, this.#site.job.data.classes.length).heldRight;
+  }
+
+  /** By the usual method, for as long as `train` would. */
+  async #train(
+    method: 'probe' | 'finetune' | 'scratch',
+    more: Partial<ResolvedTrainOptions>,
+    labelled: readonly LabelledSample[],
+    name: string,
+    workshop: Workshop,
+  ): Promise<Student> {
+    const { stages, job } = this.#site;
+    const { options, data, control } = job;
+    // What is said of epochs and sizes is said of students.
+    const {
+      folds: _folds,
+      epochs: _epochs,
+      warmupEpochs: _warmup,
+      trainSize: _size,
+      finalEpochs: _final,
+      ...train
+    } = options.train;
+    // Folds choose the strength of a probe's regularisation; what another training would choose by them costs more than it is worth here.
+    const own = { ...train, ...more, method, blend: 1, ...(method !== 'probe' && { folds: 0 }) };
+    const quiet = control.signal === undefined ? {} : { signal: control.signal };
+    const opened = await openNetwork(own, method, { ...data, train: labelled, validation: [] }, quiet);
+    const trained = await workshopFor(workshop, opened.preprocessing, own.maxPixels * 1e6, (at) =>
+      opened.train(
+        {
+          ...at,
+          // Under a name of its own: neither the curves nor the passes of several trainings are one.
+          choices: {
+            target: at.choices.target,
+            microBatch: (stage, decide) => at.choices.microBatch(`${name}-${stage}`, decide),
+          },
+          record: (event) => at.record(event['stage'] === method ? { ...event, stage: `${name}-${method}` } : event),
         },
-        record: (event) => at.record(event['stage'] === method ? { ...event, stage: `${name}-${method}` } : event),
-      },
-      stages.within(`${name}-`),
-    ),
-  );
-  return trained.network;
+        stages.within(`${name}-`),
+      ),
+    );
+    return { network: trained.network, of: opened };
+  }
 }
+
+/** What options say of another network's input. */
+const UNSAID = {
+  model: undefined,
+  inputSize: undefined,
+  mean: undefined,
+  std: undefined,
+  channels: undefined,
+  interpolation: undefined,
+  cropFraction: undefined,
+  layout: undefined,
+  embedding: undefined,
+  logits: undefined,
+  dropout: undefined,
+} as const;

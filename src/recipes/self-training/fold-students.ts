@@ -2,7 +2,7 @@ import { randomStream, shuffled } from '../../core/random.ts';
 import type { Sample } from '../../datasets/dataset.ts';
 import { withoutCopies } from '../../datasets/protocol.ts';
 import type { LabellingOptions } from '../../labelling/label-images.ts';
-import { firstTeacher } from './first-teacher.ts';
+import type { FirstTeachers } from './first-teacher.ts';
 import { heldAnswers, withoutRows, type HeldAnswers } from './held-answers.ts';
 import { answerOf, type Labeller } from './labeller.ts';
 import { machineLabels } from './machine-labels.ts';
@@ -35,18 +35,20 @@ export function isJudged(options: ResolvedSelfTrainOptions, data: TrainingData):
   return data.validation.length > 0 || judgingFolds(options, data).length > 0;
 }
 
-/** Folds whose teacher is a file, or is trained on each from its labels. */
-export async function beginFolds(site: SelfTrainSite, teacher: Labeller | undefined): Promise<FoldState[]> {
-  const { workshop, stages, job } = site;
+/** Folds whose teacher is a file, or is made on each from its labels. */
+export async function beginFolds(
+  { workshop, job }: SelfTrainSite,
+  teacher: Labeller | FirstTeachers,
+): Promise<FoldState[]> {
   const { unlabeled, duplicates } = job.data;
   const states: FoldState[] = [];
   for (const [k, fold] of judgingFolds(job.options, job.data).entries()) {
     const unlabelled = withoutCopies(unlabeled, fold.held, duplicates.groups);
-    const own = async (): Promise<Labeller> => {
-      const network = await firstTeacher(quiet(workshop), stages, job, fold.train, `teacher-fold-${k + 1}`);
-      return labellerOf(site, network, fold.train, unlabelled);
-    };
-    states.push({ fold, unlabelled, labeller: teacher ?? (await own()) });
+    const own =
+      'answers' in teacher
+        ? teacher
+        : (await teacher.make(fold.train, unlabelled, `teacher-fold-${k + 1}`, quiet(workshop))).labeller;
+    states.push({ fold, unlabelled, labeller: own });
   }
   return states;
 }

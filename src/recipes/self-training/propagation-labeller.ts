@@ -1,49 +1,73 @@
+import { tensor, type Tensor } from '../../core/tensor.ts';
 import type { Sample } from '../../datasets/dataset.ts';
-import { propagateLabels } from '../../labelling/label-propagation.ts';
+import { PropagationGraph } from '../../labelling/label-propagation.ts';
 import { embeddingsOf, type Labeller } from './labeller.ts';
 import type { Network } from '../network.ts';
 import type { LabelledSample } from '../prepare-data.ts';
 import type { Workshop } from '../workshop.ts';
 
+/** Images as a network embeds them, and the graph of the nearest among them; made when it is first asked for, and once. */
+export class EmbeddedImages {
+  readonly samples: readonly Sample[];
+  readonly #workshop: Workshop;
+  readonly #network: Network;
+  readonly #maxPixels: number;
+  #embeddings: Promise<Tensor> | undefined;
+  #graph: Promise<PropagationGraph> | undefined;
+
+  constructor(workshop: Workshop, network: Network, samples: readonly Sample[], maxPixels: number) {
+    this.#workshop = workshop;
+    this.#network = network;
+    this.samples = samples;
+    this.#maxPixels = maxPixels;
+  }
+
+  graph(): Promise<PropagationGraph> {
+    this.#graph ??= this.#embedded().then((embeddings) => this.#graphOf(embeddings));
+    return this.#graph;
+  }
+
+  /** The graph of these images and of further ones, whose rows come last. */
+  async graphWith(further: readonly Sample[]): Promise<PropagationGraph> {
+    if (further.length === 0) return this.graph();
+    const [own, others] = [await this.#embedded(), await this.#embed(further)];
+    const all = new Float32Array(own.data.length + others.data.length);
+    all.set(own.data as Float32Array);
+    all.set(others.data as Float32Array, own.data.length);
+    return this.#graphOf(tensor('float32', [own.shape[0]! + others.shape[0]!, own.shape[1]!], all));
+  }
+
+  #embedded(): Promise<Tensor> {
+    this.#embeddings ??= this.#embed(this.samples);
+    return this.#embeddings;
+  }
+
+  #embed(samples: readonly Sample[]): Promise<Tensor> {
+    return embeddingsOf(this.#workshop, this.#network, samples, this.#maxPixels);
+  }
+
+  #graphOf({ data, shape }: Tensor): Promise<PropagationGraph> {
+    return PropagationGraph.of(data as Float32Array, shape[1]!, this.#workshop.signal);
+  }
+}
+
 /**
- * Labels that spread from labelled images over the graph of nearest embeddings (`propagateLabels`), of which all images
- * without a label are part, whichever are asked about.
+ * Labels that spread from labelled images over the graph of nearest embeddings (`PropagationGraph`), of which all embedded
+ * images are part, whichever are asked about.
  */
 export function propagationLabeller(
-  workshop: Workshop,
-  network: Network,
-  {
-    labelled,
-    pool,
-    classes,
-  }: {
-    readonly labelled: readonly LabelledSample[];
-    readonly pool: readonly Sample[];
-    readonly classes: number;
-  },
-  maxPixels: number,
+  images: EmbeddedImages,
+  labelled: readonly LabelledSample[],
+  classes: number,
 ): Labeller {
-  const embeddings = (samples: readonly Sample[]): ReturnType<typeof embeddingsOf> =>
-    embeddingsOf(workshop, network, samples, maxPixels);
-  let ofGraph: ReturnType<typeof embeddingsOf> | undefined;
   return {
     async answers(samples) {
-      const graph = [...labelled, ...pool];
-      ofGraph ??= embeddings(graph);
-      const { data, shape } = await ofGraph;
-      const rowOf = new Map(graph.map(({ id }, row) => [id, row]));
+      const rowOf = new Map(images.samples.map(({ id }, row) => [id, row]));
       const further = samples.filter(({ id }) => !rowOf.has(id));
-      for (const [i, { id }] of further.entries()) rowOf.set(id, graph.length + i);
-      const width = shape[1]!;
-      const all = new Float32Array((graph.length + further.length) * width);
-      all.set(data as Float32Array);
-      if (further.length > 0) all.set((await embeddings(further)).data as Float32Array, graph.length * width);
-      const labels = [
-        ...labelled.map(({ label }) => label),
-        ...Array.from({ length: pool.length + further.length }, () => undefined),
-      ];
-      const cancel = workshop.signal ? { signal: workshop.signal } : {};
-      const { probabilities } = await propagateLabels(all, width, labels, classes, cancel);
+      for (const [i, { id }] of further.entries()) rowOf.set(id, images.samples.length + i);
+      const labels = Array.from<number | undefined>({ length: images.samples.length + further.length });
+      for (const { id, label } of labelled) labels[rowOf.get(id)!] = label;
+      const { probabilities } = (await images.graphWith(further)).spread(labels, classes);
       const found = new Float32Array(samples.length * classes);
       for (const [i, { id }] of samples.entries()) {
         const row = rowOf.get(id)!;

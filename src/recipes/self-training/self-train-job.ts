@@ -5,7 +5,7 @@ import { methodOf } from '../method.ts';
 import type { Network } from '../network.ts';
 import type { OpenedNetwork } from '../opened-network.ts';
 import type { LabelledSample, TrainingData } from '../prepare-data.ts';
-import { propagationLabeller } from './propagation-labeller.ts';
+import { EmbeddedImages, propagationLabeller } from './propagation-labeller.ts';
 import type { RoundsNetwork, SelfTrainNetworks } from './self-train-networks.ts';
 import type { ResolvedSelfTrainOptions } from './self-train-options.ts';
 import type { Stages } from '../stages.ts';
@@ -58,7 +58,8 @@ export function labellerOf(
   const own = networkLabeller(workshop, network, { count, mirrored, seed: train.seed }, maxPixels);
   if (source === 'teacher') return own;
   const classes = job.data.classes.length;
-  const spread = propagationLabeller(workshop, network, { labelled, pool, classes }, maxPixels);
+  const images = new EmbeddedImages(workshop, network, [...labelled, ...pool], maxPixels);
+  const spread = propagationLabeller(images, labelled, classes);
   return source === 'propagation' ? spread : labellers([own, spread]);
 }
 

@@ -12,8 +12,11 @@ import {
 const ownSchema = z.strictObject({
   /** Exported models that label the images; default: a teacher is trained from the labels first. */
   teacher: z.array(z.string()).default([]),
-  /** How that teacher is trained. Default: `probe` with a backbone, else `scratch`. */
-  firstTeacher: z.enum(['probe', 'finetune', 'scratch']).optional(),
+  /**
+   * How that teacher is made; `propagation` spreads labels among images alike, in the features of the backbone or, without one,
+   * in their gradients. Default: `probe` with a backbone; else `propagation` where that is often right, and `scratch`.
+   */
+  firstTeacher: z.enum(['probe', 'finetune', 'scratch', 'propagation']).optional(),
   /** The student's network: a built-in name or a file, with `@SIDE` for another input side. Default: the teacher's. */
   student: z.string().optional(),
   /** Networks of the students by round, with commas, or one from which its family is gone up. */
@@ -110,7 +113,11 @@ function checkTogether(own: z.output<typeof ownSchema>, train: ResolvedTrainOpti
     throw new InputError('"firstTeacher" has no effect where a teacher is given.');
   if (teacher.length > 0 && source !== 'teacher')
     throw new InputError(`Labels from "${source}" need the features of a network that is trained here, not a file.`);
-  if (firstTeacher !== undefined && (firstTeacher === 'scratch') !== (train.backbone === undefined))
+  if (
+    firstTeacher !== undefined &&
+    firstTeacher !== 'propagation' &&
+    (firstTeacher === 'scratch') !== (train.backbone === undefined)
+  )
     throw new InputError(
       firstTeacher === 'scratch'
         ? 'A first teacher from scratch has no backbone.'

@@ -4,7 +4,7 @@ import { writeFileAtomic } from '../../core/atomic-file.ts';
 import { InputError } from '../../core/errors.ts';
 import { detectCollapse, type LabellingRound } from '../../labelling/collapse.ts';
 import type { LabellingOptions } from '../../labelling/label-images.ts';
-import { firstTeacher } from './first-teacher.ts';
+import { FirstTeachers } from './first-teacher.ts';
 import { beginFolds, foldStudents, judgingFolds, outOfFold, type FoldState } from './fold-students.ts';
 import { heldAnswers, heldOf, type HeldAnswers } from './held-answers.ts';
 import { answerOf, modelLabeller, type Labeller } from './labeller.ts';
@@ -160,8 +160,8 @@ export class SelfTraining {
   }
 
   async #begin(): Promise<Teacher> {
-    const { workshop, stages, job } = this.#site;
-    const { data, networks, control } = job;
+    const { workshop, job } = this.#site;
+    const { data, control } = job;
     const { teacher: files, train } = job.options;
     let begun: Omit<Teacher, 'held'>;
     if (files.length > 0) {
@@ -172,14 +172,10 @@ export class SelfTraining {
       );
       begun = { round: 0, trained: undefined, labeller, folds: await beginFolds(this.#site, labeller) };
     } else {
-      const network = await firstTeacher(workshop, stages, job, data.train, 'teacher');
-      const { base } = networks;
-      begun = {
-        round: 0,
-        trained: { network, of: base },
-        labeller: labellerOf(this.#site, network, data.train, data.unlabeled),
-        folds: await beginFolds(this.#site, undefined),
-      };
+      const teachers = new FirstTeachers(this.#site);
+      const { network, of, labeller } = await teachers.make(data.train, data.unlabeled, 'teacher');
+      const folds = await beginFolds(this.#site, teachers);
+      begun = { round: 0, trained: { network, of }, labeller, folds };
     }
     const judged = begun.folds.length > 0 && (await outOfFold(this.#site, 'teacher', begun.folds));
     const held = judged || (await this.#onValidation(begun.labeller));
