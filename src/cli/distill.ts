@@ -4,6 +4,7 @@ import { checkDataOrResume } from './data-or-resume.ts';
 import { choice, defineCommand, number, type CommonOptions } from './command.ts';
 import { percent, shellWord, type Output } from './output.ts';
 import { readConfig } from './read-config.ts';
+import { ofTeacher } from './teacher-flags.ts';
 import {
   configFlag,
   cropScaleFlag,
@@ -85,18 +86,6 @@ export function distillCommand(): Command {
       output.jsonLine({ type: 'result', ...result });
     },
   );
-}
-
-/** Flags of the teacher's preprocessing as the one option that the library has. */
-function ofTeacher(flags: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const options: Record<string, unknown> = {};
-  const teacherInput: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(flags)) {
-    const [, first, rest] = /^teacher(?!Classes$|Once$)([A-Z])(.*)$/.exec(name) ?? [];
-    if (first === undefined) options[name] = value;
-    else teacherInput[first.toLowerCase() + rest!] = value;
-  }
-  return { ...options, ...(Object.keys(teacherInput).length > 0 && { teacherInput }) };
 }
 
 function tell(result: DistillResult, output: Output): void {

@@ -7,6 +7,7 @@ import { RunFolder } from '../../train/run-folder.ts';
 import type { Agreement } from './agreement.ts';
 import { arrangeUnlabelled, comparedOnScore, withoutLabels, type TaughtData } from './arrange-unlabelled.ts';
 import { compareWithTeacher } from './compare-with-teacher.ts';
+import { checkTeachers } from './check-teachers.ts';
 import { classesOfTable, readClassTable } from './class-mapping.ts';
 import {
   resolveDistillOptions,
@@ -104,15 +105,6 @@ export async function resumeDistillation(folder: string, control: ResumeControl 
     // Where it did not end by itself.
     await run.close();
   }
-}
-
-function checkTeachers(run: RunFolder, teachers: readonly Teacher[]): void {
-  const before = run.config['teachers'] as readonly string[];
-  const other = teachers.find(({ sha256 }, i) => sha256 !== before[i]);
-  if (other !== undefined)
-    throw new InputError(
-      `The teacher ${other.source} changed since the run in ${run.path} started, so it can't end as it would have. Put it back, or start a new run.`,
-    );
 }
 
 interface Opened {

@@ -5,7 +5,7 @@ import { writeModel } from '../../onnx/write.ts';
 import type { Engine, Session } from '../../runtime/engine.ts';
 import type { BatchSource, TrainingBatch } from '../../train/batch-source.ts';
 import { TEACHER, type DistillationLoss } from '../../train/distillation-objective.ts';
-import { objectiveOf } from '../../train/step-loss.ts';
+import { objectiveOf, type StepLoss } from '../../train/step-loss.ts';
 import type { StepOptions } from '../../train/step-options.ts';
 import { joined, slice } from '../../train/step-tensors.ts';
 import { teacherAnswers } from './teacher-answers.ts';
@@ -22,6 +22,9 @@ export interface Teaching {
   /** Whether teachers are asked once an image, as evaluation shows it, and not about each crop that the student sees. */
   readonly once: boolean;
 }
+
+/** What of it decides what teachers are asked: the targets of its loss, and how they are asked. */
+type Asking = Omit<Teaching, 'loss'> & { readonly loss: StepLoss };
 
 /** Images a run of the teachers: what they need of memory does not grow with the batch. */
 const CHUNK = 32;
@@ -45,12 +48,12 @@ type Said = (ids: readonly string[]) => Record<string, Tensor>;
 export class TaughtImages implements AsyncDisposable {
   readonly #engine: Engine;
   readonly #images: ImagesBySize;
-  readonly #teaching: Teaching;
+  readonly #teaching: Asking;
   /** What teachers said who are asked once. */
   readonly #said: Said | undefined;
   #session: Session | undefined;
 
-  private constructor(engine: Engine, images: ImagesBySize, teaching: Teaching, said: Said | undefined) {
+  private constructor(engine: Engine, images: ImagesBySize, teaching: Asking, said: Said | undefined) {
     this.#engine = engine;
     this.#images = images;
     this.#teaching = teaching;
@@ -64,7 +67,7 @@ export class TaughtImages implements AsyncDisposable {
   static async open(
     workshop: Workshop,
     images: ImagesBySize,
-    teaching: Teaching,
+    teaching: Asking,
     samples: readonly ImageSource[],
     maxPixels: number,
   ): Promise<TaughtImages> {
