@@ -34,13 +34,14 @@ export function distillCommand(): Command {
       'distill photos --teacher runs/large/model.onnx --student mobilenetv2_050',
       'distill photos --teacher efficientnet_lite0.onnx --teacher-classes names.txt --map classes.csv',
       'distill photos --teacher a.onnx --teacher b.onnx --backbone mobilenet_v1.onnx --temperature 2 --alpha 0.7',
+      'distill photos --teacher ema --backbone mobilenet_v1.onnx',
       'distill --resume runs/001',
     ],
     (command) => {
       command
         .option(
           '--teacher <file|url|hf:owner/repo>',
-          'classifier to learn from; given several times, their mean counts',
+          'classifier to learn from; given several times, their mean counts; ema: the average of the student itself',
           (text: string, before: readonly string[] = []) => [...before, text],
         )
         .option('--teacher-classes <file>', "names of the teacher's classes, one a line, where it has none")

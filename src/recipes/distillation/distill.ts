@@ -10,6 +10,7 @@ import { compareWithTeacher } from './compare-with-teacher.ts';
 import { checkTeachers } from './check-teachers.ts';
 import { classesOfTable, readClassTable } from './class-mapping.ts';
 import {
+  isOwnAverage,
   resolveDistillOptions,
   withAbsoluteTeacher,
   type DistillOptions,
@@ -119,11 +120,15 @@ async function openAll({ train, teaching }: ResolvedDistillOptions, control: Tra
   const table = teaching.map === undefined ? undefined : await readClassTable(teaching.map);
   const flags = Object.fromEntries(Object.entries(teaching.teacherInput).filter(([, value]) => value !== undefined));
   const teachers: Teacher[] = [];
-  for (const spec of teaching.teacher)
+  for (const spec of isOwnAverage(teaching) ? [] : teaching.teacher)
     teachers.push(await openTeacher(spec, { flags, classesFile: teaching.teacherClasses }, control));
   const all = await readData(train, control, { useUnlabeled: true, labelsOptional: true });
   const read = teaching.ignoreLabels ? withoutLabels(all) : all;
   const hasLabels = read.dataset.samples.some(({ split, label }) => split === 'train' && label !== undefined);
+  if (!hasLabels && teachers.length === 0)
+    throw new InputError(
+      `The average of a student's own weights knows what labels taught the student, and no image of train in ${train.data} has one: give another teacher.`,
+    );
   const data = hasLabels
     ? comparedOnScore(arrangeData(read, train, control))
     : arrangeUnlabelled(read, table === undefined ? teachers[0]!.classes : classesOfTable(table), train.seed);
