@@ -119,6 +119,23 @@ describe('gleaner self-train', () => {
     expect((await eventsOf('strict', 'round')).map(({ isKept }) => isKept)).toEqual([true, true, true]);
   });
 
+  it('rolls back a student whose labels collapse in the next round, and says why in the run and the report', async () => {
+    // A network of random weights that does not learn sees one class everywhere, and nothing is held out to notice it by.
+    const flags = '--grow digits@28 --rounds 2 --folds 0 --lr 1e-9 --epochs 1'.split(' ');
+    const finished = await runGleaner(selfTrain('collapsed', ...BACKBONE, ...flags), { env });
+    expect(finished.code, finished.stderr).toBe(0);
+    expect(finished.stderr).toMatch(
+      /machine labels of round 2 collapse: .* What is left is the first teacher, trained from the labels alone/,
+    );
+    // The probe's, not the student's.
+    expect(lastJson(finished)['accuracy']).toBeGreaterThan(0.9);
+    expect((await eventsOf('collapsed', 'round')).map(({ isKept }) => isKept)).toEqual([true, true, false]);
+    const [taken] = await eventsOf('collapsed', 'rolled-back');
+    expect(taken).toMatchObject({ round: 1, reasons: expect.arrayContaining(['its labels collapse in round 2']) });
+    const report = await readFile(join(folder, 'collapsed', 'report.html'), 'utf8');
+    expect(report).toMatch(/no: its labels collapse in round 2; The labels are spread over 1\.\d classes/);
+  });
+
   it('distils the last teacher to another network', async () => {
     const finished = await runGleaner(
       selfTrain('small', '--rounds', '1', '--epochs', '1', '--model', 'cifar_resnet8', '--input-size', '28', '--final', 'digits@28'), // prettier-ignore

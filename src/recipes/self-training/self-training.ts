@@ -136,10 +136,14 @@ export class SelfTraining {
     const { trained, round: last } = kept.at(-1)!;
     if (trained === undefined) throw new InputError(`${why} Nothing can be learned from this teacher.`);
     const before = kept.at(-2);
-    if (before?.trained !== undefined) kept.pop();
+    const { record, onProgress } = this.#site.workshop;
+    if (before?.trained !== undefined) {
+      kept.pop();
+      record({ type: 'rolled-back', round: last, reasons: [`its labels collapse in round ${round}`, ...reasons] });
+    }
     const left = before?.trained === undefined ? last : before.round;
     const back = left === 0 ? 'the first teacher, trained from the labels alone' : `the student of round ${left}`;
-    this.#site.workshop.onProgress?.({ type: 'warning', message: `${why} What is left is ${back}.` });
+    onProgress?.({ type: 'warning', message: `${why} What is left is ${back}.` });
   }
 
   #verdict(
