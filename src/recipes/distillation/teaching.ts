@@ -21,6 +21,8 @@ export interface Teaching {
   readonly question: Question;
   /** Whether teachers are asked once an image, as evaluation shows it, and not about each crop that the student sees. */
   readonly once: boolean;
+  /** Logits [M] by the image: what was said before, and nobody is asked. */
+  readonly said?: ReadonlyMap<string, Float32Array>;
 }
 
 /** What of it decides what teachers are asked: the targets of its loss, and how they are asked. */
@@ -72,8 +74,13 @@ export class TaughtImages implements AsyncDisposable {
     maxPixels: number,
   ): Promise<TaughtImages> {
     const { engine } = workshop;
-    const { loss, teachers, question, once } = teaching;
+    const { loss, teachers, question, once, said } = teaching;
     if (objectiveOf(loss).targets.size === 0) return new TaughtImages(engine, images, teaching, () => ({}));
+    if (said !== undefined)
+      return new TaughtImages(engine, images, teaching, (ids) => {
+        const rows = ids.map((id) => said.get(id)!);
+        return targetsOf(stacked(rows.map((row) => tensor('float32', [1, row.length], row))), undefined);
+      });
     if (!once) return new TaughtImages(engine, images, teaching, undefined);
     const { answer, features } = await teacherAnswers(workshop, teachers, question, samples, maxPixels);
     const rows = new Map(samples.map(({ id }, i) => [id, i]));

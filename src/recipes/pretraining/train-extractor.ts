@@ -17,6 +17,7 @@ import { planParameters } from '../../train/parameter-plan.ts';
 import type { StepLoss } from '../../train/step-loss.ts';
 import type { StepOptions } from '../../train/step-options.ts';
 import { withWeights } from '../../train/weights.ts';
+import { announceTime } from '../announce-time.ts';
 import { TaughtImages } from '../distillation/teaching.ts';
 import type { Teacher } from '../distillation/teacher.ts';
 import type { Network } from '../network.ts';
@@ -121,11 +122,11 @@ export async function trainExtractor(workshop: Workshop, request: ExtractorReque
         );
   const source = await sourceOf(step);
   const totalSteps = epochs * source.stepsPerEpoch;
+  const work = { phases, source, epochs, stage: 'pretrain', checkpoints: join(folder, 'checkpoints') };
   const result = await trainLoop({
+    ...work,
     engine,
-    phases,
-    source,
-    epochs,
+    opened: await announceTime(workshop, work, totalSteps),
     schedule: schedule({
       name: 'cosine',
       totalSteps,
@@ -133,8 +134,6 @@ export async function trainExtractor(workshop: Workshop, request: ExtractorReque
     }),
     rates: plan.rates,
     seed: options.seed,
-    stage: 'pretrain',
-    checkpoints: join(folder, 'checkpoints'),
     record,
     ...(onProgress && { onProgress }),
     ...(signal && { signal }),

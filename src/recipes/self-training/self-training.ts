@@ -11,13 +11,15 @@ import { answerOf, modelLabeller, type Labeller } from './labeller.ts';
 import { countsOf, labelsAsCsv, machineLabels, type MachineLabels } from './machine-labels.ts';
 import type { Network } from '../network.ts';
 import type { OpenedNetwork, Trained } from '../opened-network.ts';
-import { parseThreshold } from './parse-threshold.ts';
 import { verdictOn, type Verdict } from './round-score.ts';
 import { estimateSeconds } from './self-train-estimate.ts';
-import { labellerOf, startOf, type SelfTrainJob, type SelfTrainSite, type Student } from './self-train-job.ts';
+import { labellerOf, labellingOf, startOf, type SelfTrainSite, type Student } from './self-train-job.ts';
 import type { RoundsNetwork } from './self-train-networks.ts';
-import { studentPlan, trainStudent } from './student.ts';
+import { studentPlan, trainStudent, type Distilled } from './student.ts';
 import { tellRound } from './tell-round.ts';
+
+/** T of the distillation at the end, where nothing is said: most that is said of wrong classes is lost at 1. */
+const FINAL_TEMPERATURE = 2;
 
 export interface SelfTrained extends Trained {
   readonly source: OpenedNetwork['source'];
@@ -218,6 +220,7 @@ export class SelfTraining {
     spec: RoundsNetwork,
     labels: MachineLabels,
     { round, trained }: Teacher,
+    distilled?: Distilled,
   ): Promise<Student> {
     const { options, data } = this.#site.job;
     const { opened, options: network } = spec;
@@ -235,6 +238,7 @@ export class SelfTraining {
         validation: data.validation,
         unlabelled: data.unlabeled,
         labels: labels.labels,
+        distilled,
         classes: data.classes,
         stage,
         folder,
@@ -250,12 +254,18 @@ export class SelfTraining {
     return heldAnswers(classes, validation, answer, 'validation images');
   }
 
-  /** A network of another size learns all that the teacher says, of every image. */
+  /** A network of another size learns all that the teacher says, of every image, softened. */
   async #distilled(spec: RoundsNetwork, best: Teacher): Promise<Teacher> {
     const how: LabellingOptions = { labels: 'soft', threshold: { kind: 'none' } };
+    const { options, data } = this.#site.job;
+    const temperature = options.finalTemperature ?? FINAL_TEMPERATURE;
     const labels = await this.#labels('final', best, how);
-    const judged = await foldStudents(this.#site, 'final', spec, best.folds, best.held, how);
-    const trained = await this.#student('final', spec, labels, best);
+    const ofLabelled = await answerOf(best.labeller, data.train, data.classes.length);
+    const judged = await foldStudents(this.#site, 'final', spec, best.folds, best.held, how, temperature);
+    const trained = await this.#student('final', spec, labels, best, {
+      temperature,
+      ofLabelled: machineLabels(ofLabelled, data.classes, best.held, how).labels,
+    });
     const labeller = this.#labeller(trained.network);
     const held = judged.held ?? (await this.#onValidation(labeller));
     const round = this.#site.job.networks.rounds.length + 1;
@@ -278,15 +288,4 @@ export class SelfTraining {
   #note(message: string): void {
     this.#site.workshop.onProgress?.({ type: 'note', message });
   }
-}
-
-function labellingOf({ options, data }: SelfTrainJob): LabellingOptions {
-  const { labels, sharpening, threshold, balance, adjust } = options;
-  return {
-    labels,
-    ...(sharpening !== undefined && { temperature: sharpening }),
-    threshold: parseThreshold(threshold, data.classes.length),
-    balance,
-    adjust,
-  };
 }
