@@ -29,7 +29,7 @@ import { onPixels, type Network } from './network.ts';
 import { ImagesBySize } from './smaller-images.ts';
 import { outputsOf } from './outputs.ts';
 import { taughtStudent } from './distillation/taught-student.ts';
-import { TaughtImages, type Teaching } from './distillation/teaching.ts';
+import { TaughtImages, teachingBytes, type Teaching } from './distillation/teaching.ts';
 import type { ResolvedTrainOptions } from './train-options.ts';
 import type { TrainingPlan } from './training-plan.ts';
 import type { Workshop } from './workshop.ts';
@@ -81,7 +81,8 @@ export async function fit(workshop: Workshop, request: FitRequest): Promise<{ ne
   const asked = trainingSteps(network, plan, options, train, classes.length, choices.target, further);
   const { batchSize, rates } = asked;
   const microBatch = await choices.microBatch(request.passes ?? stage, () => {
-    const { availableBytes } = memoryReport();
+    const taken = teaching === undefined ? 0 : teachingBytes(teaching, network.preprocessing);
+    const availableBytes = Math.max(0, memoryReport().availableBytes - taken);
     // The last phase trains the most.
     const passes = planPasses(asked.phases.at(-1)!.step, { availableBytes });
     if (passes.note !== undefined) {

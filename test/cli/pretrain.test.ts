@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { copyFile, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -148,10 +149,12 @@ describe('gleaner pretrain', () => {
     [['--teacher', 'x.onnx'], /"width".*no effect with "teacher"/],
     [['--teacher-mean', '0'], /no "teacher"/],
     [['--train-size', '28'], /smaller side/],
+    [['--train-size', '112', '--model', 'vit_tiny_patch16_224'], /takes images of 224x224 alone, not of 112x112/],
     [['--final-epochs', '2'], /trainSize/],
   ])('refuses %j', async (flags, message) => {
     const { code, stderr } = await runGleaner(pretrain('refused', ...flags));
     expect(code, stderr).toBe(2);
     expect(stderr).toMatch(message);
+    expect(existsSync(join(folder, 'refused'))).toBe(false);
   });
 });

@@ -5,6 +5,7 @@ import { writeModel } from '../../onnx/write.ts';
 import type { Engine, Session } from '../../runtime/engine.ts';
 import type { BatchSource, TrainingBatch } from '../../train/batch-source.ts';
 import { TEACHER, type DistillationLoss } from '../../train/distillation-objective.ts';
+import { inferenceBytes } from '../../train/memory-plan.ts';
 import { objectiveOf, type StepLoss } from '../../train/step-loss.ts';
 import type { StepOptions } from '../../train/step-options.ts';
 import { joined, slice } from '../../train/step-tensors.ts';
@@ -38,6 +39,13 @@ export function drawnSize(
 ): readonly [number, number] {
   const sides = [student, ...(once ? [] : teachers.map(({ preprocessing }) => preprocessing))];
   return [0, 1].map((axis) => Math.max(...sides.map(({ inputSize }) => inputSize[axis]!))) as [number, number];
+}
+
+/** What teachers take of memory while a student trains, estimated: nothing where all was said before. */
+export function teachingBytes(teaching: Asking, student: Preprocessing): number {
+  const { teachers, once, question } = teaching;
+  if (once || teachers.length === 0) return 0;
+  return inferenceBytes(teacherGraph(teachers, drawnSize(teaching, student), question, student.inputSize), CHUNK);
 }
 
 /** Rows of targets, by the image. */

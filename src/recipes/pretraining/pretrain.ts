@@ -10,6 +10,7 @@ import { checkTeachers } from '../distillation/check-teachers.ts';
 import type { Teacher } from '../distillation/teacher.ts';
 import { onRun, withEngine } from '../in-workshop.ts';
 import { newRunFolder } from '../new-run-folder.ts';
+import { describeSizes } from '../smaller-images.ts';
 import { Stages } from '../stages.ts';
 import type { TrainControl } from '../train-control.ts';
 import { openExtractor, type StartingExtractor } from './extractor.ts';
@@ -21,7 +22,7 @@ import {
   type PretrainOptions,
   type ResolvedPretrainOptions,
 } from './pretrain-options.ts';
-import { trainExtractor } from './train-extractor.ts';
+import { epochsOf, trainExtractor } from './train-extractor.ts';
 
 export interface PretrainResult {
   /** Folder of the run. */
@@ -101,7 +102,11 @@ async function openJob(options: ResolvedPretrainOptions, control: TrainControl):
   const { teacher: spec, teacherInput } = options;
   const teacher = spec === undefined ? undefined : await openFeatureTeacher(spec, teacherInput, control);
   const data = await readPretrainingData(options, control);
-  return { options, data, extractor: await openExtractor(options, data.samples, control), teacher, control };
+  const extractor = await openExtractor(options, data.samples, control);
+  const network = { ...extractor, logits: extractor.embedding, head: [] };
+  const sizes = describeSizes(network, epochsOf(options, extractor, data), options);
+  if (sizes !== undefined) control.onProgress?.({ type: 'note', message: sizes });
+  return { options, data, extractor, teacher, control };
 }
 
 function work(run: RunFolder, engine: Engine, job: Job): Promise<PretrainResult> {

@@ -18,10 +18,10 @@ import type { StepLoss } from '../../train/step-loss.ts';
 import type { StepOptions } from '../../train/step-options.ts';
 import { withWeights } from '../../train/weights.ts';
 import { announceTime } from '../announce-time.ts';
-import { TaughtImages } from '../distillation/teaching.ts';
+import { TaughtImages, teachingBytes } from '../distillation/teaching.ts';
 import type { Teacher } from '../distillation/teacher.ts';
 import type { Network } from '../network.ts';
-import { beginningSmaller, describeSizes, ImagesBySize, onSmallerImages, smallerEpochs } from '../smaller-images.ts';
+import { beginningSmaller, ImagesBySize, onSmallerImages, smallerEpochs } from '../smaller-images.ts';
 import type { Workshop } from '../workshop.ts';
 import type { StartingExtractor } from './extractor.ts';
 import { ITS_FEATURES, similarityTo, standardised } from './feature-teacher.ts';
@@ -44,6 +44,15 @@ export interface ExtractorRequest {
   readonly folder: string;
 }
 
+/** How often all images are seen. */
+export function epochsOf(
+  { epochs }: ResolvedPretrainOptions,
+  { start }: Pick<StartingExtractor, 'start'>,
+  { samples }: PretrainingData,
+): number {
+  return epochs ?? Math.max(1, Math.round(IMAGES[start] / samples.length));
+}
+
 /** An extractor with what is trained on it and thrown away after. */
 interface Pretext {
   /** What the loss reads stands for its logits. */
@@ -61,7 +70,7 @@ export async function trainExtractor(workshop: Workshop, request: ExtractorReque
   const { samples } = data;
   const maxPixels = options.maxPixels * 1e6;
   const batchSize = Math.min(options.batchSize, samples.length);
-  const epochs = options.epochs ?? Math.max(1, Math.round(IMAGES[start] / samples.length));
+  const epochs = epochsOf(options, extractor, data);
   const rate = options.lr ?? (RATE[start] * batchSize) / 256;
   const policy = options.augment ?? defaultViews(start);
   const { network, embedding, loss, name } = teacher === undefined ? siamese(request) : imitating(request, teacher);
@@ -71,6 +80,7 @@ export async function trainExtractor(workshop: Workshop, request: ExtractorReque
     graph,
     images: { kind: 'pixels', preprocessing },
   });
+  const asking = (of: Teacher) => ({ loss, teachers: [of], question: ITS_FEATURES, once: false });
   const wanted: StepOptions = {
     ...imagesOf(network),
     input: network.input,
@@ -84,18 +94,16 @@ export async function trainExtractor(workshop: Workshop, request: ExtractorReque
     ...(options.recompute !== undefined && { recompute: options.recompute }),
     target: choices.target,
   };
-  const sizes = describeSizes(network, epochs, options);
   // Batch statistics are those of the whole batch: it is one pass, or an error that says what helps.
   const microBatch = await choices.microBatch('pretrain', () => {
-    return planPasses(wanted, { availableBytes: memoryReport().availableBytes }).microBatch;
+    const taken = teacher === undefined ? 0 : teachingBytes(asking(teacher), network.preprocessing);
+    return planPasses(wanted, { availableBytes: Math.max(0, memoryReport().availableBytes - taken) }).microBatch;
   });
   const step = { ...wanted, microBatch, microBatches: batchSize / microBatch };
   const views = teacher === undefined ? 'in two views each' : `as the teacher ${teacher.source} sees them`;
   onProgress?.({
     type: 'note',
-    message:
-      `${name}: ${samples.length} images, ${epochs} epochs, batches of ${batchSize} ${views}, learning rate ${rate.toPrecision(2)}, views by ${policy}.` +
-      (sizes === undefined ? '' : `\n${sizes}`),
+    message: `${name}: ${samples.length} images, ${epochs} epochs, batches of ${batchSize} ${views}, learning rate ${rate.toPrecision(2)}, views by ${policy}.`,
   });
   const items = samples.map(({ id, file, contentKey, width, height }) => {
     return { id, file, contentKey, width, height, target: 0 };
@@ -103,7 +111,7 @@ export async function trainExtractor(workshop: Workshop, request: ExtractorReque
   const batching = { items, batchSize, epochs, seed: options.seed, stage: 'pretrain' };
   await using images = new ImagesBySize(workshop, maxPixels);
   const fixed = teacher && (await standardised(workshop, teacher, samples, maxPixels));
-  const teaching = fixed && { loss, teachers: [fixed], question: ITS_FEATURES, once: false };
+  const teaching = fixed && asking(fixed);
   await using taught = teaching && (await TaughtImages.open(workshop, images, teaching, samples, maxPixels));
   const sourceOf = async (of: Pick<StepOptions, 'images'>): Promise<BatchSource> => {
     if (taught !== undefined)
