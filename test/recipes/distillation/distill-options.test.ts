@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { InputError } from '../../src/core/errors.ts';
-import { resolveDistillOptions } from '../../src/recipes/distillation/distill-options.ts';
+import { InputError } from '../../../src/core/errors.ts';
+import { resolveDistillOptions } from '../../../src/recipes/distillation/distill-options.ts';
 
 const given = { data: 'photos', teacher: ['t.onnx'] };
 

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { randomStream } from '../../src/core/random.ts';
-import type { Sample } from '../../src/datasets/dataset.ts';
-import { heldAnswers, withoutRows } from '../../src/recipes/self-training/held-answers.ts';
-import { labelsAsCsv, machineLabels } from '../../src/recipes/self-training/machine-labels.ts';
-import type { LabelledSample } from '../../src/recipes/prepare-data.ts';
-import { scoreOf, verdictOn } from '../../src/recipes/self-training/round-score.ts';
-import { resolveSelfTrainOptions } from '../../src/recipes/self-training/self-train-options.ts';
-import { learntFrom, studentPlan } from '../../src/recipes/self-training/student.ts';
+import { randomStream } from '../../../src/core/random.ts';
+import type { Sample } from '../../../src/datasets/dataset.ts';
+import { heldAnswers, withoutRows } from '../../../src/recipes/self-training/held-answers.ts';
+import { labelsAsCsv, machineLabels } from '../../../src/recipes/self-training/machine-labels.ts';
+import type { LabelledSample } from '../../../src/recipes/prepare-data.ts';
+import { scoreOf, verdictOn } from '../../../src/recipes/self-training/round-score.ts';
+import { resolveSelfTrainOptions } from '../../../src/recipes/self-training/self-train-options.ts';
+import { learntFrom, studentPlan } from '../../../src/recipes/self-training/student.ts';
 
 const classes = ['cat', 'dog', '=emu'];
 const sample = (i: number, label = i % 3): LabelledSample =>
