@@ -70,7 +70,7 @@ describe('gleaner pretrain', () => {
     const trained = await runGleaner(probe);
     expect(trained.code, trained.stderr).toBe(0);
     expect(lastJson(trained)['accuracy']).toBeGreaterThan(0.9);
-  });
+  }, 240_000);
 
   it("learns a teacher's features on images that it is not compared on, with smaller images first, and resumes", async () => {
     const teacher = join(folder, 'teacher.onnx');
@@ -117,7 +117,7 @@ describe('gleaner pretrain', () => {
     const trained = await runGleaner([...probe, '--out', join(folder, 'imitated-probe')]);
     expect(trained.code, trained.stderr).toBe(0);
     expect(lastJson(trained)['accuracy']).toBeGreaterThan(0.9);
-  }, 180_000);
+  }, 300_000);
 
   it('needs no labels at all', async () => {
     const loose = join(folder, 'loose');
