@@ -4,6 +4,7 @@ import { checkDataOrResume } from './data-or-resume.ts';
 import { choice, defineCommand, number, type CommonOptions } from './command.ts';
 import { percent, shellWord, type Output } from './output.ts';
 import { readConfig } from './read-config.ts';
+import { ofTeacher } from './teacher-flags.ts';
 import {
   configFlag,
   cropScaleFlag,
@@ -33,13 +34,14 @@ export function distillCommand(): Command {
       'distill photos --teacher runs/large/model.onnx --student mobilenetv2_050',
       'distill photos --teacher efficientnet_lite0.onnx --teacher-classes names.txt --map classes.csv',
       'distill photos --teacher a.onnx --teacher b.onnx --backbone mobilenet_v1.onnx --temperature 2 --alpha 0.7',
+      'distill photos --teacher ema --backbone mobilenet_v1.onnx',
       'distill --resume runs/001',
     ],
     (command) => {
       command
         .option(
           '--teacher <file|url|hf:owner/repo>',
-          'classifier to learn from; given several times, their mean counts',
+          'classifier to learn from; given several times, their mean counts; ema: the average of the student itself',
           (text: string, before: readonly string[] = []) => [...before, text],
         )
         .option('--teacher-classes <file>', "names of the teacher's classes, one a line, where it has none")
@@ -85,18 +87,6 @@ export function distillCommand(): Command {
       output.jsonLine({ type: 'result', ...result });
     },
   );
-}
-
-/** Flags of the teacher's preprocessing as the one option that the library has. */
-function ofTeacher(flags: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const options: Record<string, unknown> = {};
-  const teacherInput: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(flags)) {
-    const [, first, rest] = /^teacher(?!Classes$|Once$)([A-Z])(.*)$/.exec(name) ?? [];
-    if (first === undefined) options[name] = value;
-    else teacherInput[first.toLowerCase() + rest!] = value;
-  }
-  return { ...options, ...(Object.keys(teacherInput).length > 0 && { teacherInput }) };
 }
 
 function tell(result: DistillResult, output: Output): void {

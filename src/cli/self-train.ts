@@ -2,8 +2,10 @@ import { Option, type Command } from 'commander';
 import { pseudoLabel, resumeSelfTraining, selfTrain, type SelfTrainOptions } from '../index.ts';
 import { checkDataOrResume } from './data-or-resume.ts';
 import { choice, defineCommand, integer, number, type CommonOptions } from './command.ts';
+import { readConfig } from './read-config.ts';
 import { showRunResult } from './run-result.ts';
 import {
+  configFlag,
   cropScaleFlag,
   dataFlags,
   engineFlags,
@@ -13,8 +15,7 @@ import {
   trainingFlags,
 } from './training-flags.ts';
 
-type Flags = CommonOptions &
-  Omit<SelfTrainOptions, 'data'> & { resume?: string; acceptEngine?: boolean; acceptDataChange?: boolean };
+type Flags = CommonOptions & { config?: string; resume?: string; acceptEngine?: boolean; acceptDataChange?: boolean };
 
 export function selfTrainCommand(): Command {
   return defineCommand<Flags>(
@@ -32,7 +33,8 @@ export function selfTrainCommand(): Command {
           '--grow <networks>',
           'networks of the students by round, with commas: names or files, @SIDE where wanted',
         )
-        .option('--final <network>', 'distil the last teacher to this network');
+        .option('--final <network>', 'distil the last teacher to this network')
+        .option('--final-temperature <t>', 'of that distillation (default: 2)', number(0));
       selfTrainingFlags(command);
     },
     ([data], flags, context) => work(data, flags, context, selfTrain, 'self-train'),
@@ -61,7 +63,7 @@ function networkFlags(command: Command): Command {
   command
     .option('--backbone <file|url|hf:owner/repo>', 'pretrained network to start from')
     .option('--model <name>', 'built-in network to train from scratch');
-  return runFlags(command).addOption(
+  return configFlag(runFlags(command)).addOption(
     choice('--first-teacher <name>', 'how the first teacher is made (default: probe with a backbone)', [
       'probe',
       'finetune',
@@ -95,16 +97,18 @@ function selfTrainingFlags(command: Command): void {
 
 async function work(
   data: string | undefined,
-  { json: _json, quiet: _quiet, resume, acceptEngine, acceptDataChange, ...given }: Flags,
+  flags: Flags,
   { output, signal }: Parameters<Parameters<typeof defineCommand>[4]>[2],
   run: typeof selfTrain,
   command: string,
 ): Promise<void> {
-  checkDataOrResume(data, { ...(resume !== undefined && { resume }) }, `gleaner ${command} DATA`);
+  const { json: _json, quiet: _quiet, config, resume, acceptEngine, acceptDataChange, ...given } = flags;
+  checkDataOrResume(data, flags, `gleaner ${command} DATA`);
+  const options = { ...(await readConfig(config)), ...given, ...(data !== undefined && { data }) };
   const control = { signal, onProgress: output.progress };
   const result =
     resume === undefined
-      ? await run({ ...given, data: data! } as SelfTrainOptions, control)
+      ? await run(options as unknown as SelfTrainOptions, control)
       : await resumeSelfTraining(resume, {
           ...control,
           acceptEngine: acceptEngine ?? false,

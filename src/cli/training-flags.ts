@@ -43,8 +43,14 @@ export function preprocessingFlags(command: Command, of: '' | 'teacher-' = ''): 
     .option(`--${of}logits <value>`, "name of the network's logits");
 }
 
-export function trainingFlags(command: Command): Command {
+export function smallerFlags(command: Command): Command {
   return command
+    .option('--train-size <side>', 'train on smaller images first, of so many pixels a side', integer(8))
+    .option('--final-epochs <n>', "with --train-size: epochs at the network's own side (default: a fifth)", integer(1));
+}
+
+export function trainingFlags(command: Command): Command {
+  return smallerFlags(command)
     .option('--epochs <n>', 'passes over the labelled images', integer(1))
     .option('--batch-size <n>', 'images a step', integer(1))
     .option('--lr <rate>', 'learning rate of the body', number(0))
@@ -64,8 +70,6 @@ export function trainingFlags(command: Command): Command {
     .option('--ema <decay>', 'averaged weights; 0 turns them off', number(0, 0.99999))
     .addOption(choice('--batch-norm <mode>', 'statistics frozen or of the batch', ['auto', 'frozen', 'batch']))
     .option('--layer-decay <factor>', 'learning rate factor for each step of depth away from the head', number(0.01, 1))
-    .option('--train-size <side>', 'train on smaller images first, of so many pixels a side', integer(8))
-    .option('--final-epochs <n>', "with --train-size: epochs at the network's own side (default: a fifth)", integer(1))
     .option('--unfreeze-epochs <n>', 'unfreeze gradually, from the head down', integer(0))
     .option('--train <pattern...>', 'train only parameters that match (globs)')
     .option('--freeze <pattern...>', 'freeze parameters that match (globs)')

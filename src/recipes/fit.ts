@@ -29,7 +29,7 @@ import { onPixels, type Network } from './network.ts';
 import { ImagesBySize } from './smaller-images.ts';
 import { outputsOf } from './outputs.ts';
 import { taughtStudent } from './distillation/taught-student.ts';
-import { TaughtImages, type Teaching } from './distillation/teaching.ts';
+import { TaughtImages, teachingBytes, type Teaching } from './distillation/teaching.ts';
 import type { ResolvedTrainOptions } from './train-options.ts';
 import type { TrainingPlan } from './training-plan.ts';
 import type { Workshop } from './workshop.ts';
@@ -44,8 +44,10 @@ export interface FitRequest {
   readonly teaching?: Teaching | undefined;
   /** Images without a label, for a teacher's answers or where the plan learns from such. */
   readonly unlabeled?: readonly Sample[];
-  /** Trained on beside these. */
-  readonly machineLabelled?: MachineLabelledPart;
+  /** Images whose labels a machine made, trained on beside these. */
+  readonly machineLabelled?: readonly MachineLabelledSample[];
+  /** Places of an epoch that the labelled images, and all others, take; default one each. */
+  readonly draws?: { readonly labelled: number; readonly others: number };
   /** Chooses the best epoch and ends training early; absent: the last weights count. */
   readonly validation: readonly LabelledSample[];
   readonly classes: readonly string[];
@@ -57,14 +59,6 @@ export interface FitRequest {
   readonly checkpoints: string;
 }
 
-/** Images whose labels a machine made. */
-export interface MachineLabelledPart {
-  readonly samples: readonly MachineLabelledSample[];
-  /** Places of an epoch that they, and the labelled images, take. */
-  readonly draws: number;
-  readonly labelledDraws: number;
-}
-
 export type MachineLabelledSample = ImageSource & {
   /** [K] */
   readonly target: Float32Array;
@@ -73,12 +67,12 @@ export type MachineLabelledSample = ImageSource & {
 
 /** Trains a network on labelled images, or by a teacher, and returns it with its new weights. */
 export async function fit(workshop: Workshop, request: FitRequest): Promise<{ network: Network; result: LoopResult }> {
-  const { plan, options, train, teaching, unlabeled = [], machineLabelled, validation, stage, classes } = request;
+  const { plan, options, train, teaching, unlabeled = [], draws, validation, stage, classes } = request;
   const { engine, choices, crops, signal, onProgress, track, writing } = workshop;
   await mkdir(request.checkpoints, { recursive: true });
   const network =
     teaching === undefined ? request.network : taughtStudent(request.network, teaching.loss, options.seed);
-  const machines = machineLabelled?.samples ?? [];
+  const machines = request.machineLabelled ?? [];
   const further = {
     unlabeled: teaching === undefined ? 0 : unlabeled.length,
     loss: teaching?.loss,
@@ -87,7 +81,8 @@ export async function fit(workshop: Workshop, request: FitRequest): Promise<{ ne
   const asked = trainingSteps(network, plan, options, train, classes.length, choices.target, further);
   const { batchSize, rates } = asked;
   const microBatch = await choices.microBatch(request.passes ?? stage, () => {
-    const { availableBytes } = memoryReport();
+    const taken = teaching === undefined ? 0 : teachingBytes(teaching, network.preprocessing);
+    const availableBytes = Math.max(0, memoryReport().availableBytes - taken);
     // The last phase trains the most.
     const passes = planPasses(asked.phases.at(-1)!.step, { availableBytes });
     if (passes.note !== undefined) {
@@ -101,9 +96,9 @@ export async function fit(workshop: Workshop, request: FitRequest): Promise<{ ne
     teaching === undefined
       ? [...labelled, ...machines]
       : [...train, ...unlabeled].map((sample): TrainingItem => ({ ...sample, target: oneHot(sample, classes.length) }));
-  const parts = machineLabelled && [
-    { count: train.length, draws: machineLabelled.labelledDraws },
-    { count: machines.length, draws: machineLabelled.draws },
+  const parts = draws && [
+    { count: train.length, draws: draws.labelled },
+    { count: items.length - train.length, draws: draws.others },
   ];
   const isAugmented = varies(plan.augment) || machines.length > 0;
   const inPassesOf = inPasses(asked, microBatch).phases;
@@ -168,16 +163,16 @@ export async function fit(workshop: Workshop, request: FitRequest): Promise<{ ne
           // Accuracy first; the likelihood decides between equals, of which a small set has many.
           return { score: accuracy - 1e-4 * Math.min(nll, 100), accuracy, loss: nll };
         };
-  if (consistency !== undefined || teaching !== undefined)
-    await announceTime(workshop, request, phases.at(-1)!, source, totalSteps);
+  const work = { phases, source, epochs: plan.epochs, stage, checkpoints: request.checkpoints };
+  const isLong = consistency !== undefined || teaching !== undefined;
+  const opened = isLong ? await announceTime(workshop, work, totalSteps) : undefined;
   const watch =
     consistency &&
     new ConsistencyWatch(workshop, { stage, steps: totalSteps, labels: train.map(({ label }) => label) });
   const result = await trainLoop({
+    ...work,
     engine,
-    phases,
-    source,
-    epochs: plan.epochs,
+    opened,
     schedule: schedule({
       name: options.schedule,
       totalSteps,
@@ -187,8 +182,6 @@ export async function fit(workshop: Workshop, request: FitRequest): Promise<{ ne
     }),
     rates: peaks,
     seed: options.seed,
-    stage,
-    checkpoints: request.checkpoints,
     record: workshop.record,
     ...(validate && { validate }),
     ...(validate && options.patience !== undefined && { patience: options.patience }),

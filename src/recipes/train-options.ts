@@ -235,7 +235,13 @@ function checkConsistency(options: ResolvedTrainOptions): void {
 }
 
 /** @throws InputError for noise and sizes of training that would have no effect, or no end */
-function checkPhases({ method, stochasticDepth, trainSize, finalEpochs, patience }: ResolvedTrainOptions): void {
+export function checkPhases({
+  method,
+  stochasticDepth = 0,
+  trainSize,
+  finalEpochs,
+  patience,
+}: Partial<Pick<ResolvedTrainOptions, 'method' | 'stochasticDepth' | 'trainSize' | 'finalEpochs' | 'patience'>>): void {
   if (method === 'probe' && (stochasticDepth > 0 || trainSize !== undefined))
     throw new InputError(
       `"${stochasticDepth > 0 ? 'stochasticDepth' : 'trainSize'}" has no effect with method "probe": it trains on features computed once an image.`,

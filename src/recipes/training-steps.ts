@@ -8,7 +8,7 @@ import { objectiveOf, type StepLoss } from '../train/step-loss.ts';
 import type { StepOptions } from '../train/step-options.ts';
 import type { Phase } from '../train/loop.ts';
 import { planParameters, unfreezePhases } from '../train/parameter-plan.ts';
-import { consistencyLoss } from './consistency/consistency-plan.ts';
+import { consistencyLoss, HALF_LIFE } from './consistency/consistency-plan.ts';
 import type { Network } from './network.ts';
 import type { LabelledSample } from './prepare-data.ts';
 import { beginningSmaller, onSmallerImages, smallerEpochs } from './smaller-images.ts';
@@ -48,7 +48,8 @@ export function trainingSteps(
   target: Target,
   { loss: taught, unlabeled = 0, machineLabelled = 0 }: FurtherImages = {},
 ): TrainingSteps {
-  const loss = lossOf(plan, options, samples, classes, taught);
+  const count = samples.length + unlabeled + machineLabelled;
+  const loss = lossOf(plan, options, samples, classes, taught && withHalfLife(taught, plan.epochs * count));
   const own = trainableParameters(network.graph, network.logits);
   // What only the lesson reads is trained whatever patterns say of the network.
   const added = objectiveOf(loss).outputs.flatMap((output) =>
@@ -62,7 +63,6 @@ export function trainingSteps(
     head: network.head,
     layerDecay: options.layerDecay,
   });
-  const count = samples.length + unlabeled + machineLabelled;
   const microBatch = Math.min(plan.batchSize, count);
   const imagesOf = (sized: Network): Pick<StepOptions, 'graph' | 'images'> => ({
     graph: withNoise(sized, options),
@@ -113,6 +113,11 @@ function lossOf(
     ...weights,
     ...(options.consistency !== undefined && { consistency: options.consistency }),
   };
+}
+
+/** With that of the student's average, where this is the teacher. @param images of the whole training */
+function withHalfLife(loss: DistillationLoss, images: number): DistillationLoss {
+  return loss.taught.average === true ? { ...loss, halfLife: HALF_LIFE * images } : loss;
 }
 
 /** How many images a step of training sees. */

@@ -43,21 +43,22 @@ export function addAveragedNetwork(
   return { logits: made[renamed.outputs[0]!.name]!, states };
 }
 
-/** Of rows [N rows, ...] those that the average sees, and the others, each in their order. */
+/** Of rows [N rows, ...] those that the average sees, if there is one, and those that the network sees, each in their order. */
 export function splitRows(
   b: GraphBuilder,
   x: string,
   { rows, averaged }: Pick<Objective, 'rows' | 'averaged'>,
-): { readonly seen: string; readonly others: string } {
+): { readonly seen: string; readonly own: string } {
+  if (averaged === undefined || averaged === 'all') return { seen: x, own: x };
   const [all, ...shape] = b.shape(x) as [number, ...number[]];
   const samples = all / rows;
-  const { from, rows: count } = averaged!;
+  const { from, rows: count } = averaged;
   const bySample = b.op('Reshape', [x, b.int([samples, rows, ...shape])]);
   const between = (start: number, end: number): string =>
     b.op('Slice', [bySample, b.int([start]), b.int([end]), b.int([1])]);
   const flat = (part: string, each: number): string => b.op('Reshape', [part, b.int([samples * each, ...shape])]);
-  const others = b.op('Concat', [between(0, from), between(from + count, rows)], { axis: 1 });
-  return { seen: flat(between(from, from + count), count), others: flat(others, rows - count) };
+  const own = b.op('Concat', [between(0, from), between(from + count, rows)], { axis: 1 });
+  return { seen: flat(between(from, from + count), count), own: flat(own, rows - count) };
 }
 
 export function isOfAverage({ name }: { readonly name: string }): boolean {

@@ -8,6 +8,7 @@ import { distillation } from '../losses/distillation.ts';
 import { featureDistance } from '../losses/feature-distance.ts';
 import { relationalDistillation } from '../losses/relational-distillation.ts';
 import type { GraphBuilder } from '../onnx/builder.ts';
+import { Fragment } from './consistency/fragment.ts';
 import type { Objective, ObjectiveValues } from './objective.ts';
 
 /** How the student's answers are compared with the teacher's; `none`: labels and features alone. */
@@ -35,7 +36,11 @@ export interface DistillationLoss {
     readonly classes?: readonly number[];
     /** The output that stands for the student's logits: a second head, as wide as the teacher's answer. */
     readonly head?: string;
+    /** Whether the teacher is the moving average of the student's own weights, of which `halfLife` is known; no target then. */
+    readonly average?: boolean;
   };
+  /** Of that average, in samples. */
+  readonly halfLife?: number;
   readonly features?: {
     readonly loss: FeatureLoss;
     /** What it counts for beside the rest, over 0. */
@@ -61,6 +66,10 @@ export const TEACHER = { logits: 'teacher_logits', features: 'teacher_features' 
  * counts in the first term alone, and in the divisor of both, so that the gradient of a step is the expected one of the whole
  * set however a batch is put together. No gradient passes the targets: they are inputs.
  *
+ * Where the student's own average is the teacher (mean teacher, Tarvainen and Valpola 2017, arXiv:1703.01780, with this loss in
+ * place of the squared error), it sees the pixels that the student sees, without dropout, and its answers are constants. There is
+ * no ramp: at first both are one network, and the first term is 0.
+ *
  * Losses that compare images with each other (`dist`, `rkd`, `crd`) do so within a pass.
  * @throws RangeError where parts do not go together
  */
@@ -68,22 +77,31 @@ export function distillationObjective(options: DistillationLoss): Objective {
   checkTogether(options);
   const { alpha, taught, features } = options;
   const answers = options.answers !== 'none' && alpha > 0;
+  const isOwn = taught.average === true && answers;
   return {
     rows: 1,
+    ...(isOwn && { averaged: 'all' as const }),
     outputs: [
       ...(answers && taught.head !== undefined ? [taught.head] : []),
       ...(features === undefined ? [] : [features.output]),
     ],
     targets: new Map([
-      ...(answers ? [[TEACHER.logits, [taught.width]] as const] : []),
+      ...(answers && !isOwn ? [[TEACHER.logits, [taught.width]] as const] : []),
       ...(features === undefined ? [] : [[TEACHER.features, features.shape] as const]),
     ]),
-    state: new Map(),
+    state: isOwn ? Fragment.statesOfRate() : new Map(),
     divisor: (labels, _, sampleWeights) => sumOfWeights(labels, sampleWeights),
     add(b, values) {
       const terms = [answersLoss, labelsLoss, featuresLoss].flatMap((term) => term(b, options, values) ?? []);
       const sum = terms.reduce((total, term) => b.op('Add', [total, term]));
-      return { loss: b.op('Mul', [sum, values.scale], {}, { name: 'loss' }) };
+      const loss = b.op('Mul', [sum, values.scale], {}, { name: 'loss' });
+      if (!isOwn) return { loss };
+      const { state } = values;
+      const { halfLife = Number.NaN } = options;
+      if (!(halfLife > 0 && Number.isFinite(halfLife)))
+        throw new RangeError(`The half-life of the average must be finite and over 0, got ${halfLife}.`);
+      const f = new Fragment({ builder: b, samples: b.shape(values.logits)[0]!, halfLife, state });
+      return { loss, constants: [values.averaged!], averageRate: f.rate, state: f.next };
     },
   };
 }
@@ -97,6 +115,8 @@ function checkTogether({ answers, alpha, temperature, hard, taught, features }: 
     throw new RangeError('Without answers, features of the teacher must be compared, or nothing is learnt from it.');
   if (taught.head !== undefined && taught.classes !== undefined)
     throw new RangeError('A second head answers to all that the teacher says, not to chosen classes.');
+  if (taught.average === true && (taught.head !== undefined || taught.classes !== undefined || features !== undefined))
+    throw new RangeError("The student's own average has its classes and one head, and its features are not compared.");
   if (features !== undefined && !(features.weight > 0 && Number.isFinite(features.weight)))
     throw new RangeError(`The weight of features must be finite and over 0, got ${features.weight}.`);
 }
@@ -112,7 +132,7 @@ function sumOfWeights({ shape: [count] }: Tensor, sampleWeights: Tensor | undefi
 function answersLoss(b: GraphBuilder, options: DistillationLoss, values: ObjectiveValues): string | undefined {
   const { answers, alpha, temperature, hard, taught } = options;
   if (answers === 'none' || alpha === 0) return undefined;
-  const teacher = { logits: values.targets.get(TEACHER.logits)! };
+  const teacher = { logits: taught.average === true ? values.averaged! : values.targets.get(TEACHER.logits)! };
   const own = taught.head === undefined ? values.logits : values.outputs.get(taught.head)!;
   const logits = taught.classes === undefined ? own : b.op('Gather', [own, b.int([...taught.classes])], { axis: 1 });
   const reduction = { reduction: 'sum', ...(values.sampleWeights && { sampleWeights: values.sampleWeights }) } as const;

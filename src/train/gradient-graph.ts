@@ -154,7 +154,7 @@ export function forwardWithLoss(
   const dtype = isPixels ? 'uint8' : 'float32';
   const fed = b.input(STEP.images, dtype, [microBatch * objective.rows, ...shape]);
   const all = isPixels ? addNormalise(b, fed, images.preprocessing) : fed;
-  const x = objective.averaged === undefined ? all : splitRows(b, all, objective).others;
+  const { own: x } = splitRows(b, all, objective);
   const fixed = specialize(dropout === 'mask' ? withActiveDropout(wanted) : wanted, {
     inputs: { [options.input]: b.shape(x) },
   });

@@ -25,6 +25,12 @@ export interface Phase {
   readonly openSource?: () => Promise<BatchSource>;
 }
 
+/** A phase that is open: its step as it starts, and where its batches come from. */
+export interface OpenedPhase {
+  readonly step: TrainingStep;
+  readonly source: BatchSource;
+}
+
 export interface Validation {
   /** What the best checkpoint is chosen by: higher is better. */
   readonly score: number;
@@ -37,6 +43,8 @@ export interface LoopOptions {
   readonly engine: Engine;
   readonly phases: readonly Phase[];
   readonly source: BatchSource;
+  /** The first phase, where it was opened before. The loop closes it. */
+  readonly opened?: OpenedPhase | undefined;
   readonly epochs: number;
   /** Over all steps of all epochs. */
   readonly schedule: Schedule;
@@ -104,6 +112,8 @@ class Loop {
   #counters: Counters = { epoch: 0, stepInEpoch: 0, step: 0, lossSum: 0 };
   #phase: Phase | undefined;
   #step: TrainingStep | undefined;
+  /** Until it is entered. */
+  #opened: OpenedPhase | undefined;
   #source: BatchSource;
   /** From the checkpoint, until a step holds it. */
   #resumed: TrainingState | undefined;
@@ -126,6 +136,7 @@ class Loop {
   constructor(options: LoopOptions) {
     this.#options = options;
     this.#source = options.source;
+    this.#opened = options.opened;
     this.#last = join(options.checkpoints, 'last.safetensors');
     this.#best = join(options.checkpoints, 'best.safetensors');
     if (!Number.isSafeInteger(options.epochs) || options.epochs < 1)
@@ -166,7 +177,7 @@ class Loop {
   async close(): Promise<void> {
     // Why it failed was told to whoever waited for it, or what ended the loop comes first.
     await this.#writing.catch(() => {});
-    await this.#step?.release();
+    await (this.#step ?? this.#opened?.step)?.release();
   }
 
   /** What happens in an epoch, in this thread and in the engine's, is measured as part of training. */
@@ -393,15 +404,20 @@ class Loop {
     if (phase === this.#phase) return;
     const state = (await this.#step?.state()) ?? this.#resumed;
     await this.#step?.release();
-    this.#step = undefined;
+    const opened = this.#opened;
+    this.#opened = undefined;
+    this.#step = opened?.step;
     this.#lastGood = undefined;
     // What the phase before had cached must be gone before this one fills the memory.
     this.#source = this.#options.source;
-    if (phase.openSource !== undefined) this.#source = await phase.openSource();
+    if (opened !== undefined) this.#source = opened.source;
+    else if (phase.openSource !== undefined) this.#source = await phase.openSource();
     this.#source.prepare?.(epoch, this.#counters.stepInEpoch, this.#options.signal);
     const { engine, track } = this.#options;
-    const compiled = timedSync(track, 'compile the step', () => compileStep(phase.step));
-    this.#step = await timed(track, 'load the step', () => TrainingStep.open(engine, compiled, state));
+    if (this.#step === undefined) {
+      const compiled = timedSync(track, 'compile the step', () => compileStep(phase.step));
+      this.#step = await timed(track, 'load the step', () => TrainingStep.open(engine, compiled, state));
+    }
     this.#phase = phase;
   }
 

@@ -1,6 +1,7 @@
 import { InputError } from '../core/errors.ts';
 import { sizeOf } from '../core/tensor.ts';
 import type { Graph, Node } from '../onnx/graph.ts';
+import { specialize } from '../onnx/specialize.ts';
 import { compileStep, type CompiledStep } from './compile-step.ts';
 import { objectiveOf } from './step-loss.ts';
 import type { StepOptions } from './step-options.ts';
@@ -94,10 +95,20 @@ export function stepBytes(compiled: CompiledStep): number {
   let state = weights + 4 * statistics.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
   for (const { name, type } of (update ?? pass).inputs) if (names.state.has(name)) state += valueBytes(type);
   const summed = sums.length === 0 ? 0 : weights;
-  const constants = [...pass.initializers.values()].reduce((sum, value) => sum + valueBytes(value), 0);
   const height = Math.max(...[prefix, pass, update].map((graph) => (graph === undefined ? 0 : peakBytes(graph))));
   const factor = options.recompute === undefined ? ARENA_FACTOR : RECOMPUTING_ARENA_FACTOR;
-  return Math.round(BASE_BYTES + STATE_FACTOR * state + 2 * summed + constants + factor * height);
+  return Math.round(BASE_BYTES + STATE_FACTOR * state + 2 * summed + constantBytes(pass) + factor * height);
+}
+
+/** What a graph takes beside it for inference on `count` images, estimated: its weights, and values that live at once. */
+export function inferenceBytes(graph: Graph, count: number): number {
+  const inputs = graph.inputs.map(({ name, type }) => [name, [count, ...(type.shape!.slice(1) as number[])]] as const);
+  const fixed = specialize(graph, { inputs: Object.fromEntries(inputs) });
+  return Math.round(constantBytes(fixed) + ARENA_FACTOR * peakBytes(fixed));
+}
+
+function constantBytes({ initializers }: Graph): number {
+  return [...initializers.values()].reduce((sum, value) => sum + valueBytes(value), 0);
 }
 
 /** Ops whose output is their first input under another shape. */

@@ -3,7 +3,7 @@ import type { GraphBuilder } from '../onnx/builder.ts';
 
 /** Values of a pass that an objective is made of. N samples, of which each has `rows` rows of images. */
 export interface ObjectiveValues {
-  /** [N rows, K], less the rows that `averaged` sees. */
+  /** [N rows, K], less the rows that `averaged` alone sees. */
   readonly logits: string;
   /** int64 [N] or float32 [N, K] */
   readonly labels: string;
@@ -11,7 +11,7 @@ export interface ObjectiveValues {
   readonly sampleWeights?: string;
   /** Scalar: 1 over the divisor of the whole step (`Objective.divisor`). */
   readonly scale: string;
-  /** With `Objective.averaged`: what the average of the weights says, [N averaged.rows, K]. */
+  /** With `Objective.averaged`: what the average of the weights says, [N averaged.rows, K], or [N rows, K]. */
   readonly averaged?: string;
   /** By `Objective.outputs`: further outputs of the network, [N rows, ...]. */
   readonly outputs: ReadonlyMap<string, string>;
@@ -40,10 +40,10 @@ export interface Objective {
   readonly rows: number;
   /**
    * Rows of each sample, from the one of this number on, that the moving average of the weights sees in place of the
-   * network, without dropout. It starts at the weights, is state, and in step t holds the weights before the steps up to
+   * network, or `all`, which the network sees as well; without dropout. It starts at the weights, is state, and in step t holds the weights before the steps up to
    * t - 1.
    */
-  readonly averaged?: { readonly from: number; readonly rows: number };
+  readonly averaged?: 'all' | { readonly from: number; readonly rows: number };
   /** Outputs of the network that are read beside its logits. */
   readonly outputs: readonly string[];
   /** What a batch brings beside labels, float32: name and shape of one sample's. */

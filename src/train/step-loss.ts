@@ -6,12 +6,13 @@ import type { GraphBuilder } from '../onnx/builder.ts';
 import { consistencyObjective } from './consistency/objective.ts';
 import type { ConsistencyOptions } from './consistency/options.ts';
 import { distillationObjective, type DistillationLoss } from './distillation-objective.ts';
+import { imitation, type ImitationLoss } from './imitation.ts';
 import { lossDivisor } from './loss-divisor.ts';
 import type { Objective } from './objective.ts';
 import { simSiam, type SimSiamLoss } from './simsiam.ts';
 
 /** What a step minimises, as plain data. */
-export type StepLoss = LossOptions | DistillationLoss | ConsistencyOptions | SimSiamLoss;
+export type StepLoss = LossOptions | DistillationLoss | ConsistencyOptions | SimSiamLoss | ImitationLoss;
 
 /** Learning from labels, as plain data. */
 export interface LossOptions {
@@ -42,6 +43,7 @@ export type LabelKind = 'indices' | 'distributions';
 export function objectiveOf(options: StepLoss): Objective {
   if (options.name === 'consistency') return consistencyObjective(options);
   if (options.name === 'simsiam') return simSiam(options);
+  if (options.name === 'imitation') return imitation(options);
   if (options.name === 'distillation') return distillationObjective(options);
   return {
     rows: viewsOf(options),

@@ -160,6 +160,29 @@ describe('gleaner distill', () => {
     expect(trials.map(({ temperature }) => temperature)).toEqual([1, 2, 4, 8]);
   }, 180_000);
 
+  it('is taught by the average of the student itself, and ends with the same bytes after a kill', async () => {
+    const own = (run: string, ...flags: string[]): string[] => {
+      const given = ['--teacher', 'ema', '--labels-per-class', '3', '--folds', '0', '--batch-norm', 'batch', ...flags];
+      return ['distill', '--out', join(folder, run), ...FIXED.split(' '), ...given, data];
+    };
+    const finished = await runGleaner(own('own'));
+    expect(finished.code, finished.stderr).toBe(0);
+    expect(finished.stderr).toContain('Taught by the moving average of its own weights');
+    expect(finished.stderr).toContain('0.5 times KL divergence at T = 4 + 0.5 times cross-entropy of labels');
+    expect(lastJson(finished)).toMatchObject({ agreement: null, kl: null, compared: 0, n: 24 });
+    expect(lastJson(finished)['accuracy']).toBeGreaterThan(0.9);
+    const { process: child, finished: cut } = startGleaner(own('own-cut'));
+    while ((await eventsOf('own-cut')).filter(({ type }) => type === 'epoch').length < 3)
+      await new Promise((resolve) => setTimeout(resolve, 30));
+    child.kill('SIGKILL');
+    await cut;
+    const resumed = await runGleaner(['distill', '--resume', join(folder, 'own-cut'), '--json']);
+    expect(resumed.code, resumed.stderr).toBe(0);
+    expect(await hashOf(join(folder, 'own-cut', 'model.onnx'))).toBe(await hashOf(join(folder, 'own', 'model.onnx')));
+    const blind = await runGleaner(['distill', '--teacher', 'ema', '--student', 'digits', loose]);
+    expect([blind.code, blind.stderr]).toEqual([2, expect.stringContaining('give another teacher')]);
+  }, 240_000);
+
   it('refuses what does not fit', async () => {
     const nameless = join(folder, 'nameless_digits.onnx');
     const { graph } = buildModel('digits', { classes: 3, inputSize: 28, seed: 1, dropout: 0 });

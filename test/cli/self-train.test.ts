@@ -119,17 +119,35 @@ describe('gleaner self-train', () => {
     expect((await eventsOf('strict', 'round')).map(({ isKept }) => isKept)).toEqual([true, true, true]);
   });
 
-  it('distils the last teacher to another network', async () => {
-    const finished = await runGleaner(
-      selfTrain('small', '--rounds', '1', '--epochs', '1', '--model', 'cifar_resnet8', '--input-size', '28', '--final', 'digits@28'), // prettier-ignore
-      { env },
+  it('rolls back a student whose labels collapse in the next round, and says why in the run and the report', async () => {
+    // A network of random weights that does not learn sees one class everywhere, and nothing is held out to notice it by.
+    const flags = '--grow digits@28 --rounds 2 --folds 0 --lr 1e-9 --epochs 1'.split(' ');
+    const finished = await runGleaner(selfTrain('collapsed', ...BACKBONE, ...flags), { env });
+    expect(finished.code, finished.stderr).toBe(0);
+    expect(finished.stderr).toMatch(
+      /machine labels of round 2 collapse: .* What is left is the first teacher, trained from the labels alone/,
     );
+    // The probe's, not the student's.
+    expect(lastJson(finished)['accuracy']).toBeGreaterThan(0.9);
+    expect((await eventsOf('collapsed', 'round')).map(({ isKept }) => isKept)).toEqual([true, true, false]);
+    const [taken] = await eventsOf('collapsed', 'rolled-back');
+    expect(taken).toMatchObject({ round: 1, reasons: expect.arrayContaining(['its labels collapse in round 2']) });
+    const report = await readFile(join(folder, 'collapsed', 'report.html'), 'utf8');
+    expect(report).toMatch(/no: its labels collapse in round 2; The labels are spread over 1\.\d classes/);
+  });
+
+  it('distils the last teacher to another network', async () => {
+    const config = join(folder, 'small.yaml');
+    await writeFile(config, 'rounds: 1\nmodel: cifar_resnet8\ninput-size: 28\nfinal: digits@28\nfinalTemperature: 3\n');
+    const finished = await runGleaner(selfTrain('small', '--epochs', '1', '--config', config), { env });
     expect(finished.code, finished.stderr).toBe(0);
     expect(finished.stderr).toMatch(/stochastic depth at 3 residual additions/);
     const rounds = await eventsOf('small', 'round');
     expect(rounds.at(-1)).toMatchObject({ network: 'digits', used: 30 });
+    const recorded = JSON.parse(await readFile(join(folder, 'small', 'config.json'), 'utf8')) as object;
+    expect(recorded).toMatchObject({ selfTraining: { rounds: 1, final: 'digits@28', finalTemperature: 3 } });
     expect(existsSync(join(folder, 'small', 'pseudo-labels', 'final.csv'))).toBe(true);
-  });
+  }, 240_000);
 
   it('fine-tunes a backbone, and takes labels from views and from the graph of embeddings too', async () => {
     const flags = '--first-teacher finetune --source both --views 3 --threshold right:0.8';
@@ -258,6 +276,8 @@ describe('bad input', () => {
   beforeAll(async () => {
     await writeColourData(none, { train: 4, test: 3 });
     await writeColourData(lonely, { train: 4, test: 3, unlabeled: 6 });
+    await writeFile(join(folder, 'patient.yaml'), 'patience: 3\n');
+    await writeFile(join(folder, 'rounds.yaml'), 'rounds: 3\n');
     await writeFile(join(folder, 'list.txt'), 'train/red/0.png\ntrain/red/1.png\ntrain/blue/0.png\n');
   });
 
@@ -269,6 +289,9 @@ describe('bad input', () => {
     [['self-train', lonely, '--stochastic-depth', '0.2', '--model', 'digits'], /residual branches/],
     [['self-train', lonely, '--grow', 'digits,resnet19'], /resnet18/],
     [['pseudo-label', lonely, '--teacher', join(folder, 'nowhere.onnx')], /no such file/],
+    [['self-train', lonely, '--final-temperature', '2'], /"final", which is missing/],
+    [['self-train', lonely, '--config', join(folder, 'patient.yaml')], /"patience" would have no effect/],
+    [['pseudo-label', lonely, '--config', join(folder, 'rounds.yaml')], /"rounds" has no place/],
     [['self-train'], /Which data/],
     [['self-train', '--resume', join(folder, 'nowhere')], /no run/],
   ])('%j ends with exit code 2, a message and no run', async (args, message) => {

@@ -19,6 +19,20 @@ it('leaves the section out of other runs', () => {
   expect(renderReport(run)).not.toContain('id="rounds"');
 });
 
+it('does not count a round as kept that a later one took back', () => {
+  const time = '2026-11-30T10:00:00.000Z';
+  const reasons = ['its labels collapse in round 2'];
+  const events = [
+    { type: 'round', time, round: 1, network: 'a', isKept: true },
+    { type: 'rolled-back', time, round: 1, reasons },
+    { type: 'round', time, round: 2, network: 'a', isKept: false, reasons: ['few classes'] },
+  ];
+  expect(roundsFromEvents(events)).toEqual([
+    { round: 1, network: 'a', isKept: false, reasons },
+    { round: 2, network: 'a', isKept: false, reasons: ['few classes'] },
+  ]);
+});
+
 it('counts a round once, as it was told last', () => {
   const time = '2026-11-30T10:00:00.000Z';
   const events = [

@@ -220,7 +220,8 @@ const EXPECTED: Record<ConsistencyMethod, () => Seen[]> = {
       const histogram = meanRow(strong.map((row) => oneHot(argmax(row))));
       const found = sumNorm(meanRow(strong).map((x, k) => (histogram[k]! > 0 ? x / histogram[k]! : 0)));
       const fairness = wanted.reduce((sum, x, k) => sum + x * Math.log(found[k]! + 1e-12), 0);
-      return { loss: ofLabelled(pass) + pseudoLoss(pass, p, mask) + 0.01 * fairness, used: mean(mask) };
+      const ramp = Math.exp(-5 * (1 - Math.min(1, (t * SAMPLES) / (0.2 * TOTAL))) ** 2);
+      return { loss: ofLabelled(pass) + ramp * (pseudoLoss(pass, p, mask) + 0.01 * fairness), used: mean(mask) };
     });
   },
 

@@ -9,6 +9,9 @@ import { objectiveOf } from '../../src/train/step-loss.ts';
 import { run } from '../lowering/engine.ts';
 import { expectClose } from '../losses/expect-close.ts';
 
+/** What the student's average says. */
+const AVERAGED = 'averaged';
+
 type Rows = readonly (readonly number[])[];
 
 const stream = randomStream('distillation-objective');
@@ -112,6 +115,19 @@ describe('the objective of distillation', () => {
     expectClose(beside.loss, [expected], 1e-5);
   });
 
+  it.each(['kd', 'dkd', 'dist'] as const)(
+    'takes the average of the student for the teacher, by %s',
+    async (answers) => {
+      const own = { ...KD, answers, taught: { width: 4, average: true }, halfLife: 10 };
+      const { targets, averaged, state } = objectiveOf(own);
+      expect([targets.size, averaged, [...state.keys()]]).toEqual([0, 'all', ['samples_seen']]);
+      expect(await compute(own, LABELS)).toEqual(await compute({ ...KD, answers }, LABELS));
+      expect(objectiveOf({ ...own, alpha: 0 }).averaged).toBeUndefined();
+      const { halfLife: _, ...timeless } = own;
+      expect(() => stepGraph(timeless, LABELS)).toThrow('half-life');
+    },
+  );
+
   it.each(['dkd', 'dist'] as const)('puts %s in the place of the divergence, times alpha', async (answers) => {
     const whole = await compute({ ...KD, answers, alpha: 1 }, LABELS);
     const half = await compute({ ...KD, answers, alpha: 0.5 }, LABELS);
@@ -153,6 +169,7 @@ describe('the objective of distillation', () => {
     [{ answers: 'dist', hard: true }, 'Hard answers go with "kd"'],
     [{ answers: 'none' }, 'features of the teacher must be compared'],
     [{ taught: { width: 4, head: 'second', classes: [0] } }, 'second head'],
+    [{ taught: { width: 4, average: true, head: 'second' }, halfLife: 1 }, 'one head'],
     [{ features: { loss: 'hint', weight: 0, output: 'x', shape: [1] } }, 'weight of features'],
   ] as [Partial<DistillationLoss>, string][])('refuses %j', (changes, message) => {
     expect(() => objectiveOf({ ...KD, ...changes })).toThrow(message);
@@ -185,6 +202,7 @@ function stepGraph(options: DistillationLoss, labels: Rows, { teacher = TAUGHT, 
     scale: b.input('scale', 'float32', []),
     outputs: new Map(objective.outputs.map((name) => [name, input(name, outputs[name]![0]!.length)])),
     targets,
+    ...(objective.averaged && { averaged: input(AVERAGED, 4) }),
     state: new Map(),
   });
   b.output(loss, 'loss');
@@ -208,6 +226,7 @@ async function compute(
     logits: part(STUDENT),
     labels: table(labels),
     scale: float32Scalar(1 / objective.divisor(whole, 4, undefined)),
+    ...(objective.averaged && { [AVERAGED]: part(teacher) }),
     ...(objective.targets.has(TEACHER.logits) && { [TEACHER.logits]: part(teacher) }),
     ...(objective.targets.has(TEACHER.features) && { [TEACHER.features]: part(features!) }),
     ...Object.fromEntries(objective.outputs.map((name) => [name, part(outputs[name]!)])),

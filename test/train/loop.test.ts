@@ -11,7 +11,9 @@ import { Engine } from '../../src/runtime/engine.ts';
 import { readCheckpoint } from '../../src/train/checkpoint.ts';
 import type { NewEvent } from '../../src/train/events.ts';
 import { trainLoop, type LoopOptions, type Validation } from '../../src/train/loop.ts';
-import { NotFiniteError } from '../../src/train/training-step.ts';
+import { compileStep } from '../../src/train/compile-step.ts';
+import { dropoutMask } from '../../src/train/dropout-mask.ts';
+import { NotFiniteError, TrainingStep } from '../../src/train/training-step.ts';
 import type { Weights } from '../../src/train/weights.ts';
 import { tinyModel, tinySource, tinyStep } from './tiny.ts';
 
@@ -53,6 +55,23 @@ function options(changes: Partial<LoopOptions> = {}): LoopOptions & { events: Ne
 }
 
 const bytes = (file: string, where = folder): Buffer => readFileSync(join(where, file));
+
+it('takes up a phase that was opened before, as if it had opened it itself, and closes it', async () => {
+  const { weights } = await trainLoop(options());
+  rmSync(join(folder, 'last.safetensors'));
+  const o = options();
+  const step = await TrainingStep.open(engine, compileStep(o.phases[0]!.step));
+  const source = tinySource(4, STEPS);
+  // As for measuring: statistics and averages move, though no weight does.
+  for await (const batch of source.epoch(1, 0)) {
+    const drawMask = (mask: Parameters<typeof dropoutMask>[0]) => dropoutMask(mask, ['time']);
+    await step.run({ batch, step: 1, rates: { body: 0 }, drawMask });
+  }
+  await step.setState();
+  const again = await trainLoop({ ...o, opened: { step, source } });
+  for (const [name, value] of weights) expect(toNumbers(again.weights.get(name)!), name).toEqual(toNumbers(value));
+  await expect(step.state()).rejects.toThrow();
+});
 
 it('trains, tells what it does, and leaves its last checkpoint', async () => {
   const o = options();

@@ -22,7 +22,7 @@ const STEPS = { scratch: 1000, finetune: 400 } as const;
 /** A pretrained network has seen many images before, and its steps take long. */
 const RATIO = { scratch: 7, finetune: 3 } as const;
 /** Half-life of every moving average, as a share of the training. */
-const HALF_LIFE = 0.02;
+export const HALF_LIFE = 0.02;
 
 /** Decides what the options leave open. An epoch is a pass over the unlabelled images, or less where steps are told. */
 export function planConsistency(

@@ -17,9 +17,17 @@ import {
 const { inputSize, mean, std, channels, interpolation, cropFraction, layout, embedding, logits } =
   trainOptionsSchema.shape;
 
+/** In the place of a teacher's file: the moving average of the student's own weights. */
+export const OWN_AVERAGE = 'ema';
+
+/** Whether the student is taught by its own average, and no teacher is opened. */
+export function isOwnAverage({ teacher }: Pick<TeachingOptions, 'teacher'>): boolean {
+  return teacher.length === 1 && teacher[0] === OWN_AVERAGE;
+}
+
 /** What `distill` takes beside the options of training. */
 export const teachingOptionsSchema = z.strictObject({
-  /** Files, URLs or `hf:owner/repo[/file]` of classifiers; of several the mean of their probabilities at T counts. */
+  /** Files, URLs or `hf:owner/repo[/file]` of classifiers, of several the mean of their probabilities at T counts; or `ema` alone. */
   teacher: z.array(z.string().min(1)).min(1),
   /** Names of the classes of a teacher that has none, one a line. */
   teacherClasses: z.string().optional(),
@@ -35,7 +43,7 @@ export const teachingOptionsSchema = z.strictObject({
   ignoreLabels: z.boolean().default(false),
   /** T: what logits are divided by before they are compared. Default 4; `dist`: 1, as its paper has it. */
   temperature: z.number().positive().optional(),
-  /** What the teacher counts for beside labels, 0..1. Default 0.9; 0.5 where the student gets a second head. */
+  /** What the teacher counts for beside labels, 0..1. Default 0.9; 0.5 where the student gets a second head, or is its own teacher. */
   alpha: z.number().min(0).max(1).optional(),
   /** How answers are compared. */
   loss: z.enum(ANSWER_LOSSES).default('kd'),
@@ -99,6 +107,7 @@ function checkTogether(train: ResolvedTrainOptions, teaching: TeachingOptions): 
     throw new InputError('"featureWeight" has no effect without "features".');
   if (features !== undefined && teacher.length > 1)
     throw new InputError(`Features are compared with those of one teacher, got ${teacher.length}.`);
+  checkOwnAverage(teaching);
   if (searchTemperature && (temperature !== undefined || hard))
     throw new InputError('"searchTemperature" finds the temperature: leave out "temperature" and "hard".');
   const method = methodOf(train) as 'finetune' | 'scratch';
@@ -108,13 +117,35 @@ function checkTogether(train: ResolvedTrainOptions, teaching: TeachingOptions): 
     );
 }
 
+/** @throws InputError for what only another teacher than the student's average can do */
+function checkOwnAverage(teaching: TeachingOptions): void {
+  if (!teaching.teacher.includes(OWN_AVERAGE)) return;
+  if (!isOwnAverage(teaching))
+    throw new InputError(
+      `The teacher "${OWN_AVERAGE}" is the average of the student's own weights and has no others beside it, got ${teaching.teacher.length} teachers.`,
+    );
+  const { teacherClasses, map, teacherInput, ignoreLabels, features, loss, teacherOnce, alpha } = teaching;
+  const unfit = {
+    teacherClasses: teacherClasses !== undefined && "its classes are the student's",
+    map: map !== undefined && "its classes are the student's",
+    teacherInput: Object.values(teacherInput).some((value) => value !== undefined) && 'it sees what the student sees',
+    teacherOnce: teacherOnce && 'it changes with every step',
+    features: features !== undefined && 'answers alone are compared with it',
+    loss: loss === 'none' && 'its answers are all that is compared',
+    ignoreLabels: ignoreLabels && 'what it knows comes from labels',
+    alpha: alpha === 1 && 'what it knows comes from labels, which would count for nothing',
+  };
+  for (const [name, reason] of Object.entries(unfit))
+    if (reason !== false) throw new InputError(`"${name}" has no place with the teacher "${OWN_AVERAGE}": ${reason}.`);
+}
+
 /** A run may be continued from another folder. */
 export function withAbsoluteTeacher(teaching: TeachingOptions): TeachingOptions {
   const absolute = (path: string): string => (existsSync(path) ? resolve(path) : path);
   const { teacher, teacherClasses, map } = teaching;
   return {
     ...teaching,
-    teacher: teacher.map(absolute),
+    teacher: isOwnAverage(teaching) ? teacher : teacher.map(absolute),
     ...(teacherClasses !== undefined && { teacherClasses: absolute(teacherClasses) }),
     ...(map !== undefined && { map: absolute(map) }),
   };

@@ -7,8 +7,10 @@ import { RunFolder } from '../../train/run-folder.ts';
 import type { Agreement } from './agreement.ts';
 import { arrangeUnlabelled, comparedOnScore, withoutLabels, type TaughtData } from './arrange-unlabelled.ts';
 import { compareWithTeacher } from './compare-with-teacher.ts';
+import { checkTeachers } from './check-teachers.ts';
 import { classesOfTable, readClassTable } from './class-mapping.ts';
 import {
+  isOwnAverage,
   resolveDistillOptions,
   withAbsoluteTeacher,
   type DistillOptions,
@@ -106,15 +108,6 @@ export async function resumeDistillation(folder: string, control: ResumeControl 
   }
 }
 
-function checkTeachers(run: RunFolder, teachers: readonly Teacher[]): void {
-  const before = run.config['teachers'] as readonly string[];
-  const other = teachers.find(({ sha256 }, i) => sha256 !== before[i]);
-  if (other !== undefined)
-    throw new InputError(
-      `The teacher ${other.source} changed since the run in ${run.path} started, so it can't end as it would have. Put it back, or start a new run.`,
-    );
-}
-
 interface Opened {
   readonly data: TaughtData;
   readonly hasLabels: boolean;
@@ -127,11 +120,15 @@ async function openAll({ train, teaching }: ResolvedDistillOptions, control: Tra
   const table = teaching.map === undefined ? undefined : await readClassTable(teaching.map);
   const flags = Object.fromEntries(Object.entries(teaching.teacherInput).filter(([, value]) => value !== undefined));
   const teachers: Teacher[] = [];
-  for (const spec of teaching.teacher)
+  for (const spec of isOwnAverage(teaching) ? [] : teaching.teacher)
     teachers.push(await openTeacher(spec, { flags, classesFile: teaching.teacherClasses }, control));
   const all = await readData(train, control, { useUnlabeled: true, labelsOptional: true });
   const read = teaching.ignoreLabels ? withoutLabels(all) : all;
   const hasLabels = read.dataset.samples.some(({ split, label }) => split === 'train' && label !== undefined);
+  if (!hasLabels && teachers.length === 0)
+    throw new InputError(
+      `The average of a student's own weights knows what labels taught the student, and no image of train in ${train.data} has one: give another teacher.`,
+    );
   const data = hasLabels
     ? comparedOnScore(arrangeData(read, train, control))
     : arrangeUnlabelled(read, table === undefined ? teachers[0]!.classes : classesOfTable(table), train.seed);

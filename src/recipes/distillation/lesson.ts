@@ -9,8 +9,9 @@ import type { Teaching } from './teaching.ts';
 
 /** What a student is taught: whose classes are which, how answers are compared, and by how much. */
 export interface Lesson {
+  /** None where the average of the student's own weights teaches. */
   readonly teachers: readonly Teacher[];
-  /** One a teacher; undefined where nothing maps, and the student gets a second head. */
+  /** One a teacher; undefined where nothing maps, and the student gets a second head, and where there is none. */
   readonly mappings: readonly ClassMapping[] | undefined;
   readonly temperature: number;
   readonly alpha: number;
@@ -42,16 +43,16 @@ const FEATURE_WEIGHT: Readonly<Record<FeatureLoss, number>> = { hint: 1, cosine:
 export function planLesson(request: LessonRequest): Lesson {
   const { teachers, classes, hasLabels, options, isVaried } = request;
   const { loss, hard, features } = options;
-  const mappings = mapped(request);
-  const needsHead = loss !== 'none' && mappings === undefined;
+  const [first] = teachers;
+  const mappings = first && mapped(request);
+  const needsHead = loss !== 'none' && first !== undefined && mappings === undefined;
   if (!hasLabels && (loss === 'none' || needsHead))
     throw new InputError(
       'Without labels the student learns its classes from the teacher\'s answers: they must be compared (another loss than "none").',
     );
   const temperature = options.temperature ?? (loss === 'dist' ? 1 : 4);
-  const alpha = loss === 'none' ? 0 : hasLabels ? (options.alpha ?? (needsHead ? 0.5 : 0.9)) : 1;
-  const [first] = teachers as readonly [Teacher, ...Teacher[]];
-  const featurePart = features && featuresOf(features, options.featureWeight ?? FEATURE_WEIGHT[features], first);
+  const alpha = loss === 'none' ? 0 : hasLabels ? (options.alpha ?? (needsHead || first === undefined ? 0.5 : 0.9)) : 1;
+  const featurePart = features && featuresOf(features, options.featureWeight ?? FEATURE_WEIGHT[features], first!);
   const taught = mappings?.[0]!.taught.map(({ student }) => student);
   const isWhole = taught === undefined || taught.length === classes.length;
   const once = options.teacherOnce || !isVaried;
@@ -61,9 +62,16 @@ export function planLesson(request: LessonRequest): Lesson {
     temperature,
     alpha,
     lines: [
-      `Taught by ${teachers.map(({ source }) => source).join(', ')}${teachers.length > 1 ? ' (the mean of their probabilities)' : ''}.`,
-      ...(loss === 'none' && mappings === undefined ? [] : linesOfMapping(request, mappings)),
-      described(options, { temperature, alpha, hasLabels, once, featureWeight: featurePart?.weight }),
+      first === undefined
+        ? 'Taught by the moving average of its own weights, about the pixels that it sees itself.'
+        : `Taught by ${teachers.map(({ source }) => source).join(', ')}${teachers.length > 1 ? ' (the mean of their probabilities)' : ''}.`,
+      ...(first === undefined || (loss === 'none' && mappings === undefined) ? [] : linesOfMapping(request, mappings)),
+      described(options, { temperature, alpha, hasLabels, featureWeight: featurePart?.weight }),
+      ...(first === undefined
+        ? []
+        : [
+            `The teacher is asked ${once ? 'once an image, as evaluation shows it' : 'about each crop that the student sees'}.`,
+          ]),
     ],
     teaching(changes = {}) {
       const at = { temperature, alpha, ...changes };
@@ -73,9 +81,10 @@ export function planLesson(request: LessonRequest): Lesson {
         ...at,
         hard,
         taught: {
-          width: taught?.length ?? first.classes.length,
+          width: taught?.length ?? first?.classes.length ?? classes.length,
           ...(!isWhole && { classes: taught }),
           ...(needsHead && { head: COMPARED.head }),
+          ...(first === undefined && { average: true }),
         },
         ...(featurePart && { features: featurePart }),
       };
@@ -141,7 +150,6 @@ function described(
     readonly temperature: number;
     readonly alpha: number;
     readonly hasLabels: boolean;
-    readonly once: boolean;
     readonly featureWeight: number | undefined;
   },
 ): string {
@@ -153,6 +161,5 @@ function described(
       : []),
     ...(features === undefined ? [] : [`${how.featureWeight} times ${features} of features`]),
   ];
-  const view = how.once ? 'once an image, as evaluation shows it' : 'about each crop that the student sees';
-  return `Loss: ${parts.join(' + ')}. The teacher is asked ${view}.`;
+  return `Loss: ${parts.join(' + ')}.`;
 }

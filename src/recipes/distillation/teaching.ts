@@ -5,7 +5,8 @@ import { writeModel } from '../../onnx/write.ts';
 import type { Engine, Session } from '../../runtime/engine.ts';
 import type { BatchSource, TrainingBatch } from '../../train/batch-source.ts';
 import { TEACHER, type DistillationLoss } from '../../train/distillation-objective.ts';
-import { objectiveOf } from '../../train/step-loss.ts';
+import { inferenceBytes } from '../../train/memory-plan.ts';
+import { objectiveOf, type StepLoss } from '../../train/step-loss.ts';
 import type { StepOptions } from '../../train/step-options.ts';
 import { joined, slice } from '../../train/step-tensors.ts';
 import { teacherAnswers } from './teacher-answers.ts';
@@ -21,7 +22,12 @@ export interface Teaching {
   readonly question: Question;
   /** Whether teachers are asked once an image, as evaluation shows it, and not about each crop that the student sees. */
   readonly once: boolean;
+  /** Logits [M] by the image: what was said before, and nobody is asked. */
+  readonly said?: ReadonlyMap<string, Float32Array>;
 }
+
+/** What of it decides what teachers are asked: the targets of its loss, and how they are asked. */
+type Asking = Omit<Teaching, 'loss'> & { readonly loss: StepLoss };
 
 /** Images a run of the teachers: what they need of memory does not grow with the batch. */
 const CHUNK = 32;
@@ -35,6 +41,13 @@ export function drawnSize(
   return [0, 1].map((axis) => Math.max(...sides.map(({ inputSize }) => inputSize[axis]!))) as [number, number];
 }
 
+/** What teachers take of memory while a student trains, estimated: nothing where all was said before. */
+export function teachingBytes(teaching: Asking, student: Preprocessing): number {
+  const { teachers, once, question } = teaching;
+  if (once || teachers.length === 0) return 0;
+  return inferenceBytes(teacherGraph(teachers, drawnSize(teaching, student), question, student.inputSize), CHUNK);
+}
+
 /** Rows of targets, by the image. */
 type Said = (ids: readonly string[]) => Record<string, Tensor>;
 
@@ -45,12 +58,12 @@ type Said = (ids: readonly string[]) => Record<string, Tensor>;
 export class TaughtImages implements AsyncDisposable {
   readonly #engine: Engine;
   readonly #images: ImagesBySize;
-  readonly #teaching: Teaching;
+  readonly #teaching: Asking;
   /** What teachers said who are asked once. */
   readonly #said: Said | undefined;
   #session: Session | undefined;
 
-  private constructor(engine: Engine, images: ImagesBySize, teaching: Teaching, said: Said | undefined) {
+  private constructor(engine: Engine, images: ImagesBySize, teaching: Asking, said: Said | undefined) {
     this.#engine = engine;
     this.#images = images;
     this.#teaching = teaching;
@@ -64,13 +77,18 @@ export class TaughtImages implements AsyncDisposable {
   static async open(
     workshop: Workshop,
     images: ImagesBySize,
-    teaching: Teaching,
+    teaching: Asking,
     samples: readonly ImageSource[],
     maxPixels: number,
   ): Promise<TaughtImages> {
     const { engine } = workshop;
-    const { loss, teachers, question, once } = teaching;
+    const { loss, teachers, question, once, said } = teaching;
     if (objectiveOf(loss).targets.size === 0) return new TaughtImages(engine, images, teaching, () => ({}));
+    if (said !== undefined)
+      return new TaughtImages(engine, images, teaching, (ids) => {
+        const rows = ids.map((id) => said.get(id)!);
+        return targetsOf(stacked(rows.map((row) => tensor('float32', [1, row.length], row))), undefined);
+      });
     if (!once) return new TaughtImages(engine, images, teaching, undefined);
     const { answer, features } = await teacherAnswers(workshop, teachers, question, samples, maxPixels);
     const rows = new Map(samples.map(({ id }, i) => [id, i]));

@@ -56,6 +56,7 @@ export async function beginFolds(
 /**
  * The next student of each fold, trained for less long than the run's, and what they say of the images held out of them.
  * @param before what their teachers said of these, which calibrates them
+ * @param temperature where all that they say is learnt, softened by it
  */
 export async function foldStudents(
   site: SelfTrainSite,
@@ -64,6 +65,7 @@ export async function foldStudents(
   folds: readonly FoldState[],
   before: HeldAnswers | undefined,
   how: LabellingOptions,
+  temperature?: number,
 ): Promise<{ readonly folds: readonly FoldState[]; readonly held: HeldAnswers | undefined }> {
   if (folds.length === 0) return { folds, held: undefined };
   const { workshop, stages, job } = site;
@@ -79,7 +81,12 @@ export async function foldStudents(
       const order = shuffled(unlabelled, randomStream(options.seed, stage, 'unlabelled'));
       const seen = order.slice(0, plan.plan.epochs * plan.draws);
       const answer = await answerOf(labeller, seen, classes.length, folder);
-      const { labels } = machineLabels(answer, classes, before && withoutRows(before, fold.held), how);
+      const known = before && withoutRows(before, fold.held);
+      const { labels } = machineLabels(answer, classes, known, how);
+      const distilled = temperature && {
+        temperature,
+        ofLabelled: machineLabels(await answerOf(labeller, fold.train, classes.length), classes, known, how).labels,
+      };
       return trainStudent(quiet(workshop), {
         opened,
         start: startOf(job, spec, teacher),
@@ -89,6 +96,7 @@ export async function foldStudents(
         validation: [],
         unlabelled: seen,
         labels,
+        ...(distilled && { distilled }),
         classes,
         stage,
         folder,

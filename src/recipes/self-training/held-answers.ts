@@ -23,12 +23,17 @@ export function heldAnswers(
 ): HeldAnswers {
   return {
     classes,
-    logits: probabilities.map((p) => Math.log(Math.max(p, LEAST))),
+    logits: logitsOf(probabilities),
     labels: samples.map(({ label }) => label),
     ids: samples.map(({ id }) => id),
     agreement,
     foundOn,
   };
+}
+
+/** Logarithms: logits whose softmax the probabilities are. */
+export function logitsOf(probabilities: Float32Array): Float32Array {
+  return probabilities.map((p) => Math.log(Math.max(p, LEAST)));
 }
 
 /** As labelling takes them. */

@@ -2,9 +2,11 @@ import type { Sample } from '../../datasets/dataset.ts';
 import type { RunFolder } from '../../train/run-folder.ts';
 import { labellers, networkLabeller, type Labeller } from './labeller.ts';
 import { methodOf } from '../method.ts';
+import type { LabellingOptions } from '../../labelling/label-images.ts';
 import type { Network } from '../network.ts';
 import type { OpenedNetwork } from '../opened-network.ts';
 import type { LabelledSample, TrainingData } from '../prepare-data.ts';
+import { parseThreshold } from './parse-threshold.ts';
 import { EmbeddedImages, propagationLabeller } from './propagation-labeller.ts';
 import type { RoundsNetwork, SelfTrainNetworks } from './self-train-networks.ts';
 import type { ResolvedSelfTrainOptions } from './self-train-options.ts';
@@ -66,4 +68,16 @@ export function labellerOf(
 /** For trainings whose words would bury what the rounds say. */
 export function quiet(workshop: Workshop): Workshop {
   return { ...workshop, onProgress: undefined };
+}
+
+/** How labels are made of a teacher's answers. @throws InputError for a threshold that can't be read */
+export function labellingOf({ options, data }: SelfTrainJob): LabellingOptions {
+  const { labels, sharpening, threshold, balance, adjust } = options;
+  return {
+    labels,
+    ...(sharpening !== undefined && { temperature: sharpening }),
+    threshold: parseThreshold(threshold, data.classes.length),
+    balance,
+    adjust,
+  };
 }

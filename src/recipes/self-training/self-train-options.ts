@@ -27,6 +27,8 @@ const ownSchema = z.strictObject({
   rounds: z.int().min(1).max(20).default(3),
   /** A network that the last teacher is distilled to, as `student`. */
   final: z.string().optional(),
+  /** T of that distillation: KL of what both say, softened by it, beside the labels. Default 2. */
+  finalTemperature: z.number().positive().optional(),
 
   /** What labels come from. */
   source: z.enum(['teacher', 'propagation', 'both']).default('teacher'),
@@ -104,7 +106,9 @@ export function refuseSelfTraining(config: Readonly<Record<string, unknown>>, ru
 }
 
 function checkTogether(own: z.output<typeof ownSchema>, train: ResolvedTrainOptions): void {
-  const { teacher, firstTeacher, student, grow, sharpening, labels, source } = own;
+  const { teacher, firstTeacher, student, grow, sharpening, labels, source, final, finalTemperature } = own;
+  if (finalTemperature !== undefined && final === undefined)
+    throw new InputError('"finalTemperature" is that of the distillation to "final", which is missing.');
   if (student !== undefined && grow !== undefined)
     throw new InputError('Give "student" or "grow", not both: each says what the students are.');
   if (train.backbone !== undefined && train.model !== undefined)

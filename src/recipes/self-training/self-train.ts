@@ -45,10 +45,13 @@ export function selfTrain(options: SelfTrainOptions, control: TrainControl = {})
  * @example
  * const { model } = await pseudoLabel({ data: 'photos', teacher: ['runs/001/model.onnx'], backbone: 'efficientnet.onnx' });
  */
-export function pseudoLabel(
-  options: Omit<SelfTrainOptions, 'rounds' | 'final'>,
+export async function pseudoLabel(
+  options: Omit<SelfTrainOptions, 'rounds' | 'final' | 'finalTemperature'>,
   control: TrainControl = {},
 ): Promise<RunResult> {
+  const unfit = ['rounds', 'final', 'finalTemperature'].find((name) => Object.hasOwn(options, name));
+  if (unfit !== undefined)
+    throw new InputError(`"${unfit}" has no place with pseudo-labels, which are one round: use self-training.`);
   return started(resolveSelfTrainOptions({ ...options, rounds: 1 }), control, 'pseudo-label');
 }
 

@@ -11,13 +11,15 @@ import { answerOf, modelLabeller, type Labeller } from './labeller.ts';
 import { countsOf, labelsAsCsv, machineLabels, type MachineLabels } from './machine-labels.ts';
 import type { Network } from '../network.ts';
 import type { OpenedNetwork, Trained } from '../opened-network.ts';
-import { parseThreshold } from './parse-threshold.ts';
 import { verdictOn, type Verdict } from './round-score.ts';
 import { estimateSeconds } from './self-train-estimate.ts';
-import { labellerOf, startOf, type SelfTrainJob, type SelfTrainSite, type Student } from './self-train-job.ts';
+import { labellerOf, labellingOf, startOf, type SelfTrainSite, type Student } from './self-train-job.ts';
 import type { RoundsNetwork } from './self-train-networks.ts';
-import { studentPlan, trainStudent } from './student.ts';
+import { studentPlan, trainStudent, type Distilled } from './student.ts';
 import { tellRound } from './tell-round.ts';
+
+/** T of the distillation at the end, where nothing is said: most that is said of wrong classes is lost at 1. */
+const FINAL_TEMPERATURE = 2;
 
 export interface SelfTrained extends Trained {
   readonly source: OpenedNetwork['source'];
@@ -136,10 +138,14 @@ export class SelfTraining {
     const { trained, round: last } = kept.at(-1)!;
     if (trained === undefined) throw new InputError(`${why} Nothing can be learned from this teacher.`);
     const before = kept.at(-2);
-    if (before?.trained !== undefined) kept.pop();
+    const { record, onProgress } = this.#site.workshop;
+    if (before?.trained !== undefined) {
+      kept.pop();
+      record({ type: 'rolled-back', round: last, reasons: [`its labels collapse in round ${round}`, ...reasons] });
+    }
     const left = before?.trained === undefined ? last : before.round;
     const back = left === 0 ? 'the first teacher, trained from the labels alone' : `the student of round ${left}`;
-    this.#site.workshop.onProgress?.({ type: 'warning', message: `${why} What is left is ${back}.` });
+    onProgress?.({ type: 'warning', message: `${why} What is left is ${back}.` });
   }
 
   #verdict(
@@ -210,6 +216,7 @@ export class SelfTraining {
     spec: RoundsNetwork,
     labels: MachineLabels,
     { round, trained }: Teacher,
+    distilled?: Distilled,
   ): Promise<Student> {
     const { options, data } = this.#site.job;
     const { opened, options: network } = spec;
@@ -227,6 +234,7 @@ export class SelfTraining {
         validation: data.validation,
         unlabelled: data.unlabeled,
         labels: labels.labels,
+        distilled,
         classes: data.classes,
         stage,
         folder,
@@ -242,12 +250,18 @@ export class SelfTraining {
     return heldAnswers(classes, validation, answer, 'validation images');
   }
 
-  /** A network of another size learns all that the teacher says, of every image. */
+  /** A network of another size learns all that the teacher says, of every image, softened. */
   async #distilled(spec: RoundsNetwork, best: Teacher): Promise<Teacher> {
     const how: LabellingOptions = { labels: 'soft', threshold: { kind: 'none' } };
+    const { options, data } = this.#site.job;
+    const temperature = options.finalTemperature ?? FINAL_TEMPERATURE;
     const labels = await this.#labels('final', best, how);
-    const judged = await foldStudents(this.#site, 'final', spec, best.folds, best.held, how);
-    const trained = await this.#student('final', spec, labels, best);
+    const ofLabelled = await answerOf(best.labeller, data.train, data.classes.length);
+    const judged = await foldStudents(this.#site, 'final', spec, best.folds, best.held, how, temperature);
+    const trained = await this.#student('final', spec, labels, best, {
+      temperature,
+      ofLabelled: machineLabels(ofLabelled, data.classes, best.held, how).labels,
+    });
     const labeller = this.#labeller(trained.network);
     const held = judged.held ?? (await this.#onValidation(labeller));
     const round = this.#site.job.networks.rounds.length + 1;
@@ -270,15 +284,4 @@ export class SelfTraining {
   #note(message: string): void {
     this.#site.workshop.onProgress?.({ type: 'note', message });
   }
-}
-
-function labellingOf({ options, data }: SelfTrainJob): LabellingOptions {
-  const { labels, sharpening, threshold, balance, adjust } = options;
-  return {
-    labels,
-    ...(sharpening !== undefined && { temperature: sharpening }),
-    threshold: parseThreshold(threshold, data.classes.length),
-    balance,
-    adjust,
-  };
 }

@@ -6,8 +6,9 @@ import { readSafetensorsFile, writeSafetensorsFile } from '../../core/safetensor
 import type { Sample } from '../../datasets/dataset.ts';
 import type { MachineLabel } from '../../labelling/label-images.ts';
 import { withWeights } from '../../train/weights.ts';
-import { fit } from '../fit.ts';
+import { fit, type FitRequest } from '../fit.ts';
 import type { Network } from '../network.ts';
+import { logitsOf } from './held-answers.ts';
 import type { OpenedNetwork } from '../opened-network.ts';
 import type { LabelledSample } from '../prepare-data.ts';
 import type { ResolvedSelfTrainOptions } from './self-train-options.ts';
@@ -70,14 +71,24 @@ export interface StudentRequest {
   readonly unlabelled: readonly Sample[];
   /** Of each unlabelled image. */
   readonly labels: readonly MachineLabel[];
+  /** Where all that a teacher says is learnt, softened by T: this, and what it says of each labelled image. */
+  readonly distilled?: Distilled | undefined;
   readonly classes: readonly string[];
   readonly stage: string;
   readonly folder: string;
 }
 
+export interface Distilled {
+  readonly temperature: number;
+  readonly ofLabelled: readonly MachineLabel[];
+}
+
+/** What a teacher counts for beside labels, as in `distill`. */
+const FINAL_ALPHA = 0.9;
+
 /** Trains a student on images with labels and with machine labels, and keeps its weights: `student.safetensors`. */
 export function trainStudent(workshop: Workshop, request: StudentRequest): Promise<Network> {
-  const { opened, start, options, plan, labelled, validation, unlabelled, labels, classes, stage, folder } = request;
+  const { opened, start, options, plan, labelled, validation, classes, stage, folder } = request;
   return workshopFor(workshop, opened.preprocessing, options.maxPixels * 1e6, async (own) => {
     const network = start ?? (await opened.begin(own, labelled, folder));
     const file = join(folder, 'student.safetensors');
@@ -86,16 +97,13 @@ export function trainStudent(workshop: Workshop, request: StudentRequest): Promi
       return { ...network, graph: withWeights(network.graph, tensors) };
     }
     const checkpoints = join(folder, 'checkpoints');
-    const samples = unlabelled.flatMap((sample, i) => {
-      const { used, target, weight } = labels[i]!;
-      return used && weight > 0 ? [{ ...sample, target, weight }] : [];
-    });
     const { network: student, result } = await fit(own, {
       network,
       plan: plan.plan,
       options,
       train: labelled,
-      machineLabelled: { samples, draws: plan.draws, labelledDraws: plan.labelledDraws },
+      ...learntFrom(request),
+      draws: { labelled: plan.labelledDraws, others: plan.draws },
       validation,
       classes,
       stage,
@@ -106,4 +114,46 @@ export function trainStudent(workshop: Workshop, request: StudentRequest): Promi
     await rm(checkpoints, { recursive: true });
     return student;
   });
+}
+
+/** What a student learns beside labels: those of a machine, or all that it says. */
+export function learntFrom({
+  unlabelled,
+  labels,
+  labelled,
+  distilled,
+  classes,
+}: Pick<StudentRequest, 'unlabelled' | 'labels' | 'labelled' | 'distilled' | 'classes'>): Pick<
+  FitRequest,
+  'machineLabelled' | 'unlabeled' | 'teaching'
+> {
+  if (distilled === undefined)
+    return {
+      machineLabelled: unlabelled.flatMap((sample, i) => {
+        const { used, target, weight } = labels[i]!;
+        return used && weight > 0 ? [{ ...sample, target, weight }] : [];
+      }),
+    };
+  const { temperature, ofLabelled } = distilled;
+  const said = [...labelled, ...unlabelled].map(({ id }, i): [string, Float32Array] => {
+    const { target } = i < labelled.length ? ofLabelled[i]! : labels[i - labelled.length]!;
+    return [id, logitsOf(target)];
+  });
+  return {
+    unlabeled: unlabelled,
+    teaching: {
+      loss: {
+        name: 'distillation',
+        answers: 'kd',
+        temperature,
+        alpha: FINAL_ALPHA,
+        hard: false,
+        taught: { width: classes.length },
+      },
+      teachers: [],
+      question: { temperature, mappings: undefined },
+      once: true,
+      said: new Map(said),
+    },
+  };
 }

@@ -3,7 +3,7 @@ import type { GraphBuilder } from '../../onnx/builder.ts';
 
 /** Keeps divisions and logarithms of what may be 0 finite. */
 const TINY = 1e-12;
-/** State: labelled samples seen. */
+/** State: samples seen, of which labelled ones count in consistency training. */
 const SEEN = 'samples_seen';
 
 export interface FragmentOptions {
@@ -77,6 +77,11 @@ export class Fragment {
     const seen = this.recall(SEEN, zeros('float32', [1]));
     if (!this.next.has(SEEN)) this.next.set(SEEN, this.op('Add', [seen, this.#options.samples]));
     return seen;
+  }
+
+  /** What `rate` remembers, and its first value. */
+  static statesOfRate(): Map<string, Tensor> {
+    return new Map([[SEEN, zeros('float32', [1])]]);
   }
 
   /** [1]: what the value of this pass counts for in every moving average, 1 in the first. */

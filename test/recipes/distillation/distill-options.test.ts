@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { InputError } from '../../src/core/errors.ts';
-import { resolveDistillOptions } from '../../src/recipes/distillation/distill-options.ts';
+import { InputError } from '../../../src/core/errors.ts';
+import { resolveDistillOptions } from '../../../src/recipes/distillation/distill-options.ts';
 
 const given = { data: 'photos', teacher: ['t.onnx'] };
 
@@ -29,6 +29,10 @@ describe('options of distill', () => {
     [{ features: 'rkd', teacher: ['a', 'b'] }, /one teacher, got 2/],
     [{ searchTemperature: true, temperature: 2 }, /finds the temperature/],
     [{ teacherOnce: true, augment: 'randomresizedcrop|cutmix(1)' }, /mixes them/],
+    [{ teacher: ['ema', 'a.onnx'] }, /no others beside it, got 2/],
+    [{ teacher: ['ema'], map: 'm.csv' }, /"map" has no place/],
+    [{ teacher: ['ema'], features: 'hint' }, /answers alone are compared/],
+    [{ teacher: ['ema'], alpha: 1 }, /count for nothing/],
     [{ teacherInput: { side: 32 } }, /teacherInput/],
   ])('refuse %j', (changes, message) => {
     expect(() => resolveDistillOptions({ ...given, ...changes })).toThrow(message);

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { randomStream } from '../../src/core/random.ts';
-import type { Sample } from '../../src/datasets/dataset.ts';
-import { heldAnswers, withoutRows } from '../../src/recipes/self-training/held-answers.ts';
-import { labelsAsCsv, machineLabels } from '../../src/recipes/self-training/machine-labels.ts';
-import type { LabelledSample } from '../../src/recipes/prepare-data.ts';
-import { scoreOf, verdictOn } from '../../src/recipes/self-training/round-score.ts';
-import { resolveSelfTrainOptions } from '../../src/recipes/self-training/self-train-options.ts';
-import { studentPlan } from '../../src/recipes/self-training/student.ts';
+import { randomStream } from '../../../src/core/random.ts';
+import type { Sample } from '../../../src/datasets/dataset.ts';
+import { heldAnswers, withoutRows } from '../../../src/recipes/self-training/held-answers.ts';
+import { labelsAsCsv, machineLabels } from '../../../src/recipes/self-training/machine-labels.ts';
+import type { LabelledSample } from '../../../src/recipes/prepare-data.ts';
+import { scoreOf, verdictOn } from '../../../src/recipes/self-training/round-score.ts';
+import { resolveSelfTrainOptions } from '../../../src/recipes/self-training/self-train-options.ts';
+import { learntFrom, studentPlan } from '../../../src/recipes/self-training/student.ts';
 
 const classes = ['cat', 'dog', '=emu'];
 const sample = (i: number, label = i % 3): LabelledSample =>
@@ -137,5 +137,33 @@ describe('studentPlan', () => {
     expect(fold.images).toBeLessThanOrEqual(usual.images / 2);
     const own = resolve({ augment: 'randomresizedcrop|cutmix(1)' });
     expect(studentPlan(own, own.train, pool).plan.augment.text).toBe('randomresizedcrop|cutmix');
+  });
+});
+
+describe('learntFrom', () => {
+  const label = (target: readonly number[], used = true) =>
+    ({ target: Float32Array.from(target), used, weight: used ? 0.5 : 0 }) as never;
+  const [unlabelled, labelled] = [[sample(7), sample(8)], [sample(1)]];
+  const labels = [label([0.7, 0.2, 0.1]), label([0, 0.1, 0.9], false)];
+
+  it('is the used labels of a machine, with their weights', () => {
+    const { machineLabelled, teaching } = learntFrom({ unlabelled, labels, labelled, classes });
+    expect(machineLabelled).toEqual([{ ...unlabelled[0], target: Float32Array.from([0.7, 0.2, 0.1]), weight: 0.5 }]);
+    expect(teaching).toBeUndefined();
+  });
+
+  it('is all that a teacher says where it is distilled, p^(1/T) of every image, labelled or not', () => {
+    const distilled = { temperature: 2, ofLabelled: [label([0.1, 0.5, 0.4])] };
+    const { teaching, unlabeled, machineLabelled } = learntFrom({ unlabelled, labels, labelled, distilled, classes });
+    expect([unlabeled, machineLabelled]).toEqual([unlabelled, undefined]);
+    expect(teaching!.loss).toMatchObject({ answers: 'kd', temperature: 2, taught: { width: 3 } });
+    const said = { '7.jpg': [0.7, 0.2, 0.1], '8.jpg': [0, 0.1, 0.9], '1.jpg': [0.1, 0.5, 0.4] };
+    for (const [id, p] of Object.entries(said)) {
+      const found = Array.from(teaching!.said!.get(id)!, (z) => Math.exp(z / 2));
+      const sum = found.reduce((a, b) => a + b);
+      const roots = p.map(Math.sqrt);
+      for (const [k, value] of found.entries())
+        expect(value / sum).toBeCloseTo(roots[k]! / roots.reduce((a, b) => a + b), 5);
+    }
   });
 });

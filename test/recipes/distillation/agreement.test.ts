@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { agreementOf } from '../../src/recipes/distillation/agreement.ts';
+import { agreementOf } from '../../../src/recipes/distillation/agreement.ts';
 
 it('counts where both hold one class for the most probable, and measures what one says from what the other says', () => {
   const teacher = Float32Array.from([Math.log(0.5), Math.log(0.3), Math.log(0.2), 0, 2, 1, 3, 0, 0, 0, 0, 5]);

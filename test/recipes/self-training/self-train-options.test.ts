@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { InputError } from '../../src/core/errors.ts';
-import { parseThreshold } from '../../src/recipes/self-training/parse-threshold.ts';
+import { InputError } from '../../../src/core/errors.ts';
+import { parseThreshold } from '../../../src/recipes/self-training/parse-threshold.ts';
 import {
   optionsFromRun,
   recordedOptions,
   resolveSelfTrainOptions,
   type SelfTrainOptions,
-} from '../../src/recipes/self-training/self-train-options.ts';
+} from '../../../src/recipes/self-training/self-train-options.ts';
 
 const data = 'photos';
 

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { tensor, toNumbers, type Tensor } from '../../src/core/tensor.ts';
-import { softmax } from '../../src/export/softmax.ts';
-import { parsePreprocessing } from '../../src/models/preprocessing.ts';
-import { GraphBuilder } from '../../src/onnx/builder.ts';
-import { writeModel } from '../../src/onnx/write.ts';
-import { teacherGraph, type Question } from '../../src/recipes/distillation/teacher-graph.ts';
-import type { Teacher } from '../../src/recipes/distillation/teacher.ts';
-import { Engine } from '../../src/runtime/engine.ts';
+import { tensor, toNumbers, type Tensor } from '../../../src/core/tensor.ts';
+import { softmax } from '../../../src/export/softmax.ts';
+import { parsePreprocessing } from '../../../src/models/preprocessing.ts';
+import { GraphBuilder } from '../../../src/onnx/builder.ts';
+import { writeModel } from '../../../src/onnx/write.ts';
+import { teacherGraph, type Question } from '../../../src/recipes/distillation/teacher-graph.ts';
+import type { Teacher } from '../../../src/recipes/distillation/teacher.ts';
+import { Engine } from '../../../src/runtime/engine.ts';
 
 let engine: Engine;
 beforeAll(async () => {

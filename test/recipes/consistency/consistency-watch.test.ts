@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { Progress } from '../../src/core/progress.ts';
-import { ConsistencyWatch } from '../../src/recipes/consistency/consistency-watch.ts';
-import type { NewEvent } from '../../src/train/events.ts';
+import type { Progress } from '../../../src/core/progress.ts';
+import { ConsistencyWatch } from '../../../src/recipes/consistency/consistency-watch.ts';
+import type { NewEvent } from '../../../src/train/events.ts';
 
 const STEPS = 1000;
 /** Four classes alike. */

@@ -2,31 +2,31 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parsePolicy } from '../../src/augment/policy.ts';
-import { CropCache } from '../../src/batches/crop-cache.ts';
-import { EvaluationCrops } from '../../src/batches/evaluation-crops.ts';
-import { ImagePool } from '../../src/batches/image-pool.ts';
-import { TrainingBatches } from '../../src/batches/training-batches.ts';
-import { toNumbers, type Tensor } from '../../src/core/tensor.ts';
-import { readDataset } from '../../src/datasets/read.ts';
-import type { Sample } from '../../src/datasets/dataset.ts';
-import { parsePreprocessing } from '../../src/models/preprocessing.ts';
-import { buildModel } from '../../src/models/registry.ts';
-import { writeModel } from '../../src/onnx/write.ts';
-import { onPixels, type Network } from '../../src/recipes/network.ts';
-import { COMPARED, taughtStudent } from '../../src/recipes/distillation/taught-student.ts';
-import { ImagesBySize } from '../../src/recipes/smaller-images.ts';
-import { TaughtImages, type Teaching } from '../../src/recipes/distillation/teaching.ts';
-import type { Teacher } from '../../src/recipes/distillation/teacher.ts';
-import { trainingSteps } from '../../src/recipes/training-steps.ts';
-import { planTraining } from '../../src/recipes/training-plan.ts';
-import { resolveTrainOptions } from '../../src/recipes/train-options.ts';
-import type { Workshop } from '../../src/recipes/workshop.ts';
-import { Engine } from '../../src/runtime/engine.ts';
-import type { TrainingBatch } from '../../src/train/batch-source.ts';
-import { compileStep } from '../../src/train/compile-step.ts';
-import { TEACHER, type DistillationLoss } from '../../src/train/distillation-objective.ts';
-import { writeColourData } from '../support/colour-data.ts';
+import { parsePolicy } from '../../../src/augment/policy.ts';
+import { CropCache } from '../../../src/batches/crop-cache.ts';
+import { EvaluationCrops } from '../../../src/batches/evaluation-crops.ts';
+import { ImagePool } from '../../../src/batches/image-pool.ts';
+import { TrainingBatches } from '../../../src/batches/training-batches.ts';
+import { toNumbers, type Tensor } from '../../../src/core/tensor.ts';
+import { readDataset } from '../../../src/datasets/read.ts';
+import type { Sample } from '../../../src/datasets/dataset.ts';
+import { parsePreprocessing } from '../../../src/models/preprocessing.ts';
+import { buildModel } from '../../../src/models/registry.ts';
+import { writeModel } from '../../../src/onnx/write.ts';
+import { onPixels, type Network } from '../../../src/recipes/network.ts';
+import { COMPARED, taughtStudent } from '../../../src/recipes/distillation/taught-student.ts';
+import { ImagesBySize } from '../../../src/recipes/smaller-images.ts';
+import { TaughtImages, teachingBytes, type Teaching } from '../../../src/recipes/distillation/teaching.ts';
+import type { Teacher } from '../../../src/recipes/distillation/teacher.ts';
+import { trainingSteps } from '../../../src/recipes/training-steps.ts';
+import { planTraining } from '../../../src/recipes/training-plan.ts';
+import { resolveTrainOptions } from '../../../src/recipes/train-options.ts';
+import type { Workshop } from '../../../src/recipes/workshop.ts';
+import { Engine } from '../../../src/runtime/engine.ts';
+import type { TrainingBatch } from '../../../src/train/batch-source.ts';
+import { compileStep } from '../../../src/train/compile-step.ts';
+import { TEACHER, type DistillationLoss } from '../../../src/train/distillation-objective.ts';
+import { writeColourData } from '../../support/colour-data.ts';
 
 const CLASSES = ['blue', 'green', 'red'];
 const LOSS: DistillationLoss = {
@@ -112,6 +112,35 @@ async function logitsOf({ graph, preprocessing }: Pick<Network, 'graph' | 'prepr
   await session.release();
   return toNumbers(logits!);
 }
+
+describe('what teachers take of memory beside a step', () => {
+  const weightsOf = ({ graph }: Teacher): number =>
+    [...graph.initializers.values()].reduce(
+      (sum, { dtype, data }) => sum + (dtype === 'float32' ? 4 * data.length : 0),
+      0,
+    );
+
+  it('is their weights and values, of larger images more, and nothing where all is said before', () => {
+    const [small, large] = [teacher(16, 7), teacher(28, 7)];
+    const bytes = teachingBytes(teaching([small], false), input(16));
+    // Of 32 crops, at least the first convolution's output of 4 channels.
+    expect(bytes).toBeGreaterThan(weightsOf(small) + 4 * 32 * 4 * 16 * 16);
+    expect(teachingBytes(teaching([large], false), input(16))).toBeGreaterThan(2 * bytes);
+    expect(teachingBytes(teaching([small, small], false), input(16))).toBeGreaterThan(bytes + weightsOf(small));
+    expect(teachingBytes(teaching([large], true), input(16))).toBe(0);
+    expect(teachingBytes({ ...teaching([], false), said: new Map() }, input(16))).toBe(0);
+  });
+});
+
+describe('what was said before', () => {
+  it('comes with its image, and nobody is asked', async () => {
+    const said = new Map(samples.map(({ id }, i) => [id, Float32Array.of(i, i + 0.25, -i)]));
+    const found = await batches({ ...teaching([], true), said }, 'randomresizedcrop', [1]);
+    expect(found).toHaveLength(3);
+    for (const { ids, targets } of found)
+      expect(toNumbers(targets![TEACHER.logits]!)).toEqual(ids.flatMap((id) => [...said.get(id)!]));
+  });
+});
 
 describe('a teacher asked about what the student sees', () => {
   it('sees the very pixels, mixed or not, and says of them what it says alone', async () => {

@@ -1,12 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { InputError } from '../../src/core/errors.ts';
-import { onPixels } from '../../src/recipes/network.ts';
-import type { LabelledSample, TrainingData } from '../../src/recipes/prepare-data.ts';
-import { openSelfTrainNetworks } from '../../src/recipes/self-training/self-train-networks.ts';
-import { resolveSelfTrainOptions, type SelfTrainOptions } from '../../src/recipes/self-training/self-train-options.ts';
-import { studentPlan } from '../../src/recipes/self-training/student.ts';
-import { trainingSteps } from '../../src/recipes/training-steps.ts';
-import { compileStep } from '../../src/train/compile-step.ts';
+import { InputError } from '../../../src/core/errors.ts';
+import { onPixels } from '../../../src/recipes/network.ts';
+import type { LabelledSample, TrainingData } from '../../../src/recipes/prepare-data.ts';
+import { openSelfTrainNetworks } from '../../../src/recipes/self-training/self-train-networks.ts';
+import {
+  resolveSelfTrainOptions,
+  type SelfTrainOptions,
+} from '../../../src/recipes/self-training/self-train-options.ts';
+import { studentPlan } from '../../../src/recipes/self-training/student.ts';
+import { trainingSteps } from '../../../src/recipes/training-steps.ts';
+import { compileStep } from '../../../src/train/compile-step.ts';
 
 const classes = ['a', 'b'];
 const train = Array.from({ length: 8 }, (_, i) => ({ label: i % 2, width: 32, height: 32 }) as LabelledSample);

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { InputError } from '../../src/core/errors.ts';
-import { sizeOf } from '../../src/core/tensor.ts';
-import { buildModel, growingFamilies } from '../../src/models/registry.ts';
-import { networksOfRounds } from '../../src/recipes/self-training/growth.ts';
+import { InputError } from '../../../src/core/errors.ts';
+import { sizeOf } from '../../../src/core/tensor.ts';
+import { buildModel, growingFamilies } from '../../../src/models/registry.ts';
+import { networksOfRounds } from '../../../src/recipes/self-training/growth.ts';
 
 describe('families that grow', () => {
   // Depths, widths and sides are in the tests of architectures; of the large ones, the names suffice.

@@ -2,14 +2,14 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { InputError } from '../../src/core/errors.ts';
+import { InputError } from '../../../src/core/errors.ts';
 import {
   classesOfTable,
   describeMapping,
   mapByNames,
   mapByTable,
   readClassTable,
-} from '../../src/recipes/distillation/class-mapping.ts';
+} from '../../../src/recipes/distillation/class-mapping.ts';
 
 const IMAGENET = [
   'background',

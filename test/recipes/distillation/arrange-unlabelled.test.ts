@@ -1,12 +1,12 @@
 import { expect, it } from 'vitest';
-import { InputError } from '../../src/core/errors.ts';
-import type { Sample, Split } from '../../src/datasets/dataset.ts';
+import { InputError } from '../../../src/core/errors.ts';
+import type { Sample, Split } from '../../../src/datasets/dataset.ts';
 import {
   arrangeUnlabelled,
   holdOutUnlabelled,
   withoutLabels,
-} from '../../src/recipes/distillation/arrange-unlabelled.ts';
-import type { ReadData } from '../../src/recipes/prepare-data.ts';
+} from '../../../src/recipes/distillation/arrange-unlabelled.ts';
+import type { ReadData } from '../../../src/recipes/prepare-data.ts';
 
 const sample = (id: string, split: Split, label?: number): Sample => ({
   id,

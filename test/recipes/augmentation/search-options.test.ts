@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { InputError } from '../../src/core/errors.ts';
-import { resolveSearchOptions } from '../../src/recipes/augmentation/search-options.ts';
+import { InputError } from '../../../src/core/errors.ts';
+import { resolveSearchOptions } from '../../../src/recipes/augmentation/search-options.ts';
 
 const data = 'photos';
 
