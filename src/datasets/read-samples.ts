@@ -84,7 +84,13 @@ function sampleOf(candidate: Candidate, image: InspectedImage, labels: ReadonlyM
   const { width, height, bytes, contentKey } = image;
   const label = className === undefined ? undefined : labels.get(className);
   return {
-    ...{ id, file, split, width, height, bytes, contentKey },
+    id,
+    file,
+    split,
+    width,
+    height,
+    bytes,
+    contentKey,
     ...(label !== undefined && { label }),
     ...(group !== undefined && { group }),
   };
