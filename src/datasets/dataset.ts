@@ -4,9 +4,9 @@ export type Split = 'train' | 'val' | 'test' | 'unlabeled';
 export const SPLITS: readonly Split[] = ['train', 'val', 'test', 'unlabeled'];
 
 export interface Sample {
-  /** Path relative to the dataset's root with `/` between parts: unique, and the same on every system. */
+  /** Path relative to the dataset's root with `/` between parts, of an image inside a file with its row behind it: unique, and the same on every system. */
   readonly id: string;
-  /** Absolute path. */
+  /** Absolute path; of an image inside a file, where it was extracted to. */
   readonly file: string;
   /** Index into `Dataset.classes`; absent exactly where `split` is `unlabeled`. */
   readonly label?: number;
@@ -39,7 +39,7 @@ export interface Conflict {
   readonly labels: readonly string[];
 }
 
-export type Layout = 'folders' | 'splits' | 'manifest';
+export type Layout = 'folders' | 'splits' | 'manifest' | 'parquet';
 
 export interface Dataset {
   /** Absolute: the folder that ids are relative to. */

@@ -5,6 +5,7 @@ const LAYOUTS = {
   folders: 'a folder for each class',
   splits: 'ready-made splits of class folders',
   manifest: 'a manifest',
+  parquet: 'Parquet',
 } as const;
 
 const SHOWN_CLASSES = 40;

@@ -1,15 +1,17 @@
 import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 import { InputError } from '../core/errors.ts';
 import { compareText, counted, shownList, shownName, type Conflict, type Dataset, type Sample } from './dataset.ts';
 import { inGroups } from './groups.ts';
 import { limitLabels, type LabelLimit } from './limit-labels.ts';
-import { readFolder, type FolderLayout } from './read-folder.ts';
+import { readFolder, type Candidates, type FolderLayout } from './read-folder.ts';
 import { isManifestName, readManifest } from './read-manifest.ts';
+import { isParquetName, parquetShards, readParquet } from './read-parquet.ts';
 import { readSamples, type ReadSamplesOptions } from './read-samples.ts';
+import { walk } from './walk.ts';
 
-export interface ReadDatasetOptions extends ReadSamplesOptions, LabelLimit {
+export interface ReadDatasetOptions extends Omit<ReadSamplesOptions, 'allMeant'>, LabelLimit {
   /** Of a folder; a manifest has none. */
   readonly layout?: FolderLayout;
   /** Links are not followed unless asked: they may lead out of the data, or in circles. */
@@ -24,7 +26,7 @@ export interface ReadDatasetOptions extends ReadSamplesOptions, LabelLimit {
 }
 
 /**
- * Reads a folder of classes, ready-made splits, or a manifest (CSV, TSV, JSON lines, COCO, Label Studio). A file that is no
+ * Reads a folder of classes, ready-made splits, a manifest (CSV, TSV, JSON lines, COCO, Label Studio), or Parquet. A file that is no
  * image is quarantined with its reason; the rest goes on.
  * @throws InputError where there is no such data, where it holds no classes (unless they are optional) or no image, or where a
  *   manifest or the list of labels has bad lines (all are listed). AbortedError by `signal`.
@@ -43,13 +45,16 @@ export async function readDataset(path: string, options: ReadDatasetOptions = {}
     );
   });
   const place = resolve(path);
-  if (!info.isDirectory() && !isManifestName(path))
-    throw new InputError(`The data ${path} is neither a folder nor a manifest (.csv, .tsv, .jsonl, .json).`);
+  if (!info.isDirectory() && !isManifestName(path) && !isParquetName(path))
+    throw new InputError(`The data ${path} is neither a folder nor a manifest (.csv, .tsv, .jsonl, .json, .parquet).`);
   const found = inGroups(
-    info.isDirectory() ? await readFolder(place, options) : await readManifest(place, options),
+    info.isDirectory() ? await readPlace(place, options) : await readFile(place, options),
     options.group,
   );
-  const read = await readSamples(found.candidates, found.classNames, options);
+  const read = await readSamples(found.candidates, found.classNames, {
+    ...options,
+    allMeant: found.layout === 'manifest' || found.layout === 'parquet',
+  });
   const warnings = [...found.warnings, ...read.warnings];
   if (read.others.length > 0)
     warnings.push(`passed over ${counted(read.others.length, 'file')} that are no images: ${shownList(read.others)}`);
@@ -75,6 +80,17 @@ export async function readDataset(path: string, options: ReadDatasetOptions = {}
     limitedLabels: limited.limited,
     fingerprint: fingerprintOf(classes, kept),
   };
+}
+
+function readFile(path: string, options: ReadDatasetOptions): Promise<Candidates> {
+  return isParquetName(path) ? readParquet([{ id: basename(path), file: path }], options) : readManifest(path, options);
+}
+
+/** A folder of images, or, where it holds none, of Parquet files. */
+async function readPlace(path: string, options: ReadDatasetOptions): Promise<Candidates> {
+  const tree = await walk(path, options);
+  const shards = parquetShards(tree, path);
+  return shards.length > 0 ? readParquet(shards, options) : readFolder(path, options, tree);
 }
 
 /** SHA-256 over the classes and every sample's id, split, label, content and group. */
