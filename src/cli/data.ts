@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { checkData } from '../index.ts';
 import { defineCommand, type CommonOptions } from './command.ts';
 import { auditCommand } from './data-audit.ts';
+import { dataExportCommand } from './data-export.ts';
 import { table } from './output.ts';
 import { readingFlags, readingOptions, type ReadingFlags } from './reading-flags.ts';
 
@@ -12,7 +13,7 @@ export function dataCommand(): Command {
       defineCommand<CommonOptions & ReadingFlags>(
         'check <data>',
         'What is read from a data set: classes, splits, files that are left out, duplicates, conflicts',
-        ['data check photos', 'data check labels.csv --json'],
+        ['data check photos', 'data check labels.csv --json', "data check photos --group '(patient\\d+)'"],
         readingFlags,
         async ([data], flags, { output, signal }) => {
           const { json: _json, quiet: _quiet, device: _device, threads: _threads, ...rest } = flags;
@@ -43,5 +44,6 @@ export function dataCommand(): Command {
         },
       ),
     )
-    .addCommand(auditCommand());
+    .addCommand(auditCommand())
+    .addCommand(dataExportCommand());
 }

@@ -9,7 +9,7 @@ import { COLUMNS, isColumn, type ManifestRow, type ManifestRows, type Problem } 
  * @param group name of the column whose values are groups
  * @throws FormatError for what is no CSV; InputError where a column is missing
  */
-export function csvRows(text: string, manifest: string, group: string | undefined): ManifestRows {
+export function csvRows(text: string, manifest: string, group?: string): ManifestRows {
   const [header, ...rest] = recordsOf(text, manifest);
   if (header === undefined) throw new InputError(`${manifest} is empty.`);
   const names = header.record.map((name) => name.trim());

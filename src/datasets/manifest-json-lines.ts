@@ -4,7 +4,7 @@ import { fieldOf, isObject, textOf, type ManifestRow, type ManifestRows, type Pr
  * Rows of a manifest of one JSON object a line.
  * @param group name of the field whose values are groups
  */
-export function jsonLinesRows(text: string, group: string | undefined): ManifestRows {
+export function jsonLinesRows(text: string, _manifest: string, group?: string): ManifestRows {
   const rows: ManifestRow[] = [];
   const problems: Problem[] = [];
   let hasGroup = false;

@@ -1,0 +1,187 @@
+import { existsSync } from 'node:fs';
+import { copyFile, mkdir, readdir, readFile } from 'node:fs/promises';
+import { basename, dirname, extname, isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { parse } from 'csv-parse/sync';
+import { writePartsAtomic } from '../core/atomic-file.ts';
+import { plainCell } from '../core/csv.ts';
+import { FormatError, InputError } from '../core/errors.ts';
+import type { Dataset, Sample } from '../datasets/dataset.ts';
+import { cocoParts } from '../datasets/export/coco.ts';
+import { labelStudioParts } from '../datasets/export/label-studio.ts';
+import type { ExportedData, LabelledImage, MachineEvidence } from '../datasets/export/labelled-image.ts';
+import { parquetParts } from '../datasets/export/parquet.ts';
+import { csvLines, jsonLines } from '../datasets/export/rows.ts';
+import { readDataset, type ReadDatasetOptions } from '../datasets/read.ts';
+import { readConfig } from '../train/run-folder.ts';
+import type { TrainControl } from './train-control.ts';
+
+const WRITERS = {
+  csv: csvLines,
+  jsonl: jsonLines,
+  coco: cocoParts,
+  'label-studio': labelStudioParts,
+  parquet: parquetParts,
+} as const satisfies Record<
+  string,
+  (data: ExportedData, model: string) => Iterable<string> | AsyncIterable<Uint8Array>
+>;
+
+export type DataFormat = keyof typeof WRITERS;
+export const DATA_FORMATS = Object.keys(WRITERS) as readonly DataFormat[];
+
+export interface ExportDataOptions extends Omit<ReadDatasetOptions, 'verify'>, TrainControl {
+  readonly format: DataFormat;
+  /** The file that is written. */
+  readonly out: string;
+}
+
+export interface DataExport {
+  readonly file: string;
+  readonly format: DataFormat;
+  readonly images: number;
+  /** How many have a label. */
+  readonly labelled: number;
+  /** How many have a machine's label, and of which round. */
+  readonly machineLabelled: number;
+  readonly round?: number;
+  /** Folder that paths in the file are relative to. */
+  readonly relativeTo: string;
+  /** Folder that images were written to, which had no file of their own. */
+  readonly imagesFolder?: string;
+}
+
+/**
+ * Writes a data set for another tool, and of a run's what it took as data and the labels that a machine made in its last
+ * round, with their evidence. What is written is read again by `readDataset`, machine labels excepted: they are no labels.
+ * Paths are relative to the file's folder where the images lie below it, else to the data's own folder.
+ * @param source a data set, or the folder of a run
+ * @throws InputError as `readDataset`, where the file would take the place of the data, and for options of reading with a run
+ * @example
+ * await exportData('runs/003', { format: 'label-studio', out: 'photos/tasks.json' });
+ */
+export async function exportData(source: string, options: ExportDataOptions): Promise<DataExport> {
+  const { format, out, onProgress, signal, ...reading } = options;
+  const control = { ...(onProgress && { onProgress }), ...(signal && { signal }) };
+  const isRun = existsSync(join(source, 'config.json')) && existsSync(join(source, 'events.jsonl'));
+  if (isRun && Object.values(reading).some((value) => value !== undefined))
+    throw new InputError(
+      `${source} is a run: how its data is read comes from its config.json, and no option changes it.`,
+    );
+  const { data, ...how } = isRun ? await readingOf(source) : { data: source, ...reading };
+  const dataset = await readDataset(data, { ...how, labelsOptional: true, ...control });
+  checkPlace(dataset, data, out);
+  const machine = isRun ? await lastRound(source) : undefined;
+  const { pathOf, ...places } = await placesOf(dataset, format, out);
+  const { classes } = dataset;
+  const images = dataset.samples.map((sample): LabelledImage => {
+    const evidence = machine?.labels.get(sample.id);
+    return {
+      path: pathOf(sample),
+      file: sample.file,
+      split: sample.split,
+      width: sample.width,
+      height: sample.height,
+      ...(sample.label !== undefined && { label: classes[sample.label]! }),
+      ...(sample.group !== undefined && { group: sample.group }),
+      ...(evidence && { machine: evidence }),
+    };
+  });
+  const named = images.flatMap(({ machine: said }) => (said === undefined ? [] : [String(said['label'])]));
+  const written: ExportedData = {
+    images,
+    classes: [...classes, ...new Set(named.filter((name) => !classes.includes(name)))],
+    evidence: machine?.columns ?? [],
+    hasGroups: images.some(({ group }) => group !== undefined),
+  };
+  await writePartsAtomic(resolve(out), WRITERS[format](written, basename(resolve(source))));
+  return {
+    file: out,
+    format,
+    images: images.length,
+    labelled: images.filter(({ label }) => label !== undefined).length,
+    machineLabelled: named.length,
+    ...(machine && { round: machine.round }),
+    ...places,
+  };
+}
+
+/** How a run read its data. */
+async function readingOf(run: string): Promise<ReadDatasetOptions & { readonly data: string }> {
+  const { options } = (await readConfig(run)) as unknown as { readonly options?: Readonly<Record<string, unknown>> };
+  // A search keeps the options of training among its own.
+  const { data, dataLayout, labelsList, labelsPerClass, group, followLinks, maxPixels, seed } = (
+    options?.['train'] instanceof Object && 'data' in options['train'] ? options['train'] : options
+  ) as Readonly<Record<string, never>>;
+  if (typeof data !== 'string') throw new FormatError(`config.json of ${run} does not say its data.`);
+  const given = { layout: dataLayout, labelsList, labelsPerClass, group, followLinks, seed };
+  return {
+    data,
+    ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
+    ...(maxPixels !== undefined && { maxPixels: maxPixels * 1e6 }),
+  };
+}
+
+/** @throws InputError where the file would replace the data, or become a part of it */
+function checkPlace({ root, layout }: Dataset, data: string, out: string): void {
+  if (resolve(out) === resolve(data)) throw new InputError(`${out} is the data itself: write to another file.`);
+  if (layout === 'parquet' && resolve(data) === root && isBelow(root, resolve(out)))
+    throw new InputError(`${out} would become a part of the data in ${root}: write to another folder.`);
+}
+
+function isBelow(folder: string, file: string): boolean {
+  const path = relative(folder, file);
+  return path !== '' && path !== '..' && !path.startsWith(`..${sep}`) && !isAbsolute(path);
+}
+
+/** Paths to write. Images that are inside a file are written as files first, unless they will be inside one again. */
+async function placesOf(
+  { root, layout, samples }: Dataset,
+  format: DataFormat,
+  out: string,
+): Promise<Pick<DataExport, 'relativeTo' | 'imagesFolder'> & { readonly pathOf: (sample: Sample) => string }> {
+  const folder = dirname(resolve(out));
+  if (layout !== 'parquet' || format === 'parquet') {
+    const base = format !== 'parquet' && samples.every(({ file }) => isBelow(folder, file)) ? folder : root;
+    return { relativeTo: base, pathOf: ({ id }) => relative(base, join(root, id)).split(sep).join('/') };
+  }
+  const name = `${basename(out, extname(out))}-images`;
+  const pathOf = ({ id, file }: Sample): string => `${name}/${id}${extname(file)}`;
+  for (const sample of samples) {
+    const copy = join(folder, pathOf(sample));
+    await mkdir(dirname(copy), { recursive: true });
+    await copyFile(sample.file, copy);
+  }
+  return { relativeTo: folder, pathOf, imagesFolder: join(folder, name) };
+}
+
+interface Round {
+  readonly round: number;
+  readonly columns: readonly string[];
+  /** By the id of the image. */
+  readonly labels: ReadonlyMap<string, MachineEvidence>;
+}
+
+/** Labels of a run's last round: every column that `pseudo-labels/round-N.csv` has. */
+async function lastRound(run: string): Promise<Round | undefined> {
+  const folder = join(run, 'pseudo-labels');
+  const names = existsSync(folder) ? await readdir(folder) : [];
+  const rounds = names.flatMap((name) => /^round-(\d+)\.csv$/.exec(name)?.[1] ?? []).map(Number);
+  if (rounds.length === 0) return undefined;
+  const round = Math.max(...rounds);
+  const file = join(folder, `round-${round}.csv`);
+  const [header, ...rows] = parse(await readFile(file, 'utf8'), { relax_column_count: false }) as string[][];
+  const at = header?.indexOf('file') ?? -1;
+  if (at < 0 || !['label', 'probability'].every((name) => header!.includes(name)))
+    throw new FormatError(`${file} has no columns "file", "label" and "probability".`);
+  const columns = header!.filter((name) => name !== 'file');
+  const cells = rows.map((row) => row.map(plainCell));
+  // Numbers throughout, but for the label: classes may have numbers as names.
+  const isNumber = header!.map((name, i) => name !== 'label' && cells.every((row) => Number.isFinite(Number(row[i]))));
+  const labels = cells.map((row): [string, MachineEvidence] => {
+    const said = header!.flatMap((name, i) =>
+      name === 'file' || row[i] === '' ? [] : [[name, isNumber[i] ? Number(row[i]) : row[i]!] as const],
+    );
+    return [row[at]!, { ...Object.fromEntries(said), round }];
+  });
+  return { round, columns: [...new Set([...columns, 'round'])], labels: new Map(labels) };
+}
