@@ -25,8 +25,7 @@ export function dataExportCommand(): Command {
       const result = await exportData(source!, { ...readingOptions(rest), signal, onProgress: output.progress });
       const { file, images, labelled, machineLabelled, round, relativeTo, imagesFolder } = result;
       output.text(`Wrote ${file}: ${images} images, ${labelled} with a label.`);
-      if (round !== undefined)
-        output.text(`${machineLabelled} labels of a machine, of round ${round}, with their evidence.`);
+      if (round !== undefined) output.text(`${machineLabelled} labels of a machine (${round}) with their evidence.`);
       if (imagesFolder !== undefined) output.text(`Images were written to ${imagesFolder}.`);
       output.text(`Paths in it are relative to ${relativeTo}.`);
       output.jsonLine({ type: 'result', ...result });

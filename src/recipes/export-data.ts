@@ -43,7 +43,7 @@ export interface DataExport {
   readonly labelled: number;
   /** How many have a machine's label, and of which round. */
   readonly machineLabelled: number;
-  readonly round?: number;
+  readonly round?: string;
   /** Folder that paths in the file are relative to. */
   readonly relativeTo: string;
   /** Folder that images were written to, which had no file of their own. */
@@ -100,7 +100,7 @@ export async function exportData(source: string, options: ExportDataOptions): Pr
     images: images.length,
     labelled: images.filter(({ label }) => label !== undefined).length,
     machineLabelled: named.length,
-    ...(machine && { round: machine.round }),
+    ...(machine && { round: machine.name }),
     ...places,
   };
 }
@@ -155,33 +155,44 @@ async function placesOf(
 }
 
 interface Round {
-  readonly round: number;
+  /** `round-2`, or `final`. */
+  readonly name: string;
   readonly columns: readonly string[];
   /** By the id of the image. */
   readonly labels: ReadonlyMap<string, MachineEvidence>;
 }
 
-/** Labels of a run's last round: every column that `pseudo-labels/round-N.csv` has. */
+/** The last labels that a machine made in a run, with every column that their file has. */
 async function lastRound(run: string): Promise<Round | undefined> {
   const folder = join(run, 'pseudo-labels');
-  const names = existsSync(folder) ? await readdir(folder) : [];
-  const rounds = names.flatMap((name) => /^round-(\d+)\.csv$/.exec(name)?.[1] ?? []).map(Number);
-  if (rounds.length === 0) return undefined;
-  const round = Math.max(...rounds);
-  const file = join(folder, `round-${round}.csv`);
-  const [header, ...rows] = parse(await readFile(file, 'utf8'), { relax_column_count: false }) as string[][];
-  const at = header?.indexOf('file') ?? -1;
-  if (at < 0 || !['label', 'probability'].every((name) => header!.includes(name)))
-    throw new FormatError(`${file} has no columns "file", "label" and "probability".`);
-  const columns = header!.filter((name) => name !== 'file');
+  const files = existsSync(folder) ? await readdir(folder) : [];
+  const name = files
+    .flatMap((file) => /^(round-\d+|final)\.csv$/.exec(file)?.[1] ?? [])
+    .toSorted(byRound)
+    .at(-1);
+  if (name === undefined) return undefined;
+  const file = join(folder, `${name}.csv`);
+  const [header = [], ...rows] = parse(await readFile(file, 'utf8')) as string[][];
+  const missing = ['file', 'label', 'probability'].find((column) => !header.includes(column));
+  if (missing !== undefined) throw new FormatError(`${file} has no column "${missing}".`);
   const cells = rows.map((row) => row.map(plainCell));
+  const columns = header.map((column) => column.replaceAll(' ', '_'));
   // Numbers throughout, but for the label: classes may have numbers as names.
-  const isNumber = header!.map((name, i) => name !== 'label' && cells.every((row) => Number.isFinite(Number(row[i]))));
+  const isNumber = columns.map(
+    (column, i) => column !== 'label' && cells.every((row) => Number.isFinite(Number(row[i]))),
+  );
   const labels = cells.map((row): [string, MachineEvidence] => {
-    const said = header!.flatMap((name, i) =>
-      name === 'file' || row[i] === '' ? [] : [[name, isNumber[i] ? Number(row[i]) : row[i]!] as const],
+    const said = columns.flatMap((column, i) =>
+      column === 'file' || row[i] === '' ? [] : [[column, isNumber[i] ? Number(row[i]) : row[i]!] as const],
     );
-    return [row[at]!, { ...Object.fromEntries(said), round }];
+    return [row[columns.indexOf('file')]!, { round: name, ...Object.fromEntries(said) }];
   });
-  return { round, columns: [...new Set([...columns, 'round'])], labels: new Map(labels) };
+  const others = columns.filter((column) => column !== 'file');
+  return { name, columns: [...new Set([...others, 'round'])], labels: new Map(labels) };
+}
+
+/** By number, `final` last. */
+function byRound(a: string, b: string): number {
+  const number = (name: string): number => (name === 'final' ? Infinity : Number(name.slice('round-'.length)));
+  return number(a) - number(b);
 }

@@ -55,13 +55,12 @@ function ownCache(): void {
 }
 
 /** A folder as a run leaves it, as far as it is read. */
-function runOn(data: string, options: object, rounds: Readonly<Record<number, string>>): string {
+function runOn(data: string, options: object, rounds: Readonly<Record<string, string>>): string {
   const run = join(temporaryFolder(), 'first-run');
   mkdirSync(join(run, 'pseudo-labels'), { recursive: true });
   writeFileSync(join(run, 'config.json'), JSON.stringify({ dataFingerprint: 'x', options: { data, ...options } }));
   writeFileSync(join(run, 'events.jsonl'), '');
-  for (const [round, text] of Object.entries(rounds))
-    writeFileSync(join(run, 'pseudo-labels', `round-${round}.csv`), text);
+  for (const [round, text] of Object.entries(rounds)) writeFileSync(join(run, 'pseudo-labels', `${round}.csv`), text);
   return run;
 }
 
@@ -106,18 +105,25 @@ describe('exportData', () => {
     const evidence = (...rows: string[]): string =>
       `${['file,label,probability,chance,used,weight,reason,neighbours', ...rows].join('\n')}\n`;
     const rounds = {
-      2: evidence(
+      'round-2': evidence(
         'unlabeled/=5.png,dog,0.5,,no,0,"below, the threshold",dog/3.png',
         'unlabeled/6.png,cat,0.75,0.9,yes,1,,',
       ),
-      10: evidence(
+      'round-10': evidence(
         'unlabeled/=5.png,cat,0.625,,yes,0.5,,cat/1.png cat/2.png',
         "unlabeled/6.png,'=bird,0.875,0.95,yes,1,,",
       ),
     };
     const machine = [
-      { label: '=bird', probability: 0.875, chance: 0.95, used: 'yes', weight: 1, round: 10 },
-      { label: 'cat', probability: 0.625, used: 'yes', weight: 0.5, neighbours: 'cat/1.png cat/2.png', round: 10 },
+      { label: '=bird', probability: 0.875, chance: 0.95, used: 'yes', weight: 1, round: 'round-10' },
+      {
+        label: 'cat',
+        probability: 0.625,
+        used: 'yes',
+        weight: 0.5,
+        neighbours: 'cat/1.png cat/2.png',
+        round: 'round-10',
+      },
     ];
 
     it('has the labels of the last round and whatever evidence their file holds, and labels stay apart from them', async () => {
@@ -127,7 +133,11 @@ describe('exportData', () => {
       const before = await readDataset(data);
       for (const format of DATA_FORMATS) {
         const out = join(data, FILE[format]);
-        expect(await exportData(run, { format, out })).toMatchObject({ labelled: 4, machineLabelled: 2, round: 10 });
+        expect(await exportData(run, { format, out })).toMatchObject({
+          labelled: 4,
+          machineLabelled: 2,
+          round: 'round-10',
+        });
         if (format !== 'parquet') expect(contentOf(await readDataset(out)), format).toEqual(contentOf(before));
       }
       await exportData(run, { format: 'coco', out: join(data, 'coco.json') });
@@ -155,7 +165,7 @@ describe('exportData', () => {
         annotations: [],
         predictions: [
           {
-            model_version: 'first-run round 10',
+            model_version: 'first-run round-10',
             score: 0.625,
             result: [{ from_name: 'label', to_name: 'image', type: 'choices', value: { choices: ['cat'] } }],
           },
@@ -170,8 +180,22 @@ describe('exportData', () => {
         'cat/2.png,cat,train,,,,,,,,',
         'dog/3.png,dog,train,,,,,,,,',
         'dog/4.png,dog,train,,,,,,,,',
-        "unlabeled/6.png,,unlabeled,'=bird,0.875,0.95,yes,1,,,10",
-        'unlabeled/=5.png,,unlabeled,cat,0.625,,yes,0.5,,cat/1.png cat/2.png,10',
+        "unlabeled/6.png,,unlabeled,'=bird,0.875,0.95,yes,1,,,round-10",
+        'unlabeled/=5.png,,unlabeled,cat,0.625,,yes,0.5,,cat/1.png cat/2.png,round-10',
+      ]);
+    });
+
+    it('are those of the last network that labelled, whatever else is known of them', async () => {
+      const data = await folders();
+      const final = 'file,label,probability,outlier score,model,round\nunlabeled/6.png,dog,1,0.5,a.onnx,final\n';
+      const run = runOn(data, {}, { ...rounds, final });
+      expect(await exportData(run, { format: 'jsonl', out: join(data, 'a.jsonl') })).toMatchObject({
+        machineLabelled: 1,
+        round: 'final',
+      });
+      const lines = readFileSync(join(data, 'a.jsonl'), 'utf8').trim().split('\n');
+      expect(lines.flatMap((line) => (JSON.parse(line) as { machine?: object }).machine ?? [])).toEqual([
+        { label: 'dog', probability: 1, outlier_score: 0.5, model: 'a.onnx', round: 'final' },
       ]);
     });
 
@@ -189,9 +213,9 @@ describe('exportData', () => {
 
     it('is refused where the labels are not what is expected', async () => {
       const data = await folders();
-      const run = runOn(data, {}, { 1: 'image,class\n' });
+      const run = runOn(data, {}, { 'round-1': 'image,class\n' });
       await expect(exportData(run, { format: 'csv', out: join(data, 'a.csv') })).rejects.toThrow(
-        /round-1\.csv has no columns "file", "label" and "probability"/,
+        /round-1\.csv has no column "file"/,
       );
     });
   });

@@ -22,7 +22,7 @@ export function* labelStudioParts({ images }: ExportedData, modelVersion: string
             ? []
             : [
                 {
-                  model_version: `${modelVersion} round ${machine['round']}`,
+                  model_version: `${modelVersion} ${machine['round']}`,
                   score: machine['probability'],
                   result: [choice(String(machine['label']))],
                 },
