@@ -100,10 +100,10 @@ async function writeImages(
   return { extensions, bytes };
 }
 
-async function readIndex(folder: string, rows: number): Promise<Index | undefined> {
+async function readIndex(folder: string, rows?: number): Promise<Index | undefined> {
   try {
     const index = JSON.parse(await readFile(join(folder, 'index.json'), 'utf8')) as Index;
-    return index.extensions.length === rows ? index : undefined;
+    return rows === undefined || index.extensions.length === rows ? index : undefined;
   } catch {
     return undefined;
   }
@@ -117,8 +117,7 @@ async function makeRoom(place: string, needed: number): Promise<void> {
     const folder = join(place, name);
     const whole = await stat(join(folder, 'index.json')).catch(() => undefined);
     const usedMs = (whole ?? (await stat(folder))).mtimeMs;
-    const bytes =
-      whole === undefined ? 0 : (JSON.parse(await readFile(join(folder, 'index.json'), 'utf8')) as Index).bytes;
+    const bytes = (await readIndex(folder))?.bytes ?? 0;
     total += bytes;
     if (Date.now() - usedMs > DAY_MS) old.push({ folder, bytes, usedMs });
   }

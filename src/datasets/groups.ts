@@ -6,7 +6,7 @@ import type { Candidates } from './read-folder.ts';
  * Puts images into groups (a patient, a product, a burst of photos) that are never split.
  * @param group the name of a column that the manifest has, else a regular expression on the relative path: its first
  *   capture group, or all that it matches without one, is the name of the group
- * @throws InputError for an expression that can't be read, or that matches no path
+ * @throws InputError for an expression that can't be read, that matches no path, or that is a plain word
  */
 export function inGroups(found: Candidates, group: string | undefined): Candidates {
   if (group === undefined || found.hasGroup) return found;
@@ -22,6 +22,11 @@ export function inGroups(found: Candidates, group: string | undefined): Candidat
       `The group "${group}" is no column of the data and, as a regular expression, matches no path` +
         `${alone.length === 0 ? '' : ` (the first: ${shownList(alone, 1)})`}.`,
     );
+  // A misspelt column, which by chance is a part of paths.
+  if (candidates.every((candidate) => candidate.group === undefined || candidate.group === group))
+    throw new InputError(
+      `The group "${group}" is no column of the data and, as a regular expression, puts all that it matches into one group.`,
+    );
   if (alone.length === 0) return { ...found, candidates };
   const warning = `${counted(alone.length, 'image')} in no group, each on its own: ${shownList(alone)}`;
   return { ...found, candidates, warnings: [...found.warnings, warning] };
@@ -29,7 +34,7 @@ export function inGroups(found: Candidates, group: string | undefined): Candidat
 
 function expression(source: string): RegExp {
   try {
-    return new RegExp(source, 'u');
+    return new RegExp(source);
   } catch (error) {
     throw new InputError(
       `The group "${source}" is no column of the data and no regular expression: ${(error as Error).message}.`,

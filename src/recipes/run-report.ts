@@ -1,5 +1,6 @@
 import { writeFileAtomic } from '../core/atomic-file.ts';
 import { packageVersion } from '../core/package-version.ts';
+import { membersOf } from '../datasets/groups.ts';
 import type { AbstainThreshold } from '../evaluate/abstain.ts';
 import type { Evaluation } from '../evaluate/evaluation.ts';
 import { wilsonInterval } from '../evaluate/interval.ts';
@@ -32,6 +33,7 @@ export async function writeRunReport(run: RunFolder, workshop: Workshop, request
   const { evaluation, data, options } = request;
   const events = await readEvents(run.file('events.jsonl'));
   const { dataset } = data;
+  const groups = membersOf(dataset.samples).size;
   const parts = {
     train: data.train,
     validation: data.validation,
@@ -74,6 +76,7 @@ export async function writeRunReport(run: RunFolder, workshop: Workshop, request
         images: data.duplicates.copies.reduce((sum, group) => sum + group.length, 0),
         examples: data.duplicates.copies.slice(0, 5),
       },
+      ...(groups > 0 && { groups }),
       leaks: { pairs: data.leaks.map(({ files }) => files), dropped: options.dropLeaks },
       ignored: dataset.ignored,
     },

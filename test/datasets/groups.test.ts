@@ -79,6 +79,7 @@ describe('groups of images', () => {
     await expect(readDataset(root, { group: 'patient(' })).rejects.toThrow(
       /"patient\(" is no column .*no regular expr/,
     );
+    await expect(readDataset(root, { group: 'patient' })).rejects.toThrow(/no column .* into one group\.$/);
     await expect(readDataset(root, { group: 'product' })).rejects.toThrow(/no column .* matches no path \(the first: /);
   });
 
