@@ -70,6 +70,7 @@ export async function readParquet(shards: readonly FoundFile[], options: Parquet
       parquet.columns.find((name) => name === options.group),
     );
     hasGroup ||= groups !== undefined;
+    if (problems.length > 0) continue;
     const files = await extractImages(parquet, file, imageColumn(parquet, file), options);
     for (const [row, path] of files.entries()) {
       const place = { id: `${id}/${row}`, ...(groups !== undefined && groups[row] !== '' && { group: groups[row]! }) };
@@ -119,7 +120,11 @@ function splitOfFile(id: string): Split {
 function imageColumn(parquet: ParquetFile, file: string): readonly string[] {
   const named = parquet.columns.filter((name) => featureType(parquet.features[name]) === 'Image');
   const candidates =
-    named.length > 0 ? named : parquet.columns.filter((name) => isColumn(name, 'path') && hasBytes(parquet, name));
+    named.length > 0
+      ? named
+      : parquet.columns.filter(
+          (name) => (isColumn(name, 'path') || parquet.column(name, 'bytes') !== undefined) && hasBytes(parquet, name),
+        );
   const found = candidates.length > 1 ? candidates.filter((name) => isColumn(name, 'path')) : candidates;
   if (found.length !== 1)
     throw new InputError(
@@ -158,7 +163,7 @@ async function labelsOf(
     throw new InputError(
       `${file}: the column "${column}" holds several labels an image; one label an image is supported: keep one of them.`,
     );
-  const { names } = (parquet.features[column] ?? {}) as { readonly names?: readonly string[] };
+  const names = classNamesOf(parquet.features[column]);
   const labels: (string | undefined)[] = [];
   for await (const { start, values } of parquet.read(column))
     for (let i = 0; i < values.length; i++) {
@@ -196,6 +201,11 @@ async function textsOf(
 function textOf(value: unknown): string {
   if (value === null || value === undefined || Number.isNaN(value)) return '';
   return value instanceof Uint8Array ? Buffer.from(value).toString('utf8') : String(value);
+}
+
+function classNamesOf(feature: unknown): readonly string[] | undefined {
+  const names = isObject(feature) ? feature['names'] : undefined;
+  return Array.isArray(names) && names.every((name) => typeof name === 'string') ? names : undefined;
 }
 
 /** @param feature as the library describes a column: `{ _type: 'Image' }` */

@@ -12,7 +12,7 @@ import type { ExportedData, LabelledImage, MachineEvidence } from '../datasets/e
 import { parquetParts } from '../datasets/export/parquet.ts';
 import { csvLines, jsonLines } from '../datasets/export/rows.ts';
 import { readDataset, type ReadDatasetOptions } from '../datasets/read.ts';
-import { readConfig } from '../train/run-folder.ts';
+import { readConfig, type RunConfig } from '../train/run-folder.ts';
 import type { TrainControl } from './train-control.ts';
 
 const WRITERS = {
@@ -67,9 +67,15 @@ export async function exportData(source: string, options: ExportDataOptions): Pr
     throw new InputError(
       `${source} is a run: how its data is read comes from its config.json, and no option changes it.`,
     );
-  const { data, ...how } = isRun ? await readingOf(source) : { data: source, ...reading };
+  const config = isRun ? await readConfig(source) : undefined;
+  const { data, ...how } = config === undefined ? { data: source, ...reading } : readingOf(config, source);
   const dataset = await readDataset(data, { ...how, labelsOptional: true, ...control });
   checkPlace(dataset, data, out);
+  if (config !== undefined && config.dataFingerprint !== dataset.fingerprint)
+    onProgress?.({
+      type: 'warning',
+      message: `The data changed since the run in ${source}: labels of images that are gone are left out.`,
+    });
   const machine = isRun ? await lastRound(source) : undefined;
   const { pathOf, ...places } = await placesOf(dataset, format, out);
   const { classes } = dataset;
@@ -106,8 +112,8 @@ export async function exportData(source: string, options: ExportDataOptions): Pr
 }
 
 /** How a run read its data. */
-async function readingOf(run: string): Promise<ReadDatasetOptions & { readonly data: string }> {
-  const { options } = (await readConfig(run)) as unknown as { readonly options?: Readonly<Record<string, unknown>> };
+function readingOf(config: RunConfig, run: string): ReadDatasetOptions & { readonly data: string } {
+  const { options } = config as unknown as { readonly options?: Readonly<Record<string, unknown>> };
   // A search keeps the options of training among its own.
   const { data, dataLayout, labelsList, labelsPerClass, group, followLinks, maxPixels, seed } = (
     options?.['train'] instanceof Object && 'data' in options['train'] ? options['train'] : options

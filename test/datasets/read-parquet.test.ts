@@ -2,12 +2,13 @@ import { createHash } from 'node:crypto';
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parquetWriteFile, type ColumnSource } from 'hyparquet-writer';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { checkData } from '../../src/datasets/check.ts';
 import { ParquetFile } from '../../src/datasets/parquet-file.ts';
 import { readDataset } from '../../src/datasets/read.ts';
 import { readImages } from '../../src/datasets/read-images.ts';
-import { temporaryFolder, writeImages } from './image-folder.ts';
+import { png, temporaryFolder, writeImages } from './image-folder.ts';
 
 const GOLDEN = fileURLToPath(new URL('golden/parquet', import.meta.url));
 const RECORDED = JSON.parse(readFileSync(join(GOLDEN, '../parquet.json'), 'utf8')) as Record<
@@ -34,6 +35,12 @@ async function columnOf(file: string, ...path: string[]): Promise<unknown[]> {
   }
   return all;
 }
+
+const column = (name: string, data: unknown[], type: ColumnSource['type']): ColumnSource => ({
+  name,
+  data,
+  type: type!,
+});
 
 describe('a Parquet file', () => {
   it.each(Object.keys(RECORDED))('has the values that were written: %s', async (name) => {
@@ -166,6 +173,49 @@ describe('readDataset of Parquet', () => {
     ownCache();
     await expect(readDataset(join(GOLDEN, 'several-labels.parquet'))).rejects.toThrow(
       /several-labels\.parquet: the column "label" holds several labels an image; one label an image is supported: [^.]*\.$/,
+    );
+  });
+
+  it('lists every row whose label or split is none, before it reads an image', async () => {
+    const cache = ownCache();
+    const file = join(temporaryFolder(), 'a.parquet');
+    const bytes = ['a', 'b', 'c', 'd'].map((text) => Buffer.from(text));
+    const image = column('image', bytes, 'BYTE_ARRAY');
+    const features = { label: { _type: 'ClassLabel', names: ['cat', 'dog'] } };
+    const kvMetadata = [{ key: 'huggingface', value: JSON.stringify({ info: { features } }) }];
+    const label = column('label', [2n, 0n, -2n, null], 'INT64');
+    parquetWriteFile({ filename: file, columnData: [image, label], kvMetadata });
+    await expect(readDataset(file)).rejects.toThrow(
+      /2 bad rows in Parquet:\n {2}row 0 of \S+ has the label 2, and there are 2 classes, from 0\n {2}row 2 of \S+ has the label -2/,
+    );
+    expect(readdirSync(cache)).toEqual([]);
+    const split = column('split', ['train', 'tset', '', 'val'], 'STRING');
+    const text = column('label', ['x', 'y', 'x', 'y'], 'STRING');
+    parquetWriteFile({ filename: file, columnData: [image, text, split] });
+    await expect(readDataset(file)).rejects.toThrow(
+      /1 bad row in Parquet:\n {2}row 1 of \S+ has the split "tset"; known are/,
+    );
+  });
+
+  it('takes numbers as names where there are no others, as pandas writes them with missing ones', async () => {
+    ownCache();
+    const file = join(temporaryFolder(), 'a.parquet');
+    const pixels = await Promise.all([1, 2, 3].map((seed) => png(seed)));
+    const image = column('image', pixels, 'BYTE_ARRAY');
+    const label = column('label', [1, 0, Number.NaN], 'DOUBLE');
+    parquetWriteFile({ filename: file, columnData: [image, label] });
+    const { samples, classes } = await readDataset(file);
+    expect(samples.map(({ label }) => (label === undefined ? '-' : classes[label]))).toEqual(['1', '0', '-']);
+    parquetWriteFile({ filename: file, columnData: [{ ...image, name: 'img' }, label] });
+    await expect(readDataset(file)).rejects.toThrow(
+      /needs one column of images, .* it has 0 such among its columns img, label/,
+    );
+    parquetWriteFile({
+      filename: file,
+      columnData: [image, label, { ...label, name: 'class' }],
+    });
+    await expect(readDataset(file)).rejects.toThrow(
+      /several columns of classes \(label, class\): name the one that is meant "label"/,
     );
   });
 
