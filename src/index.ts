@@ -20,6 +20,13 @@ export { Predictor, type Prediction, type PredictionError, type PredictorOptions
 export { CACHE_PARTS, cacheClear, cacheContents, type CacheContents, type CachePart } from './core/cache-folder.ts';
 export { doctor, doctorLines, type DoctorReport } from './runtime/doctor.ts';
 export { exportRun, type ExportOptions, type ExportResult } from './recipes/export-run.ts';
+export {
+  DATA_FORMATS,
+  exportData,
+  type DataExport,
+  type DataFormat,
+  type ExportDataOptions,
+} from './recipes/export-data.ts';
 export { checkData, type DataCheck } from './datasets/check.ts';
 export { parsePolicy, drawPolicy, type Policy } from './augment/policy.ts';
 export { runSteps, toNormalisedPlanes } from './augment/run-steps.ts';

@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { checkData } from '../index.ts';
 import { defineCommand, type CommonOptions } from './command.ts';
 import { auditCommand } from './data-audit.ts';
+import { dataExportCommand } from './data-export.ts';
 import { table } from './output.ts';
 import { readingFlags, readingOptions, type ReadingFlags } from './reading-flags.ts';
 
@@ -12,7 +13,7 @@ export function dataCommand(): Command {
       defineCommand<CommonOptions & ReadingFlags>(
         'check <data>',
         'What is read from a data set: classes, splits, files that are left out, duplicates, conflicts',
-        ['data check photos', 'data check labels.csv --json'],
+        ['data check photos', 'data check labels.csv --json', "data check photos --group '(patient\\d+)'"],
         readingFlags,
         async ([data], flags, { output, signal }) => {
           const { json: _json, quiet: _quiet, device: _device, threads: _threads, ...rest } = flags;
@@ -31,15 +32,18 @@ export function dataCommand(): Command {
           );
           output.text('');
           for (const { file, reason } of result.quarantined) output.text(`quarantined: ${file}: ${reason}`);
+          if (result.groups > 0) output.text(`${result.groups} groups that are never split`);
           for (const group of result.duplicates.groups) output.text(`copies: ${group.join(', ')}`);
           for (const { files, labels } of result.conflicts)
             output.text(`conflict: ${files.map((file, i) => `${file} (${labels[i]})`).join(', ')}`);
-          for (const { files } of result.leaks) output.text(`in two parts: ${files.join(', ')}`);
+          for (const { files, group } of result.leaks)
+            output.text(`in two parts: ${files.join(', ')}${group === undefined ? '' : ` (group ${group})`}`);
           for (const name of result.ignored) output.text(`ignored: ${name}`);
           for (const warning of result.warnings) output.warn(warning);
           output.jsonLine({ ...result });
         },
       ),
     )
-    .addCommand(auditCommand());
+    .addCommand(auditCommand())
+    .addCommand(dataExportCommand());
 }

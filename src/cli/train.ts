@@ -30,7 +30,7 @@ type TrainFlags = CommonOptions &
 export function trainCommand(): Command {
   return defineCommand<TrainFlags>(
     'train [data]',
-    'Trains a classifier on a folder of classes, or a manifest (CSV, JSONL)',
+    'Trains a classifier on a folder of classes, a manifest (CSV, JSONL, COCO, Label Studio) or Parquet',
     [
       'train photos --backbone mobilenet_v2.onnx',
       'train photos --backbone mobilenet_v2.onnx --method probe --labels-per-class 10',

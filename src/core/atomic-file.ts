@@ -21,14 +21,17 @@ export async function writeFileAtomic(path: string, data: Uint8Array | string): 
 }
 
 /** As `writeFileAtomic`, from several pieces in a row, so that a large file need not be joined in memory. */
-export async function writePartsAtomic(path: string, parts: Iterable<Uint8Array | string>): Promise<void> {
+export async function writePartsAtomic(
+  path: string,
+  parts: Iterable<Uint8Array | string> | AsyncIterable<Uint8Array | string>,
+): Promise<void> {
   const folder = dirname(path);
   const temporary = join(folder, `${TEMPORARY_PREFIX}${process.pid}-${randomBytes(6).toString('hex')}`);
   try {
     await mkdir(folder, { recursive: true });
     const file = await open(temporary, 'wx');
     try {
-      for (const part of parts) await file.writeFile(part);
+      for await (const part of parts) await file.writeFile(part);
       await file.sync();
     } finally {
       await file.close();

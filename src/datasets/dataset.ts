@@ -4,9 +4,9 @@ export type Split = 'train' | 'val' | 'test' | 'unlabeled';
 export const SPLITS: readonly Split[] = ['train', 'val', 'test', 'unlabeled'];
 
 export interface Sample {
-  /** Path relative to the dataset's root with `/` between parts: unique, and the same on every system. */
+  /** Path relative to the dataset's root with `/` between parts, of an image inside a file with its row behind it: unique, and the same on every system. */
   readonly id: string;
-  /** Absolute path. */
+  /** Absolute path; of an image inside a file, where it was extracted to. */
   readonly file: string;
   /** Index into `Dataset.classes`; absent exactly where `split` is `unlabeled`. */
   readonly label?: number;
@@ -21,6 +21,8 @@ export interface Sample {
    * files with one key are taken for the same file.
    */
   readonly contentKey: string;
+  /** Name of the group it belongs to, which is never split; absent where it stands for itself. */
+  readonly group?: string;
 }
 
 /** A file meant as an image that is left out. */
@@ -37,7 +39,7 @@ export interface Conflict {
   readonly labels: readonly string[];
 }
 
-export type Layout = 'folders' | 'splits' | 'manifest';
+export type Layout = 'folders' | 'splits' | 'manifest' | 'parquet';
 
 export interface Dataset {
   /** Absolute: the folder that ids are relative to. */
@@ -54,7 +56,7 @@ export interface Dataset {
   readonly warnings: readonly string[];
   /** Whether only some labels may be used (`labelsList`, `labelsPerClass`): then `val` may not be looked at either. */
   readonly limitedLabels: boolean;
-  /** SHA-256 over classes and every sample's id, split, label and content: differs where the data does. */
+  /** SHA-256 over classes and every sample's id, split, label, content and group: differs where the data does. */
   readonly fingerprint: string;
 }
 

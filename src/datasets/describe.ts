@@ -1,9 +1,11 @@
 import { counted, countInSplit, countPerClass, shownName, SPLITS, type Dataset } from './dataset.ts';
+import { membersOf } from './groups.ts';
 
 const LAYOUTS = {
   folders: 'a folder for each class',
   splits: 'ready-made splits of class folders',
   manifest: 'a manifest',
+  parquet: 'Parquet',
 } as const;
 
 const SHOWN_CLASSES = 40;
@@ -20,6 +22,8 @@ export function describeDataset(dataset: Dataset): string {
     ...(dataset.classes.length === 0 ? [] : classTable(dataset)),
   ];
   if (dataset.limitedLabels) lines.push('Only the chosen labels are used; the rest of train counts as unlabelled.');
+  const groups = membersOf(dataset.samples).size;
+  if (groups > 0) lines.push(`${counted(groups, 'group')}, never split.`);
   if (dataset.quarantined.length > 0) {
     lines.push(`Quarantined: ${counted(dataset.quarantined.length, 'file')}`);
     for (const { file, reason } of dataset.quarantined.slice(0, SHOWN_FILES))

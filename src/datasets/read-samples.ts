@@ -13,6 +13,8 @@ const DECODES_AT_A_TIME = 4;
 const PROGRESS_EVERY = 500;
 
 export interface ReadSamplesOptions {
+  /** Whether every candidate is meant as an image, whatever its name. Default false. */
+  readonly allMeant?: boolean;
   readonly maxPixels?: number;
   /** `decode` reads every pixel, so that damage behind the header is found too. */
   readonly verify?: 'headers' | 'decode';
@@ -57,7 +59,9 @@ export async function readSamples(
       } catch (error) {
         if (!(error instanceof ImageError)) throw error;
         const meant =
-          hasImageExtension(candidate.id) || !['not-an-image', 'unsupported', 'empty'].includes(error.reason);
+          options.allMeant === true ||
+          hasImageExtension(candidate.id) ||
+          !['not-an-image', 'unsupported', 'empty'].includes(error.reason);
         if (meant) quarantined.push({ file: candidate.id, reason: error.message });
         else others.push(candidate.id);
         return undefined;
@@ -80,8 +84,18 @@ export async function readSamples(
 }
 
 function sampleOf(candidate: Candidate, image: InspectedImage, labels: ReadonlyMap<string, number>): Sample {
-  const { id, file, split, className } = candidate;
+  const { id, file, split, className, group } = candidate;
   const { width, height, bytes, contentKey } = image;
   const label = className === undefined ? undefined : labels.get(className);
-  return { id, file, split, width, height, bytes, contentKey, ...(label === undefined ? {} : { label }) };
+  return {
+    id,
+    file,
+    split,
+    width,
+    height,
+    bytes,
+    contentKey,
+    ...(label !== undefined && { label }),
+    ...(group !== undefined && { group }),
+  };
 }

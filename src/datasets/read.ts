@@ -1,24 +1,32 @@
 import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 import { InputError } from '../core/errors.ts';
 import { compareText, counted, shownList, shownName, type Conflict, type Dataset, type Sample } from './dataset.ts';
+import { inGroups } from './groups.ts';
 import { limitLabels, type LabelLimit } from './limit-labels.ts';
-import { readFolder, type FolderLayout } from './read-folder.ts';
+import { readFolder, type Candidates, type FolderLayout } from './read-folder.ts';
 import { isManifestName, readManifest } from './read-manifest.ts';
+import { isParquetName, parquetShards, readParquet } from './read-parquet.ts';
 import { readSamples, type ReadSamplesOptions } from './read-samples.ts';
+import { walk } from './walk.ts';
 
-export interface ReadDatasetOptions extends ReadSamplesOptions, LabelLimit {
+export interface ReadDatasetOptions extends Omit<ReadSamplesOptions, 'allMeant'>, LabelLimit {
   /** Of a folder; a manifest has none. */
   readonly layout?: FolderLayout;
   /** Links are not followed unless asked: they may lead out of the data, or in circles. */
   readonly followLinks?: boolean;
+  /**
+   * What ties images together (a patient, a product) so that they are never split: a column of the manifest, else a
+   * regular expression on the relative path, whose first capture group names the group.
+   */
+  readonly group?: string;
   /** Whether data without any label will do: it then has no classes. Default false. */
   readonly labelsOptional?: boolean;
 }
 
 /**
- * Reads a folder of classes, ready-made splits, or a manifest (CSV, TSV, JSON lines). A file that is no
+ * Reads a folder of classes, ready-made splits, a manifest (CSV, TSV, JSON lines, COCO, Label Studio), or Parquet. A file that is no
  * image is quarantined with its reason; the rest goes on.
  * @throws InputError where there is no such data, where it holds no classes (unless they are optional) or no image, or where a
  *   manifest or the list of labels has bad lines (all are listed). AbortedError by `signal`.
@@ -37,10 +45,16 @@ export async function readDataset(path: string, options: ReadDatasetOptions = {}
     );
   });
   const place = resolve(path);
-  if (!info.isDirectory() && !isManifestName(path))
-    throw new InputError(`The data ${path} is neither a folder nor a manifest (.csv, .tsv, .jsonl).`);
-  const found = info.isDirectory() ? await readFolder(place, options) : await readManifest(place, options);
-  const read = await readSamples(found.candidates, found.classNames, options);
+  if (!info.isDirectory() && !isManifestName(path) && !isParquetName(path))
+    throw new InputError(`The data ${path} is neither a folder nor a manifest (.csv, .tsv, .jsonl, .json, .parquet).`);
+  const found = inGroups(
+    info.isDirectory() ? await readPlace(place, options) : await readFile(place, options),
+    options.group,
+  );
+  const read = await readSamples(found.candidates, found.classNames, {
+    ...options,
+    allMeant: found.layout === 'manifest' || found.layout === 'parquet',
+  });
   const warnings = [...found.warnings, ...read.warnings];
   if (read.others.length > 0)
     warnings.push(`passed over ${counted(read.others.length, 'file')} that are no images: ${shownList(read.others)}`);
@@ -68,11 +82,22 @@ export async function readDataset(path: string, options: ReadDatasetOptions = {}
   };
 }
 
-/** SHA-256 over the classes and every sample's id, split, label and content. */
+function readFile(path: string, options: ReadDatasetOptions): Promise<Candidates> {
+  return isParquetName(path) ? readParquet([{ id: basename(path), file: path }], options) : readManifest(path, options);
+}
+
+/** A folder of images, or, where it holds none, of Parquet files. */
+async function readPlace(path: string, options: ReadDatasetOptions): Promise<Candidates> {
+  const tree = await walk(path, options);
+  const shards = parquetShards(tree, path);
+  return shards.length > 0 ? readParquet(shards, options) : readFolder(path, options, tree);
+}
+
+/** SHA-256 over the classes and every sample's id, split, label, content and group. */
 export function fingerprintOf(classes: readonly string[], samples: readonly Sample[]): string {
   const hash = createHash('sha256').update(JSON.stringify(classes));
-  for (const { id, split, label, contentKey } of samples)
-    hash.update(JSON.stringify([id, split, label ?? null, contentKey]));
+  for (const { id, split, label, contentKey, group } of samples)
+    hash.update(JSON.stringify([id, split, label ?? null, contentKey, ...(group === undefined ? [] : [group])]));
   return hash.digest('hex');
 }
 

@@ -1,5 +1,6 @@
 import { writeFileAtomic } from '../core/atomic-file.ts';
 import { packageVersion } from '../core/package-version.ts';
+import { membersOf } from '../datasets/groups.ts';
 import type { AbstainThreshold } from '../evaluate/abstain.ts';
 import type { Evaluation } from '../evaluate/evaluation.ts';
 import { wilsonInterval } from '../evaluate/interval.ts';
@@ -32,6 +33,7 @@ export async function writeRunReport(run: RunFolder, workshop: Workshop, request
   const { evaluation, data, options } = request;
   const events = await readEvents(run.file('events.jsonl'));
   const { dataset } = data;
+  const groups = membersOf(dataset.samples).size;
   const parts = {
     train: data.train,
     validation: data.validation,
@@ -70,10 +72,11 @@ export async function writeRunReport(run: RunFolder, workshop: Workshop, request
       quarantined: dataset.quarantined,
       conflicts: dataset.conflicts,
       duplicates: {
-        groups: data.duplicates.groups.length,
-        images: data.duplicates.groups.reduce((sum, group) => sum + group.length, 0),
-        examples: data.duplicates.groups.slice(0, 5),
+        groups: data.duplicates.copies.length,
+        images: data.duplicates.copies.reduce((sum, group) => sum + group.length, 0),
+        examples: data.duplicates.copies.slice(0, 5),
       },
+      ...(groups > 0 && { groups }),
       leaks: { pairs: data.leaks.map(({ files }) => files), dropped: options.dropLeaks },
       ignored: dataset.ignored,
     },

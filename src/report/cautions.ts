@@ -34,7 +34,7 @@ export function cautions(run: RunSummary): string[] {
   const leaks = run.data?.leaks;
   if (leaks !== undefined && leaks.pairs.length > 0 && !leaks.dropped)
     texts.push(
-      `${counted(leaks.pairs.length, 'training image')} ${leaks.pairs.length === 1 ? 'is a copy of one' : 'are copies of images'} in val or test, and ${leaks.pairs.length === 1 ? 'was' : 'were'} trained on: the score is too good. --drop-leaks leaves them out.`,
+      `${counted(leaks.pairs.length, 'training image')} ${leaks.pairs.length === 1 ? 'is a copy of one' : 'are copies of images'}${run.data?.groups === undefined ? '' : ', or of one group with such,'} in val or test, and ${leaks.pairs.length === 1 ? 'was' : 'were'} trained on: the score is too good. --drop-leaks leaves them out.`,
     );
   return texts;
 }

@@ -96,9 +96,11 @@ export interface DataSummary {
     readonly images: number;
     readonly examples?: readonly (readonly string[])[];
   };
+  /** How many groups that images were put into, which are never split; absent without any. */
+  readonly groups?: number;
   /** The same image under several labels: left out until a person decides. */
   readonly conflicts?: readonly { readonly files: readonly string[]; readonly labels: readonly string[] }[];
-  /** Copies across ready-made splits. */
+  /** Copies, and images of one group, across ready-made splits. */
   readonly leaks?: { readonly pairs: readonly (readonly [string, string])[]; readonly dropped: boolean };
   /** Hidden folders and the like. */
   readonly ignored?: readonly string[];

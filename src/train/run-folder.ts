@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { removeAbandonedTemporaries, writeFileAtomic } from '../core/atomic-file.ts';
 import { FormatError, InputError } from '../core/errors.ts';
-import { checkDisk } from './disk.ts';
+import { checkDisk } from '../core/disk.ts';
 import { EventLog, readEvents, type NewEvent } from './events.ts';
 import { Lock, lockState } from './lock.ts';
 

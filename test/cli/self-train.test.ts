@@ -69,6 +69,13 @@ describe('gleaner self-train', () => {
     expect(rounds[1]).toMatchObject({ unlabelled: 30, n: 18, isKept: true });
     const labels = await labelsOf('whole');
     expect(labels).toHaveLength(30);
+    const out = join(folder, 'whole.jsonl');
+    const written = await runGleaner(
+      ['data', 'export', join(folder, 'whole'), '--format', 'jsonl', '--out', out, '--json'],
+      { env },
+    );
+    expect(lastJson(written)).toMatchObject({ images: 72, labelled: 42, machineLabelled: 30 });
+    expect((await readFile(out, 'utf8')).split('"machine":{').length).toBe(31);
     // Unlabelled image i shows colour i mod 3.
     const right = labels.filter(
       ({ file, label }) => label === ['blue', 'green', 'red'][Number(/(\d+)\.png/.exec(file!)![1]) % 3],

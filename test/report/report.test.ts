@@ -51,6 +51,18 @@ describe('a report', () => {
     );
   });
 
+  test('tells of groups, and of those in two parts of the data', () => {
+    const pairs = [['test/hat/p1.jpg', 'train/hat/p1.jpg']] as const;
+    const data = { ...run.data!, groups: 41, leaks: { pairs, dropped: false } };
+    const told = renderReport({ ...run, data });
+    expect(told).toMatch(/<dt>Groups, never split<\/dt>\s*<dd>41<\/dd>/);
+    expect(told).toContain('Copies and groups across splits');
+    expect(told).toContain('is a copy of one, or of one group with such, in val or test');
+    expect(renderReport({ ...run, data: { ...run.data!, leaks: data.leaks } })).not.toMatch(
+      /[Gg]roups across|one group/,
+    );
+  });
+
   test('needs no network: nothing points out of it', () => {
     expect(page).not.toMatch(/https?:|url\(|@import|\bsrcset|\bon[a-z]+=/i);
     for (const [, target] of page.matchAll(/(?:src|href)="([^"]*)"/g))

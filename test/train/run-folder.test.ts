@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FormatError, InputError, RunError } from '../../src/core/errors.ts';
-import { checkDisk } from '../../src/train/disk.ts';
+import { checkDisk } from '../../src/core/disk.ts';
 import { epochEvents, readEvents } from '../../src/train/events.ts';
 import { readConfig, RunFolder, runStatus } from '../../src/train/run-folder.ts';
 

@@ -25,6 +25,11 @@ export function data(summary: DataSummary): Html {
         html`<dt>Without a label</dt>
           <dd>${counted(summary.unlabeled, 'image')}</dd>`
       }
+      ${
+        summary.groups !== undefined &&
+        html`<dt>Groups, never split</dt>
+          <dd>${count(summary.groups)}</dd>`
+      }
     </dl>
     <div class="scroll">
       <table>
@@ -55,7 +60,7 @@ export function data(summary: DataSummary): Html {
       </table>
     </div>
     ${quarantine(summary.quarantined ?? [])} ${duplicates(summary)} ${conflicts(summary.conflicts ?? [])}
-    ${leaks(summary.leaks)}
+    ${leaks(summary)}
     ${(summary.ignored?.length ?? 0) > 0 && html`<p class="muted">Ignored: ${some(summary.ignored!)}.</p>`}`;
 }
 
@@ -108,10 +113,10 @@ function conflicts(found: NonNullable<DataSummary['conflicts']>): Html {
     ${found.length > MOST_FILES && html`<p class="muted">And ${count(found.length - MOST_FILES)} more.</p>`}`;
 }
 
-function leaks(found: DataSummary['leaks']): Html {
+function leaks({ leaks: found, groups }: DataSummary): Html {
   if (found === undefined || found.pairs.length === 0) return html``;
-  return html`<h3>Copies across splits</h3>
-    <p>${counted(found.pairs.length, 'pair')}; the copy in training was ${found.dropped ? 'left out' : 'kept'}.</p>
+  return html`<h3>${groups === undefined ? 'Copies' : 'Copies and groups'} across splits</h3>
+    <p>${counted(found.pairs.length, 'pair')}; the one in training was ${found.dropped ? 'left out' : 'kept'}.</p>
     <details>
       <summary>Which</summary>
       <ul>

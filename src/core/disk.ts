@@ -1,6 +1,6 @@
 import { mkdir, rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { InputError } from '../core/errors.ts';
+import { InputError } from './errors.ts';
 
 /** Left free beside what a run needs: logs, reports, and other programs. */
 const RESERVE_BYTES = 64 * 2 ** 20;
