@@ -10,6 +10,7 @@ import {
   dataFlags,
   engineFlags,
   flipFlag,
+  gradientsFlag,
   preprocessingFlags,
   runFlags,
   trainingFlags,
@@ -75,7 +76,7 @@ function networkFlags(command: Command): Command {
 
 function selfTrainingFlags(command: Command): void {
   dataFlags(command).option('--use-val', 'let a ready-made val part serve as validation though labels are limited');
-  preprocessingFlags(command);
+  preprocessingFlags(gradientsFlag(command));
   trainingFlags(command).option('--augment <policy>', 'how the images of students are varied (docs/augmentation.md)');
   flipFlag(command);
   cropScaleFlag(command)

@@ -10,6 +10,7 @@ import {
   flipFlag,
   modelFlags,
   networkFlags,
+  gradientsFlag,
   preprocessingFlags,
   profileFlag,
   configFlag,
@@ -41,7 +42,7 @@ export function trainCommand(): Command {
     (command) => {
       configFlag(runFlags(networkFlags(command)));
       dataFlags(command).option('--use-val', 'let a ready-made val part serve as validation though labels are limited');
-      preprocessingFlags(command);
+      preprocessingFlags(gradientsFlag(command));
       modelFlags(trainingFlags(command))
         .option('--augment <policy>', 'how training images are varied (docs/augmentation.md)')
         .option(

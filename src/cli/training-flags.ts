@@ -43,6 +43,10 @@ export function preprocessingFlags(command: Command, of: '' | 'teacher-' = ''): 
     .option(`--${of}logits <value>`, "name of the network's logits");
 }
 
+export function gradientsFlag(command: Command): Command {
+  return command.option('--gradients', "join histograms of the image's gradients to the features of the backbone");
+}
+
 export function smallerFlags(command: Command): Command {
   return command
     .option('--train-size <side>', 'train on smaller images first, of so many pixels a side', integer(8))

@@ -76,7 +76,7 @@ export interface Spreading {
 
 /** Bold, for images that lie in clusters, to cautious, for features of which neighbours often differ. */
 const SPREADINGS: readonly [Spreading, ...Spreading[]] = [
-  { neighbours: 10, gamma: 8, alpha: 0.99 },
+  { neighbours: 6, gamma: 8, alpha: 0.99 },
   { neighbours: 10, gamma: 8, alpha: 0.9 },
   { neighbours: 20, gamma: 3, alpha: 0.9 },
 ];

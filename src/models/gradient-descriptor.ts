@@ -12,15 +12,15 @@ const BLUR = 0.7;
 /** ITU-R BT.601. */
 const LUMA = [0.299, 0.587, 0.114] as const;
 
+/** Numbers of an image. */
+export const GRADIENT_FEATURES = CELLS * CELLS * ORIENTATIONS;
+
 /** Side of the images where nothing is said, in pixels: cells of four. */
 export const GRADIENT_DESCRIPTOR_SIDE = CELLS * 4;
 
 /**
- * A network that needs no training: histograms of oriented gradients (Dalal and Triggs 2005) as an ONNX graph, so that all
- * that takes a backbone takes it. `input` [N, 3, S, S], 0..1; `embedding` [N, 392]: 7x7 cells of 8 orientations. A
- * pixel's gradient, its sign forgotten, is shared between the two nearest orientations by its angle, and among cells by
- * a Gaussian of half a cell; the whole is brought to length 1, and its roots are taken (Arandjelovic and Zisserman 2012),
- * so that products compare distributions.
+ * A network that needs no training: `addGradients` as an ONNX graph, so that all that takes a backbone takes it.
+ * `input` [N, 3, S, S], 0..1; `embedding` [N, 392].
  * @param side S, a multiple of 7
  * @throws RangeError for another side
  */
@@ -28,8 +28,26 @@ export function gradientDescriptor(side: number = GRADIENT_DESCRIPTOR_SIDE): Mod
   if (!Number.isInteger(side) || side < 2 * CELLS || side % CELLS !== 0)
     throw new RangeError(`The side of gradients is a multiple of ${CELLS}, at least ${2 * CELLS}; got ${side}.`);
   const b = new GraphBuilder('gradients');
-  const image = b.input('input', 'float32', ['N', 3, side, side]);
+  const features = addGradients(b, b.input('input', 'float32', ['N', 3, side, side]), side);
+  b.output(b.op('Identity', [features], {}, { name: 'embedding', outputs: ['embedding'] }));
+  const scaling = { inputSize: [side, side], mean: [0, 0, 0], std: [255, 255, 255] };
+  return {
+    graph: b.build(),
+    metadata: toFeatureMetadata(parsePreprocessing(scaling, 'gradients'), { backbone: 'gradients' }),
+    producer: 'gleaner',
+    sourceOpset: INTERNAL_OPSET,
+  };
+}
 
+/**
+ * Adds histograms of oriented gradients (Dalal and Triggs 2005): 7x7 cells of 8 orientations. A pixel's gradient, its sign
+ * forgotten, is shared between the two nearest orientations by its angle, and among cells by a Gaussian of half a cell; the
+ * whole is brought to length 1, and its roots are taken (Arandjelovic and Zisserman 2012), so that products compare distributions.
+ * @param image [N, 3, S, S] red, green, blue, 0..1
+ * @param side S, a multiple of 7
+ * @returns [N, 392]
+ */
+export function addGradients(b: GraphBuilder, image: string, side: number): string {
   // d/dx and d/dy of the blurred grey image, which goes on beyond its border as it is there.
   const blur = gaussian(BLUR, 2);
   const slope = blur.map((weight, i) => (weight * (i - 2)) / BLUR ** 2);
@@ -77,15 +95,7 @@ export function gradientDescriptor(side: number = GRADIENT_DESCRIPTOR_SIDE): Mod
     {},
     { name: 'norm' },
   );
-  b.output(b.op('Sqrt', [b.op('Div', [flat, norm])], {}, { name: 'embedding', outputs: ['embedding'] }));
-
-  const scaling = { inputSize: [side, side], mean: [0, 0, 0], std: [255, 255, 255] };
-  return {
-    graph: b.build(),
-    metadata: toFeatureMetadata(parsePreprocessing(scaling, 'gradients'), { backbone: 'gradients' }),
-    producer: 'gleaner',
-    sourceOpset: INTERNAL_OPSET,
-  };
+  return b.op('Sqrt', [b.op('Div', [flat, norm])], {}, { name: 'gradient_histograms' });
 }
 
 /** Weights at -reach..reach, of the sum 1. */

@@ -1,4 +1,5 @@
 import type { Tensor } from '../core/tensor.ts';
+import { withGradients } from '../models/join-gradients.ts';
 import { describePreprocessing } from '../models/preprocessing.ts';
 import type { Workshop } from './workshop.ts';
 import { featuresOnPixels, withNewHead, type Network } from './network.ts';
@@ -63,12 +64,20 @@ async function open(
   }
   const backbone = await givenBackbone(options.backbone!, options, control);
   const { preprocessing } = backbone;
-  const { graph } = backbone.model;
+  const { graph, embedding } = options.gradients
+    ? withGradients(backbone.model.graph, backbone.embedding, preprocessing)
+    : { graph: backbone.model.graph, embedding: backbone.embedding };
   const headed = (head: { weight: Tensor; bias: Tensor }): Network =>
-    withNewHead(graph, backbone.embedding, preprocessing, data.classes.length, head, options.dropout ?? 0);
+    withNewHead(graph, embedding, preprocessing, data.classes.length, head, options.dropout ?? 0);
   const extractor = {
-    graph: featuresOnPixels(graph, backbone.embedding, preprocessing),
-    key: [backbone.sha256, backbone.embedding.value, backbone.embedding.pooling, preprocessing],
+    graph: featuresOnPixels(graph, embedding, preprocessing),
+    key: [
+      backbone.sha256,
+      backbone.embedding.value,
+      backbone.embedding.pooling,
+      preprocessing,
+      ...(options.gradients ? ['gradients'] : []),
+    ],
   };
   const probe = (
     workshop: Workshop,
@@ -86,8 +95,7 @@ async function open(
       sha256: backbone.sha256,
       preprocessing: `${describePreprocessing(preprocessing)} (${backbone.preprocessingSource})`,
     },
-    untrained: () =>
-      withNewHead(graph, backbone.embedding, preprocessing, data.classes.length, 'zeros', options.dropout ?? 0),
+    untrained: () => withNewHead(graph, embedding, preprocessing, data.classes.length, 'zeros', options.dropout ?? 0),
     begin,
     async train(workshop, stages) {
       if (method === 'finetune')

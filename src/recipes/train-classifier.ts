@@ -133,6 +133,8 @@ function checkTogether(options: ResolvedTrainOptions): void {
     );
   if (options.backbone !== undefined && options.model !== undefined)
     throw new InputError('Give --backbone or --model, not both: --model trains from scratch.');
+  if (method === 'scratch' && options.gradients)
+    throw new InputError('--gradients joins features to those of a backbone, and --method scratch has none.');
   if (options.model !== undefined) defaultInputSize(options.model);
 }
 

@@ -64,6 +64,8 @@ export const trainOptionsSchema = z.strictObject({
   layout: z.enum(['nchw', 'nhwc']).optional(),
   embedding: z.string().optional(),
   logits: z.string().optional(),
+  /** Joins histograms of the image's gradients to the features of a backbone. */
+  gradients: z.boolean().default(false),
 
   // Training
   epochs: z.int().min(1).optional(),

@@ -113,6 +113,8 @@ function checkTogether(own: z.output<typeof ownSchema>, train: ResolvedTrainOpti
     throw new InputError('Give "student" or "grow", not both: each says what the students are.');
   if (train.backbone !== undefined && train.model !== undefined)
     throw new InputError('Give --backbone or --model, not both: --model trains from scratch.');
+  if (train.gradients && train.backbone === undefined)
+    throw new InputError('--gradients joins features to those of a backbone: --backbone FILE, URL or hf:owner/repo.');
   if (teacher.length > 0 && firstTeacher !== undefined)
     throw new InputError('"firstTeacher" has no effect where a teacher is given.');
   if (teacher.length > 0 && source !== 'teacher')
