@@ -1,11 +1,12 @@
 import type { Tensor } from '../core/tensor.ts';
 import { describePreprocessing } from '../models/preprocessing.ts';
 import type { Workshop } from './workshop.ts';
-import { featuresOnPixels, withNewHead, type Network } from './network.ts';
+import { withNewHead, type Network } from './network.ts';
 import { predictionsOf } from './held-out-predictions.ts';
 import type { TrainingData } from './prepare-data.ts';
 import type { TrainControl } from './train-control.ts';
 import type { ResolvedTrainOptions } from './train-options.ts';
+import { featureExtractor } from './backbone-features.ts';
 import { builtInNetwork } from './built-in-network.ts';
 import { givenBackbone } from './given-backbone.ts';
 import type { Method } from './method.ts';
@@ -66,10 +67,7 @@ async function open(
   const { graph } = backbone.model;
   const headed = (head: { weight: Tensor; bias: Tensor }): Network =>
     withNewHead(graph, backbone.embedding, preprocessing, data.classes.length, head, options.dropout ?? 0);
-  const extractor = {
-    graph: featuresOnPixels(graph, backbone.embedding, preprocessing),
-    key: [backbone.sha256, backbone.embedding.value, backbone.embedding.pooling, preprocessing],
-  };
+  const extractor = featureExtractor(backbone);
   const probe = (
     workshop: Workshop,
     samples: TrainingData['train'],

@@ -3,11 +3,9 @@ import { join } from 'node:path';
 import { timed } from '../core/profile.ts';
 import { readSafetensorsFile, writeSafetensorsFile } from '../core/safetensors.ts';
 import { tensor, type Tensor } from '../core/tensor.ts';
-import type { Graph } from '../onnx/graph.ts';
-import { FeatureCache } from './feature-cache.ts';
+import { featuresOf, type FeatureExtractor } from './features.ts';
 import type { Workshop } from './workshop.ts';
 import { fitLinearProbe } from './linear-probe.ts';
-import { outputsOf } from './outputs.ts';
 import { foldsOf, type TrainingData } from './prepare-data.ts';
 import type { ResolvedTrainOptions } from './train-options.ts';
 
@@ -18,13 +16,6 @@ export interface ProbeOutcome {
   readonly weight: Tensor;
   readonly bias: Tensor;
   readonly outOfFold: Float32Array | undefined;
-}
-
-export interface FeatureExtractor {
-  /** From cropped pixels to features. */
-  readonly graph: Graph;
-  /** What it is: network, layer and preprocessing. */
-  readonly key: readonly unknown[];
 }
 
 /**
@@ -71,26 +62,4 @@ export async function probeStage(
     tensors.push(['out_of_fold', tensor('float32', [samples.length, classes], result.outOfFold)]);
   await writeSafetensorsFile(file, tensors);
   return result;
-}
-
-/** Features [n, D] of samples, from the cache where they were computed before. */
-async function featuresOf(
-  { engine, crops, onProgress, signal, track }: Workshop,
-  { graph, key }: FeatureExtractor,
-  samples: TrainingData['train'],
-): Promise<Tensor> {
-  const cache = await FeatureCache.open([...key, engine.version, engine.device, engine.threads]);
-  const missing = samples.filter(({ contentKey }) => cache.get(contentKey) === undefined);
-  if (missing.length > 0) {
-    const computed = await outputsOf(engine, graph, crops, missing, { stage: 'features', onProgress, signal, track });
-    await cache.add(
-      missing.map(({ contentKey }) => contentKey),
-      computed,
-    );
-  }
-  const rows = samples.map(({ contentKey }) => cache.get(contentKey)!);
-  const width = rows[0]!.length;
-  const data = new Float32Array(rows.length * width);
-  for (const [i, row] of rows.entries()) data.set(row, i * width);
-  return tensor('float32', [rows.length, width], data);
 }
