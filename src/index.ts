@@ -11,6 +11,7 @@ export type { PretrainOptions } from './recipes/pretrain-options.ts';
 export type { RunResult } from './recipes/finish-run.ts';
 export type { TrainControl } from './recipes/train-control.ts';
 export { CONSISTENCY_METHOD_NAMES, type ConsistencyMethod } from './train/consistency/methods.ts';
+export { LABEL_LOSS_NAMES } from './recipes/label-loss-names.ts';
 export type { TrainOptions } from './recipes/train-options.ts';
 export { distill, resumeDistillation, type DistillResult } from './recipes/distillation/distill.ts';
 export type { DistillOptions } from './recipes/distillation/distill-options.ts';

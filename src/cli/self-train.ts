@@ -8,6 +8,7 @@ import {
   dataFlags,
   engineFlags,
   flipFlag,
+  lossFlag,
   preprocessingFlags,
   runFlags,
   trainingFlags,
@@ -73,7 +74,10 @@ function networkFlags(command: Command): Command {
 function selfTrainingFlags(command: Command): void {
   dataFlags(command).option('--use-val', 'let a ready-made val part serve as validation though labels are limited');
   preprocessingFlags(command);
-  trainingFlags(command).option('--augment <policy>', 'how the images of students are varied (docs/augmentation.md)');
+  lossFlag(trainingFlags(command)).option(
+    '--augment <policy>',
+    'how the images of students are varied (docs/augmentation.md)',
+  );
   flipFlag(command);
   cropScaleFlag(command)
     .addOption(choice('--start <from>', 'what a student starts from (default: teacher)', ['teacher', 'fresh']))

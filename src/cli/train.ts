@@ -8,6 +8,7 @@ import {
   dataFlags,
   engineFlags,
   flipFlag,
+  lossFlag,
   modelFlags,
   networkFlags,
   preprocessingFlags,
@@ -49,7 +50,7 @@ export function trainCommand(): Command {
           'of the agreement of views with and without augmix; 12 in its paper',
           number(0),
         );
-      consistencyFlags(command);
+      consistencyFlags(lossFlag(command));
       profileFlag(engineFlags(cropScaleFlag(flipFlag(command))));
     },
     async (args, flags, { output, signal }) => {

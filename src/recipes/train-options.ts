@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import { mixes, parsePolicy, uses } from '../augment/policy.ts';
 import { InputError } from '../core/errors.ts';
+import { LABEL_LOSS_NAMES } from './label-loss-names.ts';
 import { parseOptions } from './parse-options.ts';
 import { CONSISTENCY_METHOD_NAMES, CONSISTENCY_METHODS } from '../train/consistency/methods.ts';
 
@@ -74,6 +75,8 @@ export const trainOptionsSchema = z.strictObject({
   momentum: z.number().min(0).max(0.9999).default(0.9),
   schedule: z.enum(['cosine', 'one-cycle', 'step', 'linear', 'constant']).default('cosine'),
   warmupEpochs: z.number().min(0).optional(),
+  /** What is minimised: cross-entropy, or a loss that wrong labels harm less (docs/label-quality.md). */
+  loss: z.enum(LABEL_LOSS_NAMES).default('ce'),
   labelSmoothing: z.number().min(0).max(0.99).optional(),
   classWeights: z.enum(['none', 'balanced']).default('none'),
   clipNorm: z.number().positive().optional(),
@@ -172,6 +175,7 @@ export function resolveTrainOptions(
   checkAugmentation(parsed);
   checkConsistency(parsed);
   checkPhases(parsed);
+  checkLoss(parsed);
   return parsed;
 }
 
@@ -246,6 +250,17 @@ function checkPhases({ method, stochasticDepth, trainSize, finalEpochs, patience
     throw new InputError(
       '"patience" could end training before it reaches the full side: leave out "patience" or "trainSize".',
     );
+}
+
+/** @throws InputError for a loss of labels where none is minimised, or another one is */
+function checkLoss({ loss, method, consistency }: ResolvedTrainOptions): void {
+  if (loss === 'ce') return;
+  if (method === 'probe')
+    throw new InputError(`The loss "${loss}" has no effect with method "probe": its head is fitted by cross-entropy.`);
+  if (method !== undefined && Object.hasOwn(CONSISTENCY_METHODS, method))
+    throw new InputError(`The loss "${loss}" has no place with method "${method}", which has a loss of its own.`);
+  if (consistency !== undefined)
+    throw new InputError(`"consistency" is measured beside cross-entropy; leave out "loss", got "${loss}".`);
 }
 
 /** A run may be continued from another folder. */

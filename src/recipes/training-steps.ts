@@ -9,6 +9,7 @@ import type { StepOptions } from '../train/step-options.ts';
 import type { Phase } from '../train/loop.ts';
 import { planParameters, unfreezePhases } from '../train/parameter-plan.ts';
 import { consistencyLoss } from './consistency/consistency-plan.ts';
+import { LABEL_LOSSES } from './label-loss-names.ts';
 import type { Network } from './network.ts';
 import type { LabelledSample } from './prepare-data.ts';
 import { beginningSmaller, onSmallerImages, smallerEpochs } from './smaller-images.ts';
@@ -108,7 +109,7 @@ function lossOf(
   const weights = options.classWeights === 'balanced' && { classWeights: balancedWeights(samples, classes) };
   if (taught !== undefined) return { ...taught, smoothing, ...weights };
   return {
-    name: 'cross-entropy',
+    name: LABEL_LOSSES[options.loss],
     smoothing,
     ...weights,
     ...(options.consistency !== undefined && { consistency: options.consistency }),
