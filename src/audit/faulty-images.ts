@@ -59,7 +59,7 @@ export function duplicateFindings(
   classes: readonly string[],
 ): Finding[] {
   const byId = new Map(images.map((image) => [image.sample.id, image]));
-  const groups = duplicates.groups
+  const groups = duplicates.copies
     .map((ids) => ids.flatMap((id) => byId.get(id) ?? []))
     .filter((group) => group.length > 1)
     .toSorted((a, b) => b.length - a.length);

@@ -31,10 +31,12 @@ export function dataCommand(): Command {
           );
           output.text('');
           for (const { file, reason } of result.quarantined) output.text(`quarantined: ${file}: ${reason}`);
+          if (result.groups > 0) output.text(`${result.groups} groups that are never split`);
           for (const group of result.duplicates.groups) output.text(`copies: ${group.join(', ')}`);
           for (const { files, labels } of result.conflicts)
             output.text(`conflict: ${files.map((file, i) => `${file} (${labels[i]})`).join(', ')}`);
-          for (const { files } of result.leaks) output.text(`in two parts: ${files.join(', ')}`);
+          for (const { files, group } of result.leaks)
+            output.text(`in two parts: ${files.join(', ')}${group === undefined ? '' : ` (group ${group})`}`);
           for (const name of result.ignored) output.text(`ignored: ${name}`);
           for (const warning of result.warnings) output.warn(warning);
           output.jsonLine({ ...result });

@@ -1,5 +1,6 @@
 import { countPerClass, type Conflict, type Layout, type Quarantined, type Split } from './dataset.ts';
 import type { DuplicatePair } from './duplicates.ts';
+import { membersOf } from './groups.ts';
 import { prepareDataset, type PrepareOptions } from './prepare.ts';
 import type { Leak } from './resolve-duplicates.ts';
 
@@ -18,6 +19,8 @@ export interface DataCheck {
   readonly images: Readonly<Record<Split, number>>;
   readonly quarantined: readonly Quarantined[];
   readonly duplicates: { readonly groups: readonly (readonly string[])[]; readonly pairs: readonly DuplicatePair[] };
+  /** How many groups images belong to, by `group`. */
+  readonly groups: number;
   readonly conflicts: readonly Conflict[];
   readonly leaks: readonly Leak[];
   readonly ignored: readonly string[];
@@ -46,7 +49,8 @@ export async function checkData(path: string, options: PrepareOptions = {}): Pro
     classes: classes.map((name, i) => ({ name, train: train[i]!, val: val[i]!, test: test[i]! })),
     images,
     quarantined,
-    duplicates: { groups: duplicates.groups, pairs: duplicates.pairs },
+    duplicates: { groups: duplicates.copies, pairs: duplicates.pairs },
+    groups: membersOf(samples).size,
     conflicts,
     leaks,
     ignored,

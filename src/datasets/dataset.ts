@@ -21,6 +21,8 @@ export interface Sample {
    * files with one key are taken for the same file.
    */
   readonly contentKey: string;
+  /** Name of the group it belongs to, which is never split; absent where it stands for itself. */
+  readonly group?: string;
 }
 
 /** A file meant as an image that is left out. */
@@ -54,7 +56,7 @@ export interface Dataset {
   readonly warnings: readonly string[];
   /** Whether only some labels may be used (`labelsList`, `labelsPerClass`): then `val` may not be looked at either. */
   readonly limitedLabels: boolean;
-  /** SHA-256 over classes and every sample's id, split, label and content: differs where the data does. */
+  /** SHA-256 over classes and every sample's id, split, label, content and group: differs where the data does. */
   readonly fingerprint: string;
 }
 

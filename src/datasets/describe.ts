@@ -1,4 +1,5 @@
 import { counted, countInSplit, countPerClass, shownName, SPLITS, type Dataset } from './dataset.ts';
+import { membersOf } from './groups.ts';
 
 const LAYOUTS = {
   folders: 'a folder for each class',
@@ -20,6 +21,8 @@ export function describeDataset(dataset: Dataset): string {
     ...(dataset.classes.length === 0 ? [] : classTable(dataset)),
   ];
   if (dataset.limitedLabels) lines.push('Only the chosen labels are used; the rest of train counts as unlabelled.');
+  const groups = membersOf(dataset.samples).size;
+  if (groups > 0) lines.push(`${counted(groups, 'group')}, never split.`);
   if (dataset.quarantined.length > 0) {
     lines.push(`Quarantined: ${counted(dataset.quarantined.length, 'file')}`);
     for (const { file, reason } of dataset.quarantined.slice(0, SHOWN_FILES))

@@ -1,5 +1,6 @@
 import { pairConfirmer } from './confirm-copies.ts';
 import { compareText, type Quarantined, type Sample } from './dataset.ts';
+import { joinGroups } from './groups.ts';
 import { proposeCopies } from './propose-copies.ts';
 import { thumbnailsOf, type ThumbnailOptions } from './thumbnails.ts';
 
@@ -19,9 +20,11 @@ export interface Duplicates {
   /** Every confirmed pair; of n files with the same bytes, the n - 1 pairs with the first. */
   readonly pairs: readonly DuplicatePair[];
   /**
-   * Ids of files to keep on one side of a split; the first represents the group: each other member was
-   * confirmed against it (or has the same bytes as one that was), so that no chain joins strangers.
+   * Ids of files that show one picture; the first represents them: each other was confirmed against it (or has
+   * the same bytes as one that was), so that no chain joins strangers.
    */
+  readonly copies: readonly (readonly string[])[];
+  /** Ids of files to keep on one side of a split: `copies`, joined with the groups that samples belong to. */
   readonly groups: readonly (readonly string[])[];
   /** Files that did not decode. */
   readonly quarantined: readonly Quarantined[];
@@ -69,13 +72,14 @@ export async function findDuplicates(samples: readonly Sample[], options: Duplic
   for (const { a, b, mirrored } of near.values())
     pairs.push({ files: inOrder(unique[a]!.id, unique[b]!.id), kind: 'near', mirrored });
   const stars = starGroups(unique.length, [...near.values()]);
-  const groups = stars
+  const copies = stars
     .map((star) => star.flatMap((index) => same.get(unique[index]!.contentKey)!.map(({ id }) => id)))
     .filter((group) => group.length > 1);
   const broken = new Map(thumbnails.quarantined.map(({ file, reason }) => [file, reason]));
   return {
     pairs: pairs.toSorted((x, y) => compareText(x.files[0], y.files[0]) || compareText(x.files[1], y.files[1])),
-    groups,
+    copies,
+    groups: joinGroups(copies, samples),
     quarantined: unique.flatMap(({ id, contentKey }) => {
       const reason = broken.get(id);
       return reason === undefined ? [] : same.get(contentKey)!.map((copy) => ({ file: copy.id, reason }));

@@ -3,11 +3,15 @@ import { basename } from 'node:path';
 import { InputError, suggestion } from '../core/errors.ts';
 import { randomStream, shuffled } from '../core/random.ts';
 import { counted, shownName, type Dataset, type Sample } from './dataset.ts';
+import { membersOf } from './groups.ts';
 
 export interface LabelLimit {
   /** File that names the images that keep their label, one path a line, relative to the data or to its train folder. */
   readonly labelsList?: string;
-  /** So many of each class keep their label, drawn by `seed`. */
+  /**
+   * So many of each class keep their label, drawn by `seed`. A group is drawn as a whole where it has not too many, so that there may be
+   * fewer; where each has too many, the smallest.
+   */
   readonly labelsPerClass?: number;
   readonly seed?: number;
 }
@@ -46,16 +50,48 @@ export async function limitLabels(
 function drawn({ classes, samples }: Labelled, perClass: number, seed: number, warnings: string[]): Set<string> {
   if (!Number.isSafeInteger(perClass) || perClass < 1)
     throw new InputError(`Labels per class: expected a whole number of at least 1, got ${perClass}.`);
+  const train = samples.filter(({ split }) => split === 'train');
+  const groups = membersOf(train);
+  const unitOf = (sample: Sample): readonly Sample[] =>
+    sample.group === undefined ? [sample] : groups.get(sample.group)!;
   const kept = new Set<string>();
+  const counts = classes.map(() => 0);
+  const keep = (unit: readonly Sample[]): void => {
+    for (const { id, label } of unit) {
+      kept.add(id);
+      counts[label!]!++;
+    }
+  };
   for (const [label, name] of classes.entries()) {
-    const ids = samples.filter((sample) => sample.split === 'train' && sample.label === label).map(({ id }) => id);
-    if (ids.length < perClass)
+    const ofClass = train.filter((sample) => sample.label === label);
+    const order = shuffled(ofClass, randomStream(seed, 'labels-per-class', name));
+    for (const sample of order) {
+      if (counts[label]! >= perClass) break;
+      const unit = unitOf(sample);
+      if (!kept.has(sample.id) && unit.every((member) => counts[member.label!]! + ofLabel(unit, member) <= perClass))
+        keep(unit);
+    }
+    // Every group has more than is asked for: the smallest is the least too many.
+    if (counts[label] === 0 && order.length > 0)
+      keep(order.map(unitOf).reduce((a, b) => (b.length < a.length ? b : a)));
+  }
+  for (const [label, name] of classes.entries()) {
+    const total = train.filter((sample) => sample.label === label).length;
+    if (total < perClass)
       warnings.push(
-        `class "${shownName(name)}" has only ${counted(ids.length, 'image')}, fewer than the ${perClass} labels asked for`,
+        `class "${shownName(name)}" has only ${counted(total, 'image')}, fewer than the ${perClass} labels asked for`,
       );
-    for (const id of shuffled(ids, randomStream(seed, 'labels-per-class', name)).slice(0, perClass)) kept.add(id);
+    else if (counts[label] !== perClass)
+      warnings.push(
+        `class "${shownName(name)}" keeps ${counted(counts[label]!, 'label')} and not ${perClass}: groups are drawn as a whole`,
+      );
   }
   return kept;
+}
+
+/** How many of a group have the label of one of them. */
+function ofLabel(unit: readonly Sample[], { label }: Sample): number {
+  return unit.filter((sample) => sample.label === label).length;
 }
 
 async function listed(dataset: Labelled, path: string, warnings: string[]): Promise<Set<string>> {

@@ -1,5 +1,6 @@
 import { InputError } from '../core/errors.ts';
 import { counted, shownList, type Dataset, type Sample } from './dataset.ts';
+import { membersOf } from './groups.ts';
 import { holdOut, mostInAClass } from './split.ts';
 
 /** What part of the data serves what, so that nothing scored was ever looked at. */
@@ -56,11 +57,14 @@ export function protocolOf(
     parts = { train, val: [], unlabeled, score: train, scoreSource: 'cross-validation' };
   else {
     const { held, rest } = holdOut(train, groups, options.holdout ?? HOLDOUT, options.seed);
-    if (held.length === 0)
+    if (held.length === 0) {
+      const grouped = membersOf(train).size;
       throw new InputError(
-        `${dataset.root} has ${counted(train.length, 'labelled image')} in ${counted(dataset.classes.length, 'class', 'classes')}: ` +
-          'too few to hold any out for the score. Add images (three of each class are the least), or a test folder.',
+        `${dataset.root} has ${counted(train.length, 'labelled image')} in ${counted(dataset.classes.length, 'class', 'classes')}` +
+          `${grouped === 0 ? '' : ` and ${counted(grouped, 'group')}`}: too few to hold any out for the score. ` +
+          `Add ${grouped === 0 ? 'images (three of each class are the least)' : 'groups (two of each class are the least)'}, or a test folder.`,
       );
+    }
     warnUnscored(dataset, held, warnings);
     parts = {
       train: rest,

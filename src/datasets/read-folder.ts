@@ -10,6 +10,8 @@ export interface Candidate extends FoundFile {
   readonly split: Split;
   /** Name of its class; absent where it has no label. */
   readonly className?: string;
+  /** Name of the group it belongs to (a patient, a product), which is never split. */
+  readonly group?: string;
 }
 
 export interface Candidates {
@@ -20,6 +22,8 @@ export interface Candidates {
   readonly quarantined: readonly Quarantined[];
   readonly ignored: readonly string[];
   readonly warnings: readonly string[];
+  /** Whether candidates say their groups themselves, by a column of that name. */
+  readonly hasGroup: boolean;
 }
 
 const SPLIT_NAMES: Readonly<Record<string, Split>> = {
@@ -40,8 +44,9 @@ const SPLIT_NAMES: Readonly<Record<string, Split>> = {
 export async function readFolder(
   root: string,
   options: WalkOptions & { readonly layout?: FolderLayout; readonly labelsOptional?: boolean } = {},
+  walked?: Walk,
 ): Promise<Candidates> {
-  const tree = await walk(root, options);
+  const tree = walked ?? (await walk(root, options));
   const tops = tree.folders.filter((id) => !id.includes('/'));
   const auto = options.layout === undefined || options.layout === 'auto';
   const asSplits = auto ? looksLikeSplits(tree, tops) : options.layout === 'splits';
@@ -62,6 +67,7 @@ export async function readFolder(
     ],
     ignored: [...tree.hidden, ...placed.ignored],
     warnings,
+    hasGroup: false,
   };
 }
 

@@ -80,8 +80,12 @@ export async function readSamples(
 }
 
 function sampleOf(candidate: Candidate, image: InspectedImage, labels: ReadonlyMap<string, number>): Sample {
-  const { id, file, split, className } = candidate;
+  const { id, file, split, className, group } = candidate;
   const { width, height, bytes, contentKey } = image;
   const label = className === undefined ? undefined : labels.get(className);
-  return { id, file, split, width, height, bytes, contentKey, ...(label === undefined ? {} : { label }) };
+  return {
+    ...{ id, file, split, width, height, bytes, contentKey },
+    ...(label !== undefined && { label }),
+    ...(group !== undefined && { group }),
+  };
 }

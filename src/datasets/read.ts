@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { InputError } from '../core/errors.ts';
 import { compareText, counted, shownList, shownName, type Conflict, type Dataset, type Sample } from './dataset.ts';
+import { inGroups } from './groups.ts';
 import { limitLabels, type LabelLimit } from './limit-labels.ts';
 import { readFolder, type FolderLayout } from './read-folder.ts';
 import { isManifestName, readManifest } from './read-manifest.ts';
@@ -13,12 +14,17 @@ export interface ReadDatasetOptions extends ReadSamplesOptions, LabelLimit {
   readonly layout?: FolderLayout;
   /** Links are not followed unless asked: they may lead out of the data, or in circles. */
   readonly followLinks?: boolean;
+  /**
+   * What ties images together (a patient, a product) so that they are never split: a column of the manifest, else a
+   * regular expression on the relative path, whose first capture group names the group.
+   */
+  readonly group?: string;
   /** Whether data without any label will do: it then has no classes. Default false. */
   readonly labelsOptional?: boolean;
 }
 
 /**
- * Reads a folder of classes, ready-made splits, or a manifest (CSV, TSV, JSON lines). A file that is no
+ * Reads a folder of classes, ready-made splits, or a manifest (CSV, TSV, JSON lines, COCO, Label Studio). A file that is no
  * image is quarantined with its reason; the rest goes on.
  * @throws InputError where there is no such data, where it holds no classes (unless they are optional) or no image, or where a
  *   manifest or the list of labels has bad lines (all are listed). AbortedError by `signal`.
@@ -38,8 +44,11 @@ export async function readDataset(path: string, options: ReadDatasetOptions = {}
   });
   const place = resolve(path);
   if (!info.isDirectory() && !isManifestName(path))
-    throw new InputError(`The data ${path} is neither a folder nor a manifest (.csv, .tsv, .jsonl).`);
-  const found = info.isDirectory() ? await readFolder(place, options) : await readManifest(place, options);
+    throw new InputError(`The data ${path} is neither a folder nor a manifest (.csv, .tsv, .jsonl, .json).`);
+  const found = inGroups(
+    info.isDirectory() ? await readFolder(place, options) : await readManifest(place, options),
+    options.group,
+  );
   const read = await readSamples(found.candidates, found.classNames, options);
   const warnings = [...found.warnings, ...read.warnings];
   if (read.others.length > 0)
@@ -68,11 +77,11 @@ export async function readDataset(path: string, options: ReadDatasetOptions = {}
   };
 }
 
-/** SHA-256 over the classes and every sample's id, split, label and content. */
+/** SHA-256 over the classes and every sample's id, split, label, content and group. */
 export function fingerprintOf(classes: readonly string[], samples: readonly Sample[]): string {
   const hash = createHash('sha256').update(JSON.stringify(classes));
-  for (const { id, split, label, contentKey } of samples)
-    hash.update(JSON.stringify([id, split, label ?? null, contentKey]));
+  for (const { id, split, label, contentKey, group } of samples)
+    hash.update(JSON.stringify([id, split, label ?? null, contentKey, ...(group === undefined ? [] : [group])]));
   return hash.digest('hex');
 }
 

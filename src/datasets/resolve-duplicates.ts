@@ -1,12 +1,15 @@
 import type { Conflict, Dataset, Sample, Split } from './dataset.ts';
 import type { Duplicates } from './duplicates.ts';
+import { membersOf } from './groups.ts';
 
-/** One picture in two splits. */
+/** One picture, or one group of pictures, in two splits. */
 export interface Leak {
   readonly files: readonly [string, string];
   readonly splits: readonly [Split, Split];
   /** The file that was left out for it, if any. */
   readonly dropped?: string;
+  /** Name of the group that both are of, where they are no copies. */
+  readonly group?: string;
 }
 
 export interface Resolved {
@@ -20,6 +23,7 @@ export interface Resolved {
  *   (a mirrored pair is none: left and right hands are mirror images);
  * - an unlabelled copy of a val or test image is left out, always;
  * - a train copy of a val or test image is reported, and left out with `dropLeaks`;
+ * - images of one group that are no copies are treated as such, but for their labels;
  * - val and test stay as they are.
  */
 export function resolveDuplicates(
@@ -36,14 +40,12 @@ export function resolveDuplicates(
       conflicts.push({ files: [a.id, b.id], labels: [dataset.classes[a.label]!, dataset.classes[b.label]!] });
       for (const { id, split } of [a, b]) if (split === 'train') dropped.add(id);
     }
-    const leaves = leaving(a, b, options.dropLeaks ?? false);
-    if (leaves !== undefined) dropped.add(leaves.id);
-    if (isLeak(a, b))
-      leaks.push({
-        files: [a.id, b.id],
-        splits: [a.split, b.split],
-        ...(leaves === undefined ? {} : { dropped: leaves.id }),
-      });
+    if (isLeak(a, b)) report(a, b);
+  }
+  const reported = new Set(leaks.flatMap(({ files }) => files));
+  for (const [group, members] of membersOf(dataset.samples)) {
+    const one = standFor(members)!;
+    for (const other of members) if (isLeak(one, other) && !reported.has(other.id)) report(one, other, group);
   }
   return {
     dataset: {
@@ -54,6 +56,17 @@ export function resolveDuplicates(
     },
     leaks,
   };
+
+  function report(a: Sample, b: Sample, group?: string): void {
+    const leaves = leaving(a, b, options.dropLeaks ?? false);
+    if (leaves !== undefined) dropped.add(leaves.id);
+    leaks.push({
+      files: [a.id, b.id],
+      splits: [a.split, b.split],
+      ...(leaves !== undefined && { dropped: leaves.id }),
+      ...(group !== undefined && { group }),
+    });
+  }
 }
 
 /**

@@ -56,7 +56,7 @@ export function folds(
   const units = unitsOf(samples, groups);
   if (units.length < k)
     throw new InputError(
-      `Cross-validation in ${k} folds needs at least ${k} images that are no copies of each other, got ${units.length}.`,
+      `Cross-validation in ${k} folds needs at least ${k} images that are neither copies of each other nor of one group, got ${units.length}.`,
     );
   const foldOf = new Map<Sample, number>();
   const sizes = Array.from({ length: k }, () => 0);

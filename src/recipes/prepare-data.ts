@@ -83,6 +83,7 @@ export async function readData(
     labelsOptional,
     ...(options.labelsList !== undefined && { labelsList: options.labelsList }),
     ...(options.labelsPerClass !== undefined && { labelsPerClass: options.labelsPerClass }),
+    ...(options.group !== undefined && { group: options.group }),
     ...cancel,
   };
   const read = await timed(track, 'read the data', () => readDataset(options.data, reading));
@@ -97,18 +98,20 @@ export async function readData(
   const looking = (): Promise<Duplicates> => findDuplicates(used.samples, { maxPixels, matters, ...cancel });
   const duplicates = await timed(track, 'find copies', looking, used.samples.length);
   const { dataset, leaks } = resolveDuplicates(used, duplicates, { dropLeaks: options.dropLeaks });
-  const { groups } = duplicates;
-  if (groups.length > 0)
+  const { copies } = duplicates;
+  if (copies.length > 0)
     onProgress?.({
       type: 'note',
-      message: `${groups.length} groups of copies or near copies: each stays on one side of a split.`,
+      message: `${copies.length} groups of copies or near copies: each stays on one side of a split.`,
     });
   const dropped = leaks.filter((leak) => leak.dropped !== undefined).length;
-  if (dropped > 0) onProgress?.({ type: 'note', message: `${dropped} copies of images of val or test were left out.` });
+  const kin = options.group === undefined ? '' : ', or images of one group with such,';
+  if (dropped > 0)
+    onProgress?.({ type: 'note', message: `${dropped} copies of images of val or test${kin} were left out.` });
   if (leaks.length > dropped)
     onProgress?.({
       type: 'warning',
-      message: `${leaks.length - dropped} images lie in two ready-made parts, so the score is too good; --drop-leaks leaves out the copies in train.`,
+      message: `${leaks.length - dropped} images${kin && ' or their groups'} lie in two ready-made parts, so the score is too good; --drop-leaks leaves out those in train.`,
     });
   return { dataset, duplicates, leaks, unlabeledCount };
 }

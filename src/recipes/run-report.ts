@@ -70,9 +70,9 @@ export async function writeRunReport(run: RunFolder, workshop: Workshop, request
       quarantined: dataset.quarantined,
       conflicts: dataset.conflicts,
       duplicates: {
-        groups: data.duplicates.groups.length,
-        images: data.duplicates.groups.reduce((sum, group) => sum + group.length, 0),
-        examples: data.duplicates.groups.slice(0, 5),
+        groups: data.duplicates.copies.length,
+        images: data.duplicates.copies.reduce((sum, group) => sum + group.length, 0),
+        examples: data.duplicates.copies.slice(0, 5),
       },
       leaks: { pairs: data.leaks.map(({ files }) => files), dropped: options.dropLeaks },
       ignored: dataset.ignored,

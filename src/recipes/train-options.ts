@@ -44,6 +44,8 @@ export const trainOptionsSchema = z.strictObject({
   dataLayout: z.enum(['auto', 'classes', 'splits']).default('auto'),
   labelsList: z.string().optional(),
   labelsPerClass: z.int().min(1).optional(),
+  /** What is never split: a column of the manifest, else a regular expression on the path whose first group names it. */
+  group: z.string().min(1).optional(),
   /** Share of the labelled training images held out for validation (early stopping, best checkpoint). */
   val: z.number().min(0).max(0.5).optional(),
   /** Lets a ready-made `val` part serve as validation even where labels are limited. */
