@@ -46,6 +46,16 @@ export type { PolicySearchOptions, SafetyOptions } from './recipes/augmentation/
 export type { Arm, PolicyEvidence } from './recipes/augmentation/search-policy.ts';
 export { auditData, type Audit, type AuditOptions } from './audit/audit.ts';
 export { renderAuditPage } from './report/audit-page.ts';
+export { checkLabels, type CheckLabelsOptions, type LabelCheck, type SuspectLabel } from './recipes/check-labels.ts';
+export { labelPage } from './recipes/label-page.ts';
+export { labelRows } from './recipes/label-rows.ts';
+export { confidentJoint, type ConfidentJoint } from './labelling/confident-learning.ts';
+export {
+  findLabelIssues,
+  type JudgedLabel,
+  type LabelIssues,
+  type LabelIssuesInput,
+} from './labelling/label-issues.ts';
 export {
   labelImages,
   type Labelling,

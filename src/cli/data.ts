@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { checkData } from '../index.ts';
 import { defineCommand, type CommonOptions } from './command.ts';
 import { auditCommand } from './data-audit.ts';
+import { labelsCommand } from './data-labels.ts';
 import { table } from './output.ts';
 import { readingFlags, readingOptions, type ReadingFlags } from './reading-flags.ts';
 
@@ -43,5 +44,6 @@ export function dataCommand(): Command {
         },
       ),
     )
-    .addCommand(auditCommand());
+    .addCommand(auditCommand())
+    .addCommand(labelsCommand());
 }

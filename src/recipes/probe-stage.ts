@@ -6,7 +6,8 @@ import { tensor, type Tensor } from '../core/tensor.ts';
 import { featuresOf, type FeatureExtractor } from './features.ts';
 import type { Workshop } from './workshop.ts';
 import { fitLinearProbe } from './linear-probe.ts';
-import { foldsOf, type TrainingData } from './prepare-data.ts';
+import { foldNumbers } from './out-of-fold.ts';
+import type { TrainingData } from './prepare-data.ts';
 import type { ResolvedTrainOptions } from './train-options.ts';
 
 /** Cheap on features that are there. */
@@ -43,13 +44,12 @@ export async function probeStage(
   const { engine, signal, track } = workshop;
   const features = await featuresOf(workshop, extractor, samples);
   const classes = data.classes.length;
-  const folds = foldsOf(samples, data, options.folds ?? FOLDS, options.seed);
-  const foldOf = new Map(folds.flatMap(({ held }, fold) => held.map((sample) => [sample, fold] as const)));
+  const foldOf = foldNumbers(samples, data, options.folds ?? FOLDS, options.seed);
   const labels = samples.map(({ label }) => label);
   const fitHead = (): ReturnType<typeof fitLinearProbe> =>
     fitLinearProbe(engine, features, labels, classes, {
       soften,
-      ...(folds.length > 0 && { foldOf: samples.map((sample) => foldOf.get(sample)!) }),
+      foldOf,
       ...(signal && { signal }),
     });
   const result = await timed(track, 'fit the head', fitHead, samples.length);
