@@ -10,7 +10,8 @@ import { readDataset } from '../dist/datasets/read.js';
 import { findLabelIssues } from '../dist/labelling/label-issues.js';
 import { neighbourOpinion } from '../dist/labelling/neighbour-opinion.js';
 import { backboneFeatures } from '../dist/recipes/backbone-features.js';
-import { fitLinearProbe } from '../dist/recipes/linear-probe.js';
+import { rowsOf } from '../dist/recipes/features.js';
+import { fitLinearProbe, headLogits } from '../dist/recipes/linear-probe.js';
 import { outOfFoldProbabilities } from '../dist/recipes/out-of-fold.js';
 import { Engine } from '../dist/runtime/engine.js';
 import { startPeer } from './support/peer.mjs';
@@ -60,7 +61,7 @@ const pool = shuffled(labelled.filter(({ split }) => split === 'train'), randomS
 const test = labelled.filter(({ split }) => split === 'test').slice(0, Number(values.most));
 const features = await backboneFeatures(engine, values.backbone, [...pool, ...test], { maxPixels: 100 }, {});
 const width = features.shape[1];
-const testRows = features.data.subarray(pool.length * width);
+const testRows = tensor('float32', [test.length, width], features.data.subarray(pool.length * width));
 const peer = startPeer('labels');
 
 for (const setting of values.settings.split(','))
@@ -86,14 +87,12 @@ async function cell(setting, kind, rate, seed) {
     const step = kind === 'pair' ? 1 : 1 + stream.integer(classes.length - 1);
     return (label + step) % classes.length;
   });
-  const data = new Float32Array(places.length * width);
-  for (const [i, at] of places.entries()) data.set(features.data.subarray(at * width, (at + 1) * width), i * width);
-  const own = tensor('float32', [places.length, width], data);
+  const own = rowsOf(features, places);
   const samples = places.map((at, i) => ({ ...pool[at], label: labels[i] }));
   const duplicates = { groups: [] };
   const how = { folds: 5, repeats: 3, seed };
   const probabilities = await outOfFoldProbabilities(engine, own, samples, { classes, duplicates }, how);
-  const neighbours = await neighbourOpinion(data, labels, classes.length);
+  const neighbours = await neighbourOpinion(own.data, labels, classes.length);
   const issues = findLabelIssues({ classes, labels, probabilities, neighbours });
   const alone = findLabelIssues({ classes, labels, probabilities });
   const question = { labels, probabilities: labels.map((_, i) => [...probabilities.subarray(i * classes.length, (i + 1) * classes.length)]) }; // prettier-ignore
@@ -115,7 +114,7 @@ async function cell(setting, kind, rate, seed) {
     recall: hits / wrong.size,
     precision: hits / Math.max(1, suspected.size),
     kept: await accuracy(own, labels, seed),
-    dropped: await accuracy(rowsWhere(own, keep), labels.filter((_, i) => keep[i]), seed), // prettier-ignore
+    dropped: await accuracy(rowsOf(own, [...keep.keys()].filter((i) => keep[i])), labels.filter((_, i) => keep[i]), seed), // prettier-ignore
     relabelled: await accuracy(own, labels.map((label, i) => suspected.get(i) ?? label), seed), // prettier-ignore
     truth: await accuracy(own, truth, seed),
   };
@@ -139,22 +138,12 @@ async function accuracy(rows, labels, seed) {
   const order = shuffled([...labels.keys()], randomStream(seed, 'folds'));
   const foldOf = labels.map(() => 0);
   for (const [at, i] of order.entries()) foldOf[i] = at % 5;
-  const { weight, bias } = await fitLinearProbe(engine, rows, labels, classes.length, { foldOf });
+  const head = await fitLinearProbe(engine, rows, labels, classes.length, { foldOf });
+  const logits = headLogits(testRows, head);
   let right = 0;
   for (const [i, { label }] of test.entries()) {
-    const logits = classes.map((_, k) => {
-      let z = bias.data[k];
-      for (let j = 0; j < width; j++) z += weight.data[k * width + j] * testRows[i * width + j];
-      return z;
-    });
-    if (logits.indexOf(Math.max(...logits)) === label) right++;
+    const row = logits.subarray(i * classes.length, (i + 1) * classes.length);
+    if (row.indexOf(Math.max(...row)) === label) right++;
   }
   return right / test.length;
-}
-
-function rowsWhere(rows, keep) {
-  const places = keep.flatMap((kept, i) => (kept ? [i] : []));
-  const data = new Float32Array(places.length * width);
-  for (const [to, from] of places.entries()) data.set(rows.data.subarray(from * width, (from + 1) * width), to * width);
-  return tensor('float32', [places.length, width], data);
 }

@@ -3,6 +3,9 @@
  */
 export { AbortedError, FormatError, InputError, ModelError, RunError, didYouMean } from './core/errors.ts';
 export type { OnProgress, Progress } from './core/progress.ts';
+export { continueTraining, type ContinueOptions } from './recipes/continue-training.ts';
+export { suggest, type Suggested, type SuggestOptions, type SuggestResult } from './recipes/suggest.ts';
+export { suggestionRows } from './recipes/suggestion-rows.ts';
 export { resumeTraining, train, type ResumeControl } from './recipes/train-classifier.ts';
 export { pseudoLabel, resumeSelfTraining, selfTrain } from './recipes/self-training/self-train.ts';
 export type { SelfTrainOptions } from './recipes/self-training/self-train-options.ts';

@@ -44,7 +44,7 @@ export function labelsCommand(): Command {
             ['file', 'label', 'believed', 'probably', 'believed'],
             issues
               .slice(0, SHOWN)
-              .map((one) => [one.file, one.label, percent(one.quality), one.probable, percent(one.probability)]),
+              .map((one) => [one.file, one.label, percent(one.believed), one.probable, percent(one.probability)]),
           )}`,
         );
       if (issues.length > SHOWN) output.text(`and ${issues.length - SHOWN} more; --csv and --html show all.`);

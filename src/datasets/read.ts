@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { InputError } from '../core/errors.ts';
+import { addLabels } from './add-labels.ts';
 import { compareText, counted, shownList, shownName, type Conflict, type Dataset, type Sample } from './dataset.ts';
 import { inGroups } from './groups.ts';
 import { limitLabels, type LabelLimit } from './limit-labels.ts';
@@ -19,6 +20,8 @@ export interface ReadDatasetOptions extends ReadSamplesOptions, LabelLimit {
    * regular expression on the relative path, whose first capture group names the group.
    */
   readonly group?: string;
+  /** Files with labels of images that have none (`addLabels`). */
+  readonly labelFiles?: readonly string[];
   /** Whether data without any label will do: it then has no classes. Default false. */
   readonly labelsOptional?: boolean;
 }
@@ -62,7 +65,8 @@ export async function readDataset(path: string, options: ReadDatasetOptions = {}
     );
   const root = info.isDirectory() ? place : dirname(place);
   const limited = await limitLabels({ root, classes, samples, quarantined }, options);
-  const { kept, conflicts } = withoutConflicts(limited.samples, classes);
+  const labelled = await addLabels({ classes, samples: limited.samples, quarantined }, options.labelFiles ?? []);
+  const { kept, conflicts } = withoutConflicts(labelled, classes);
   return {
     root,
     layout: found.layout,

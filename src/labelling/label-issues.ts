@@ -11,16 +11,20 @@ export interface LabelIssuesInput {
   readonly neighbours?: Probabilities;
 }
 
+/** What the margin counts for beside self-confidence (bench/label-quality.mjs). */
+const MARGIN = 0.25;
+
 export interface JudgedLabel {
   /** Place among the labels that were given. */
   readonly index: number;
   readonly label: number;
   /** The most probable other class. */
   readonly probable: number;
-  /** How far the label is believed, 0..1: its probability, all opinions joined. */
-  readonly quality: number;
-  /** The same of the other class. */
+  /** Probabilities of the label and of the other class, all opinions joined. */
+  readonly believed: number;
   readonly probability: number;
+  /** What is ranked by, 0..1: low for labels that are probably wrong. */
+  readonly quality: number;
   /** Whether confident learning counts it as of another class. */
   readonly suspected: boolean;
 }
@@ -37,8 +41,9 @@ export interface LabelIssues {
 
 /**
  * Labels by how far they are believed, and which of them are probably wrong: confident learning (`confidentJoint`) says which and how
- * many, self-confidence in which order (Northcutt et al. 2021, arXiv:1911.00068; Kuan and Mueller 2022). Where there is a second
- * opinion, both are joined by their normalised product.
+ * many. The order is self-confidence p_y with a quarter of the normalised margin p_y - max p_k (Northcutt et al. 2021,
+ * arXiv:1911.00068, section 3.2), as (p_y + (1 - max p_k) / 4) / 1.25 over the other classes k: the first finds labels that were made
+ * wrong at random better, the second those of two classes that were mixed up. A second opinion counts as much as the first.
  * @throws RangeError where sizes disagree
  * @example
  * const { ranking, suspected } = findLabelIssues({ classes: ['cat', 'dog'], labels, probabilities });
@@ -57,7 +62,8 @@ export function findLabelIssues({ classes, labels, probabilities, neighbours }: 
         index,
         label,
         probable: isOther ? believed[index]! : probable,
-        quality: row[label]!,
+        believed: row[label]!,
+        quality: (row[label]! + MARGIN * (1 - row[probable]!)) / (1 + MARGIN),
         probability: row[isOther ? believed[index]! : probable]!,
         suspected: isOther,
       };
@@ -71,19 +77,10 @@ export function findLabelIssues({ classes, labels, probabilities, neighbours }: 
   };
 }
 
-/** What the second opinion counts for beside the first, as a power: it is of the same features, so no independent witness. */
-const SECOND = 0.5;
-
-/** The normalised product of two opinions. */
+/** The mean of two opinions. */
 function joined(a: Probabilities, b: Probabilities, classes: number): Float64Array {
   checkProbabilities(b, classes, 'neighbours');
   if (a.length !== b.length)
     throw new RangeError(`Two opinions of the same images, got ${a.length} and ${b.length} numbers.`);
-  const result = Float64Array.from(a, (p, i) => p * b[i]! ** SECOND);
-  for (let start = 0; start < result.length; start += classes) {
-    let sum = 0;
-    for (let k = 0; k < classes; k++) sum += result[start + k]!;
-    for (let k = 0; k < classes; k++) result[start + k] = sum > 0 ? result[start + k]! / sum : a[start + k]!;
-  }
-  return result;
+  return Float64Array.from(a, (p, i) => (p + b[i]!) / 2);
 }

@@ -32,8 +32,10 @@ export interface SuspectLabel {
   /** The class that it probably is. */
   readonly probable: string;
   /** How far the label is believed, 0..1, and how far the probable class. */
-  readonly quality: number;
+  readonly believed: number;
   readonly probability: number;
+  /** What labels are ranked by, 0..1. */
+  readonly quality: number;
   /** Whether it is counted as wrong. */
   readonly suspected: boolean;
 }

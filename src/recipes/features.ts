@@ -36,3 +36,12 @@ export async function featuresOf(
   for (const [i, row] of rows.entries()) data.set(row, i * width);
   return tensor('float32', [rows.length, width], data);
 }
+
+/** Some rows [n, D] of features [N, D], in the order given. */
+export function rowsOf(features: Tensor, places: readonly number[]): Tensor {
+  const width = features.shape[1]!;
+  const data = new Float32Array(places.length * width);
+  for (const [to, from] of places.entries())
+    data.set((features.data as Float32Array).subarray(from * width, (from + 1) * width), to * width);
+  return tensor('float32', [places.length, width], data);
+}

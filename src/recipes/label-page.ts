@@ -13,10 +13,10 @@ const SHOWN = 400;
 /** A page of the labels that are probably wrong, with pictures, by the class that they were given; it holds all it needs. */
 export async function labelPage({ root, classes, images, suspected, noise, labels }: LabelCheck): Promise<string> {
   const shown = labels.filter((label) => label.suspected).slice(0, SHOWN);
-  const cells = await mapConcurrent(shown, 6, async ({ file, label, probable, quality, probability }) => ({
+  const cells = await mapConcurrent(shown, 6, async ({ file, label, probable, believed, probability }) => ({
     label,
     pixels: await decodeShrunk(join(root, file), SIDE),
-    caption: `${file}: probably ${probable} (${percent(probability)}, ${label} ${percent(quality)})`,
+    caption: `${file}: probably ${probable} (${percent(probability)}, ${label} ${percent(believed)})`,
   }));
   const rows = classes.flatMap((name): SheetRow[] => {
     const own = cells.filter(({ label }) => label === name);

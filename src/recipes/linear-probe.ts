@@ -96,6 +96,33 @@ export async function fitLinearProbe(
 }
 
 /**
+ * Logits [n, K] of all rows by heads that are fitted to some of them, one a subset.
+ * @param subsets [n] each, 1 for the rows to learn from
+ * @throws RangeError where shapes disagree; AbortedError where the signal fires.
+ */
+export async function logitsBySubset(
+  engine: Engine,
+  features: Tensor,
+  labels: readonly number[],
+  classes: number,
+  subsets: readonly Uint8Array[],
+  { strength, signal }: { readonly strength: number; readonly signal?: AbortSignal | undefined },
+): Promise<Float32Array[]> {
+  const problem = await openProblem(engine, standardised(features).scaled, labels, classes);
+  try {
+    const results: Float32Array[] = [];
+    const start = new Float64Array(classes * features.shape[1]! + classes);
+    for (const subset of subsets) {
+      if (signal?.aborted) throw new AbortedError('The fit of the linear head was stopped.');
+      results.push(await problem.logits(await problem.fit(subset, strength, start)));
+    }
+    return results;
+  } finally {
+    await problem.dispose();
+  }
+}
+
+/**
  * The strongest regularisation whose negative log-likelihood is within one standard error of the lowest (the
  * one-standard-error rule of Hastie, Tibshirani and Friedman, 2009, 7.10): accuracy is too coarse on a hundred images.
  */
@@ -182,6 +209,19 @@ async function openProblem(
       await session.release();
     },
   };
+}
+
+/** Logits [N, K] of a head on features [N, D]. */
+export function headLogits(features: Tensor, { weight, bias }: LinearHead): Float32Array {
+  const [rows, width] = features.shape as [number, number];
+  const classes = bias.shape[0]!;
+  const [x, w, b] = [features.data, weight.data, bias.data] as Float32Array[] as [Float32Array, Float32Array, Float32Array]; // prettier-ignore
+  return Float32Array.from({ length: rows * classes }, (_, at) => {
+    const [i, k] = [Math.floor(at / classes), at % classes];
+    let sum = b[k]!;
+    for (let f = 0; f < width; f++) sum += x[i * width + f]! * w[k * width + f]!;
+    return sum;
+  });
 }
 
 /** Features with mean 0 and deviation 10 / sqrt(D) a column: rows get a norm of about 10, whatever the backbone. */

@@ -44,6 +44,8 @@ export const trainOptionsSchema = z.strictObject({
   dataLayout: z.enum(['auto', 'classes', 'splits']).default('auto'),
   labelsList: z.string().optional(),
   labelsPerClass: z.int().min(1).optional(),
+  /** Files with labels of images that have none: CSV or JSON lines with the columns `path` and `label`. */
+  labelFiles: z.array(z.string()).default([]),
   /** What is never split: a column of the manifest, else a regular expression on the path whose first group names it. */
   group: z.string().min(1).optional(),
   /** Share of the labelled training images held out for validation (early stopping, best checkpoint). */
@@ -267,13 +269,15 @@ function checkLoss({ loss, method, consistency }: ResolvedTrainOptions): void {
 
 /** A run may be continued from another folder. */
 export function withAbsolutePaths<
-  O extends Pick<ResolvedTrainOptions, 'data' | 'backbone'> & Partial<Pick<ResolvedTrainOptions, 'labelsList'>>,
+  O extends Pick<ResolvedTrainOptions, 'data' | 'backbone'> &
+    Partial<Pick<ResolvedTrainOptions, 'labelsList' | 'labelFiles'>>,
 >(options: O): O {
-  const { data, backbone, labelsList } = options;
+  const { data, backbone, labelsList, labelFiles } = options;
   return {
     ...options,
     data: resolve(data),
     ...(labelsList !== undefined && { labelsList: resolve(labelsList) }),
+    ...(labelFiles !== undefined && { labelFiles: labelFiles.map((file) => resolve(file)) }),
     ...(backbone !== undefined && existsSync(backbone) && { backbone: resolve(backbone) }),
   };
 }
