@@ -33,7 +33,7 @@ export interface CurveOptions {
 export async function measuredCurve(
   engine: Engine,
   features: Tensor,
-  data: TrainingData,
+  data: Pick<TrainingData, 'train' | 'classes' | 'duplicates'>,
   { strength, ahead, seed, signal }: CurveOptions,
 ): Promise<CurveFit | undefined> {
   const order = shuffled([...data.train.keys()], randomStream(seed, 'learning-curve'))

@@ -14,7 +14,7 @@ import { optionsOfRun } from './continue-training.ts';
 import { rowsOf } from './features.ts';
 import { withEngine } from './in-workshop.ts';
 import { measuredCurve } from './learning-curve.ts';
-import { fitLinearProbe, headLogits } from './linear-probe.ts';
+import { fitLinearProbe, headLogits, type ProbeResult } from './linear-probe.ts';
 import { foldNumbers } from './out-of-fold.ts';
 import { prepareData, type TrainingData } from './prepare-data.ts';
 import { resolveSuggestOptions, type SuggestOptions } from './suggest-options.ts';
@@ -78,20 +78,23 @@ export async function suggest(
     // What options say of preprocessing is of the backbone; a deployed model has its own.
     const how = options.backbone === undefined ? { maxPixels: options.maxPixels } : options;
     const features = await backboneFeatures(engine, backbone, images, how, control);
-    const { probabilities, strength } = await probeOf(engine, features, data, seed, control);
-    const known = images.map((_, i) => i < train.length);
-    const pool = { embeddings: reduced(features, seed), known, probabilities, classes: classes.length };
-    const suggestions = suggestImages(pool, count, randomStream(seed, 'suggest'));
+    const ranking = { embeddings: reduced(features, seed), count, seed, signal: control.signal };
+    const { picked, probabilities, head } = await rankImages(engine, features, data, ranking);
     const isOwn = options.backbone === undefined;
     const learningCurve = isOwn
       ? undefined
-      : await measuredCurve(engine, features, data, { strength, ahead: count, seed, signal: control.signal });
+      : await measuredCurve(engine, features, data, {
+          strength: head.strength,
+          ahead: count,
+          seed,
+          signal: control.signal,
+        });
     return {
       type: 'result',
       run,
       labels: train.length,
       unlabeled: unlabeled.length,
-      suggestions: suggestions.map(({ index, ...why }) => {
+      suggestions: picked.map(({ index, ...why }) => {
         const row = probabilities.subarray(index * classes.length, (index + 1) * classes.length);
         const likely = row.indexOf(Math.max(...row));
         return {
@@ -107,14 +110,35 @@ export async function suggest(
   });
 }
 
-/** What a probe on the labels so far says of all images. */
-async function probeOf(
+export interface Ranking {
+  /** By row of the features. */
+  readonly picked: readonly Suggestion[];
+  /** A probe on the labels so far, and what it says of all images: [N, K]. */
+  readonly head: ProbeResult;
+  readonly probabilities: Probabilities;
+}
+
+/**
+ * Ranks images by what their labels should bring.
+ * @param features [N, D] of the labelled images in the order of `data.train`, then of those that may be asked about
+ */
+export async function rankImages(
   engine: Engine,
   features: Tensor,
-  data: TrainingData,
-  seed: number,
-  { signal }: TrainControl,
-): Promise<{ probabilities: Probabilities; strength: number }> {
+  data: Pick<TrainingData, 'train' | 'classes' | 'duplicates'>,
+  {
+    embeddings,
+    count,
+    seed,
+    signal,
+  }: {
+    /** [N, d] of the same images, `reduced`. */
+    readonly embeddings: Float64Array;
+    readonly count: number;
+    readonly seed: number;
+    readonly signal?: AbortSignal | undefined;
+  },
+): Promise<Ranking> {
   const { train, classes } = data;
   const head = await fitLinearProbe(
     engine,
@@ -123,11 +147,14 @@ async function probeOf(
     classes.length,
     { foldOf: foldNumbers(train, data, FOLDS, seed), ...(signal && { signal }) },
   );
-  return { probabilities: softmaxRows(headLogits(features, head), classes.length), strength: head.strength };
+  const probabilities = softmaxRows(headLogits(features, head), classes.length);
+  const known = Array.from({ length: features.shape[0]! }, (_, i) => i < train.length);
+  const input = { embeddings, known, probabilities, classes: classes.length };
+  return { picked: suggestImages(input, count, randomStream(seed, 'suggest')), probabilities, head };
 }
 
 /** Leading principal components of features at equal spread, found by a sample of the images: [N, 64]. */
-function reduced(features: Tensor, seed: number): Float64Array {
+export function reduced(features: Tensor, seed: number): Float64Array {
   const [rows, width] = features.shape as [number, number];
   const data = features.data as Float32Array;
   const row = (i: number): Float32Array => data.subarray(i * width, (i + 1) * width);
