@@ -80,12 +80,19 @@ export async function readSamples(
 }
 
 function sampleOf(candidate: Candidate, image: InspectedImage, labels: ReadonlyMap<string, number>): Sample {
-  const { id, file, split, className, group } = candidate;
+  const { id, file, split, className, group, chances } = candidate;
   const { width, height, bytes, contentKey } = image;
   const label = className === undefined ? undefined : labels.get(className);
   return {
-    ...{ id, file, split, width, height, bytes, contentKey },
+    id,
+    file,
+    split,
+    width,
+    height,
+    bytes,
+    contentKey,
     ...(label !== undefined && { label }),
+    ...(chances !== undefined && { chances }),
     ...(group !== undefined && { group }),
   };
 }

@@ -77,6 +77,7 @@ export async function readDataset(path: string, options: ReadDatasetOptions = {}
     ignored: [...found.ignored, ...read.others].toSorted(compareText),
     warnings: [...warnings, ...limited.warnings],
     limitedLabels: limited.limited,
+    ...(found.annotation !== undefined && { annotation: found.annotation }),
     fingerprint: fingerprintOf(classes, kept),
   };
 }
@@ -84,8 +85,8 @@ export async function readDataset(path: string, options: ReadDatasetOptions = {}
 /** SHA-256 over the classes and every sample's id, split, label, content and group. */
 export function fingerprintOf(classes: readonly string[], samples: readonly Sample[]): string {
   const hash = createHash('sha256').update(JSON.stringify(classes));
-  for (const { id, split, label, contentKey, group } of samples)
-    hash.update(JSON.stringify([id, split, label ?? null, contentKey, ...(group === undefined ? [] : [group])]));
+  for (const { id, split, label, contentKey, group, chances } of samples)
+    hash.update(JSON.stringify([id, split, label ?? null, contentKey, ...(group === undefined ? [] : [group]), ...(chances === undefined ? [] : [chances])])); // prettier-ignore
   return hash.digest('hex');
 }
 

@@ -24,14 +24,16 @@ export interface CurveFit {
   /** Of `next` over `now`, and the range that it lies in with 80 % probability. */
   readonly gain: number;
   readonly interval80: readonly [low: number, high: number];
-  /** Accuracy that no number of labels would exceed with this model. */
-  readonly ceiling: number;
-  /** What is behind most errors: too few labels, or the model. */
+  /** Expected gain of twice the labels. */
+  readonly doubling: number;
+  /** What keeps accuracy from rising: `labels` where twice as many should bring two points or more, else the `model`. */
   readonly limit: 'labels' | 'model';
   readonly words: string;
 }
 
 const DRAWS = 400;
+/** A gain by twice the labels that is worth the work. */
+const WORTH = 0.02;
 /**
  * What one draw of labels brings differs from the next by about this share of the gain, and at least by this much: standard deviations
  * of steps of 50 labels about the expected one (bench/suggest.mjs).
@@ -62,25 +64,26 @@ export function fitLearningCurve(
   const once = new Float64Array(images).fill(1);
   const { a, b } = fitTo(once);
   const errorAt = (m: number): number => a + b / Math.sqrt(m);
-  const gainOf = (slope: number): number => slope / Math.sqrt(labels) - slope / Math.sqrt(labels + ahead);
+  const gainOf = (slope: number, more: number): number => slope / Math.sqrt(labels) - slope / Math.sqrt(labels + more);
   const gains = Float64Array.from({ length: DRAWS }, () => {
     const counts = new Float64Array(images);
     for (let i = 0; i < images; i++) counts[stream.integer(images)]!++;
-    const gain = gainOf(fitTo(counts).b);
+    const gain = gainOf(fitTo(counts).b, ahead);
     return gain + stream.normal() * Math.hypot(STEP_SPREAD * gain, LEAST_SPREAD);
   }).toSorted();
-  const gain = gainOf(b);
+  const gain = gainOf(b, ahead);
+  const doubling = gainOf(b, labels);
   const interval80 = [quantile(gains, 0.1), quantile(gains, 0.9)] as const;
-  const limit = b / Math.sqrt(labels) > a ? 'labels' : 'model';
+  const limit = doubling >= WORTH ? 'labels' : 'model';
   return {
     measured: measured.map((one) => ({ labels: one.labels, accuracy: 1 - errorOf(one, once) })),
     now: { labels, accuracy: 1 - errorAt(labels) },
     next: { labels: labels + ahead, accuracy: 1 - errorAt(labels + ahead) },
     gain,
     interval80,
-    ceiling: 1 - a,
+    doubling,
     limit,
-    words: inWords(ahead, gain, interval80, 1 - a, limit),
+    words: inWords(ahead, gain, interval80, doubling, limit),
   };
 }
 
@@ -115,14 +118,14 @@ function inWords(
   ahead: number,
   gain: number,
   [low, high]: readonly [number, number],
-  ceiling: number,
+  doubling: number,
   limit: CurveFit['limit'],
 ): string {
   const points = (share: number): string => (100 * share).toFixed(1);
   return (
     `${ahead} more labels should bring about ${points(gain)} points of accuracy (80 % interval ${points(low)} to ${points(high)}). ` +
     (limit === 'labels'
-      ? 'Labels limit now: most of the errors should go with more of them.'
-      : `The model limits now: with any number of labels it should not exceed ${points(ceiling)} %; a larger backbone or fine-tuning should help more.`)
+      ? `Labels limit now: twice as many should bring about ${points(doubling)}.`
+      : `The model limits now: even twice the labels should bring only about ${points(doubling)}; a larger backbone or fine-tuning may help more.`)
   );
 }

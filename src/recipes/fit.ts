@@ -6,7 +6,7 @@ import { timed } from '../core/profile.ts';
 import type { ImageSource } from '../batches/evaluation-crops.ts';
 import { TrainingBatches, type TrainingItem } from '../batches/training-batches.ts';
 import { varies } from '../augment/policy.ts';
-import type { Sample } from '../datasets/dataset.ts';
+import { softLabel, type Sample } from '../datasets/dataset.ts';
 import { extract } from '../onnx/compose.ts';
 import { consistencySource } from './consistency/consistency-source.ts';
 import { ConsistencyWatch } from './consistency/consistency-watch.ts';
@@ -96,11 +96,17 @@ export async function fit(workshop: Workshop, request: FitRequest): Promise<{ ne
     }
     return passes.microBatch;
   });
-  const labelled = train.map((sample): TrainingItem => ({ ...sample, target: sample.label }));
+  const labelled = train.map((sample): TrainingItem => ({
+    ...sample,
+    target: softLabel(sample, classes) ?? sample.label,
+  }));
   const items =
     teaching === undefined
       ? [...labelled, ...machines]
-      : [...train, ...unlabeled].map((sample): TrainingItem => ({ ...sample, target: oneHot(sample, classes.length) }));
+      : [...train, ...unlabeled].map((sample): TrainingItem => ({
+          ...sample,
+          target: softLabel(sample, classes) ?? oneHot(sample, classes.length),
+        }));
   const parts = machineLabelled && [
     { count: train.length, draws: machineLabelled.labelledDraws },
     { count: machines.length, draws: machineLabelled.draws },

@@ -23,6 +23,8 @@ export interface ProbeOptions {
   readonly strengths?: readonly number[];
   /** The head is fitted at the chosen strength divided by this; default 1. */
   readonly soften?: number;
+  /** [n, K] soft labels to learn from in place of `labels`, rows of sum 1; scored is by `labels`. */
+  readonly targets?: Float32Array | undefined;
   /** The fold of each row, from 0; without it, nothing is cross-validated and a middling strength is taken. */
   readonly foldOf?: readonly number[] | undefined;
   readonly signal?: AbortSignal;
@@ -56,7 +58,7 @@ export async function fitLinearProbe(
   if (n !== labels.length) throw new RangeError(`${n} rows of features, but ${labels.length} labels.`);
   const strengths = [...(options.strengths ?? DEFAULT_STRENGTHS)].toSorted((a, b) => a - b);
   const { scaled, mean, deviation } = standardised(features);
-  const problem = await openProblem(engine, scaled, labels, classes);
+  const problem = await openProblem(engine, scaled, labels, classes, options.targets);
   try {
     const fit = async (include: Uint8Array, strength: number, start: Float64Array): Promise<Float64Array> => {
       if (options.signal?.aborted) throw new AbortedError('The fit of the linear head was stopped.');
@@ -142,6 +144,7 @@ async function openProblem(
   features: Tensor,
   labels: readonly number[],
   classes: number,
+  soft?: Float32Array,
 ): Promise<Problem> {
   const [n, width] = features.shape as [number, number];
   const b = new GraphBuilder('linear_probe');
@@ -162,7 +165,8 @@ async function openProblem(
   const session = await engine.load(writeModel({ graph: b.build() }));
   const names = { features: 'probe/features', targets: 'probe/targets' };
   const targets = zeros('float32', [n, classes]);
-  labels.forEach((label, i) => ((targets.data as Float32Array)[i * classes + label] = 1));
+  if (soft !== undefined) (targets.data as Float32Array).set(soft);
+  else labels.forEach((label, i) => ((targets.data as Float32Array)[i * classes + label] = 1));
   await engine.put({ [names.features]: features, [names.targets]: targets });
 
   const split = (solution: Float64Array): { weight: Tensor; bias: Tensor } => ({

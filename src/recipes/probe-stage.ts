@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { timed } from '../core/profile.ts';
 import { readSafetensorsFile, writeSafetensorsFile } from '../core/safetensors.ts';
 import { tensor, type Tensor } from '../core/tensor.ts';
+import { softLabel } from '../datasets/dataset.ts';
 import { featuresOf, type FeatureExtractor } from './features.ts';
 import type { Workshop } from './workshop.ts';
 import { fitLinearProbe } from './linear-probe.ts';
@@ -50,6 +51,7 @@ export async function probeStage(
     fitLinearProbe(engine, features, labels, classes, {
       soften,
       foldOf,
+      targets: softTargets(samples, data.classes),
       ...(signal && { signal }),
     });
   const result = await timed(track, 'fit the head', fitHead, samples.length);
@@ -62,4 +64,16 @@ export async function probeStage(
     tensors.push(['out_of_fold', tensor('float32', [samples.length, classes], result.outOfFold)]);
   await writeSafetensorsFile(file, tensors);
   return result;
+}
+
+/** [n, K]; undefined where every label is one class. */
+function softTargets(samples: TrainingData['train'], classes: readonly string[]): Float32Array | undefined {
+  if (samples.every(({ chances }) => chances === undefined)) return undefined;
+  const targets = new Float32Array(samples.length * classes.length);
+  for (const [i, sample] of samples.entries()) {
+    const soft = softLabel(sample, classes);
+    if (soft === undefined) targets[i * classes.length + sample.label] = 1;
+    else targets.set(soft, i * classes.length);
+  }
+  return targets;
 }

@@ -64,6 +64,11 @@ export function trainingSteps(
     layerDecay: options.layerDecay,
   });
   const count = samples.length + unlabeled + machineLabelled;
+  const isSoft =
+    taught !== undefined ||
+    machineLabelled > 0 ||
+    mixes(plan.augment) ||
+    samples.some(({ chances }) => chances !== undefined);
   const microBatch = Math.min(plan.batchSize, count);
   const imagesOf = (sized: Network): Pick<StepOptions, 'graph' | 'images'> => ({
     graph: withNoise(sized, options),
@@ -73,7 +78,7 @@ export function trainingSteps(
     ...imagesOf(network),
     input: network.input,
     logits: network.logits,
-    labels: taught !== undefined || machineLabelled > 0 || mixes(plan.augment) ? 'distributions' : 'indices',
+    labels: isSoft ? 'distributions' : 'indices',
     sampleWeights: machineLabelled > 0,
     loss,
     microBatch,

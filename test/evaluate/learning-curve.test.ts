@@ -15,11 +15,11 @@ const fit = (measured: readonly CurveMeasurement[], labels = 100, ahead = 50, se
 describe('fitLearningCurve', () => {
   it('finds a and b of error = a + b / sqrt(m)', () => {
     const exact = [16, 25, 64].map((labels) => ({ labels, right: [1 - (0.1 + 2 / Math.sqrt(labels))] }));
-    const { now, next, gain, ceiling, limit } = fit(exact);
+    const { now, next, gain, doubling, limit } = fit(exact);
     expect(now.accuracy).toBeCloseTo(0.9 - 0.2, 12);
     expect(next).toEqual({ labels: 150, accuracy: expect.closeTo(0.9 - 2 / Math.sqrt(150), 12) });
     expect(gain).toBeCloseTo(0.2 - 2 / Math.sqrt(150), 12);
-    expect(ceiling).toBeCloseTo(0.9, 12);
+    expect(doubling).toBeCloseTo(0.2 - 2 / Math.sqrt(200), 12);
     expect(limit).toBe('labels');
   });
 
@@ -29,13 +29,19 @@ describe('fitLearningCurve', () => {
     expect(flat.words).toContain('The model limits now');
     const falling = fit([16, 25, 64].map((labels) => ({ labels, right: [0.6 - 0.001 * labels] })));
     expect(falling.gain).toBe(0);
-    expect(falling.ceiling).toBeCloseTo(0.6 - 0.035, 12);
+    expect(falling.now.accuracy).toBeCloseTo(0.6 - 0.035, 12);
   });
 
   it('takes no error below 0', () => {
     const steep = fit([16, 64].map((labels) => ({ labels, right: [1 - 4 / labels] })));
-    expect(steep.ceiling).toBe(1);
+    // The line through both errors, 0.25 and 0.0625, would pass below 0 at more labels.
     expect(steep.next.accuracy).toBeLessThan(1);
+    expect(
+      fit(
+        [16, 64].map((labels) => ({ labels, right: [1 - 4 / labels] })),
+        1e6,
+      ).now.accuracy,
+    ).toBeLessThanOrEqual(1);
   });
 
   it('has an interval about the gain that is narrower with more images', () => {
