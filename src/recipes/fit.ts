@@ -96,16 +96,17 @@ export async function fit(workshop: Workshop, request: FitRequest): Promise<{ ne
     }
     return passes.microBatch;
   });
+  const isSoft = train.some(({ chances }) => chances !== undefined);
   const labelled = train.map((sample): TrainingItem => ({
     ...sample,
-    target: softLabel(sample, classes) ?? sample.label,
+    target: isSoft ? distribution(sample, classes) : sample.label,
   }));
   const items =
     teaching === undefined
       ? [...labelled, ...machines]
       : [...train, ...unlabeled].map((sample): TrainingItem => ({
           ...sample,
-          target: softLabel(sample, classes) ?? oneHot(sample, classes.length),
+          target: distribution(sample, classes),
         }));
   const parts = machineLabelled && [
     { count: train.length, draws: machineLabelled.labelledDraws },
@@ -210,9 +211,9 @@ export async function fit(workshop: Workshop, request: FitRequest): Promise<{ ne
   return { network: { ...request.network, graph: extract(trained, own) }, result };
 }
 
-/** [K]; all 0 without a label. */
-function oneHot({ label }: Sample, classes: number): Float32Array {
-  return Float32Array.from({ length: classes }, (_, k) => (k === label ? 1 : 0));
+/** [K] what annotators say together, else the one label; all 0 without a label. */
+function distribution(sample: Sample, classes: readonly string[]): Float32Array {
+  return softLabel(sample, classes) ?? Float32Array.from(classes, (_, k) => (k === sample.label ? 1 : 0));
 }
 
 /** Rates of the groups in the same proportions, at the height that a range test proposes; kept for a resumed run. */

@@ -70,7 +70,8 @@ export async function suggest(
   if (backbone === model && !existsSync(model))
     throw new InputError(`${run} has no model yet: let it finish first (gleaner train --resume ${run}).`);
   const data = await prepareData(options, control, { useUnlabeled: true });
-  const { classes, train, unlabeled } = data;
+  const { classes, train } = data;
+  const unlabeled = withoutKnownCopies(data);
   if (unlabeled.length === 0) throw new InputError(`${options.data} has no unlabelled image that could be suggested.`);
   const machine = { device, ...(threads !== undefined && { threads }) };
   return withEngine(machine, control, undefined, async (engine) => {
@@ -151,6 +152,19 @@ export async function rankImages(
   const known = Array.from({ length: features.shape[0]! }, (_, i) => i < train.length);
   const input = { embeddings, known, probabilities, classes: classes.length };
   return { picked: suggestImages(input, count, randomStream(seed, 'suggest')), probabilities, head };
+}
+
+/** One of each group of copies, none where one has a label: the others would be bought twice. */
+function withoutKnownCopies({ train, unlabeled, duplicates }: TrainingData): TrainingData['unlabeled'] {
+  const labelled = new Set(train.map(({ id }) => id));
+  const open = new Set(unlabeled.map(({ id }) => id));
+  const copies = new Set(
+    duplicates.copies.flatMap((group) => {
+      const own = group.filter((id) => open.has(id));
+      return group.some((id) => labelled.has(id)) ? own : own.slice(1);
+    }),
+  );
+  return unlabeled.filter(({ id }) => !copies.has(id));
 }
 
 /** Leading principal components of features at equal spread, found by a sample of the images: [N, 64]. */

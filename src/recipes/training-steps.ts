@@ -68,7 +68,8 @@ export function trainingSteps(
     taught !== undefined ||
     machineLabelled > 0 ||
     mixes(plan.augment) ||
-    samples.some(({ chances }) => chances !== undefined);
+    // Methods that learn from unlabelled images take the likeliest class.
+    (plan.consistency === undefined && samples.some(({ chances }) => chances !== undefined));
   const microBatch = Math.min(plan.batchSize, count);
   const imagesOf = (sized: Network): Pick<StepOptions, 'graph' | 'images'> => ({
     graph: withNoise(sized, options),
