@@ -31,7 +31,7 @@ const LEAST_GROUP = 5;
 /** More groups cost time and are smaller than what is alike. */
 const MOST_GROUPS = 500;
 /** From so many labels a class on, what the model is unsure of counts in full. */
-const ENOUGH_LABELS = 10;
+const ENOUGH_LABELS = 5;
 
 /**
  * Which images to label next, the most useful first: images are put into as many groups of alike ones as there will be labels, those with
