@@ -73,6 +73,9 @@ export async function checkLabels(given: CheckLabelsOptions, control: TrainContr
   const { split = 'train', ...rest } = given;
   const options = resolveTrainOptions(rest, 'options of checkLabels', ['split']);
   if (options.folds === 0) throw new InputError('Labels are judged out of fold: "folds" must be 2 or more, got 0.');
+  for (const name of ['model', 'epochs'] as const)
+    if (options.backbone !== undefined && options[name] !== undefined)
+      throw new InputError(`"${name}" has no effect with a backbone: its features judge, and no network is trained.`);
   const read = await readData(options, control);
   const { dataset } = read;
   const samples = dataset.samples.filter(

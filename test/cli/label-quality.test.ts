@@ -58,6 +58,8 @@ describe('gleaner data labels', () => {
     const finished = await runGleaner(['data', 'labels', one, '--backbone', backbone, ...preprocessing, ...common]);
     expect(finished.code).toBe(2);
     expect(finished.stderr).toContain('needs a class of two images that are no copies of each other');
+    const both = await runGleaner(['data', 'labels', data, '--backbone', backbone, '--epochs', '3', ...common]);
+    expect([both.code, both.stderr.includes('"epochs" has no effect with a backbone')]).toEqual([2, true]);
   });
 });
 
