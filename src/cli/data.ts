@@ -3,6 +3,7 @@ import { checkData } from '../index.ts';
 import { defineCommand, type CommonOptions } from './command.ts';
 import { auditCommand } from './data-audit.ts';
 import { dataExportCommand } from './data-export.ts';
+import { labelsCommand } from './data-labels.ts';
 import { table } from './output.ts';
 import { readingFlags, readingOptions, type ReadingFlags } from './reading-flags.ts';
 
@@ -45,5 +46,6 @@ export function dataCommand(): Command {
       ),
     )
     .addCommand(auditCommand())
+    .addCommand(labelsCommand())
     .addCommand(dataExportCommand());
 }

@@ -14,6 +14,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   'pseudo-label': async () => (await import('./self-train.ts')).pseudoLabelCommand(),
   pretrain: async () => (await import('./pretrain.ts')).pretrainCommand(),
   distill: async () => (await import('./distill.ts')).distillCommand(),
+  suggest: async () => (await import('./suggest.ts')).suggestCommand(),
   predict: async () => (await import('./predict.ts')).predictCommand(),
   evaluate: async () => (await import('./evaluate.ts')).evaluateCommand(),
   export: async () => (await import('./export.ts')).exportCommand(),

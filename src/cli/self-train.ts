@@ -11,6 +11,7 @@ import {
   engineFlags,
   flipFlag,
   gradientsFlag,
+  lossFlag,
   preprocessingFlags,
   runFlags,
   trainingFlags,
@@ -77,7 +78,10 @@ function networkFlags(command: Command): Command {
 function selfTrainingFlags(command: Command): void {
   dataFlags(command).option('--use-val', 'let a ready-made val part serve as validation though labels are limited');
   preprocessingFlags(gradientsFlag(command));
-  trainingFlags(command).option('--augment <policy>', 'how the images of students are varied (docs/augmentation.md)');
+  lossFlag(trainingFlags(command)).option(
+    '--augment <policy>',
+    'how the images of students are varied (docs/augmentation.md)',
+  );
   flipFlag(command);
   cropScaleFlag(command)
     .addOption(choice('--start <from>', 'what a student starts from (default: teacher)', ['teacher', 'fresh']))

@@ -1,5 +1,12 @@
 import type { Command } from 'commander';
-import { resumeTraining, train, type TrainOptions } from '../index.ts';
+import {
+  continueTraining,
+  InputError,
+  resumeTraining,
+  train,
+  type ContinueOptions,
+  type TrainOptions,
+} from '../index.ts';
 import { checkDataOrResume } from './data-or-resume.ts';
 import { defineCommand, number, type CommonOptions } from './command.ts';
 import {
@@ -8,6 +15,7 @@ import {
   dataFlags,
   engineFlags,
   flipFlag,
+  lossFlag,
   modelFlags,
   networkFlags,
   gradientsFlag,
@@ -26,6 +34,8 @@ type TrainFlags = CommonOptions &
     resume?: string;
     acceptEngine?: boolean;
     acceptDataChange?: boolean;
+    labels?: string[];
+    continue?: string;
   };
 
 export function trainCommand(): Command {
@@ -38,10 +48,14 @@ export function trainCommand(): Command {
       'train digits --method scratch --epochs 40 --out runs/digits',
       'train digits --method freematch --steps 1000',
       'train --resume runs/digits',
+      'train --continue runs/digits --labels suggested.csv',
     ],
     (command) => {
       configFlag(runFlags(networkFlags(command)));
-      dataFlags(command).option('--use-val', 'let a ready-made val part serve as validation though labels are limited');
+      dataFlags(command)
+        .option('--labels <files...>', 'labels of images that have none: CSV with the columns path and label')
+        .option('--continue <run>', 'with --labels: train as that run did, with its labels and these')
+        .option('--use-val', 'let a ready-made val part serve as validation though labels are limited');
       preprocessingFlags(gradientsFlag(command));
       modelFlags(trainingFlags(command))
         .option('--augment <policy>', 'how training images are varied (docs/augmentation.md)')
@@ -50,17 +64,40 @@ export function trainCommand(): Command {
           'of the agreement of views with and without augmix; 12 in its paper',
           number(0),
         );
-      consistencyFlags(command);
+      consistencyFlags(lossFlag(command));
       profileFlag(engineFlags(cropScaleFlag(flipFlag(command))));
     },
     async (args, flags, { output, signal }) => {
-      const { config, resume, acceptEngine, acceptDataChange, json: _json, quiet: _quiet, ...given } = flags;
+      const {
+        config,
+        resume,
+        continue: earlier,
+        labels,
+        acceptEngine,
+        acceptDataChange,
+        json: _json,
+        quiet: _quiet,
+        ...given
+      } = flags;
       const control = { signal, onProgress: output.progress };
+      if (earlier !== undefined) {
+        if (args[0] !== undefined || resume !== undefined || config !== undefined)
+          throw new InputError(
+            '--continue takes data and options from the run: leave out DATA, --config and --resume.',
+          );
+        const options = { ...given, labelFiles: labels ?? [] } as ContinueOptions;
+        return showRunResult(await continueTraining(earlier, options, control), output);
+      }
       checkDataOrResume(args[0], flags, 'gleaner train DATA');
       const result =
         resume === undefined
           ? await train(
-              { ...(await readConfig(config)), ...given, ...(args[0] && { data: args[0] }) } as TrainOptions,
+              {
+                ...(await readConfig(config)),
+                ...given,
+                ...(labels && { labelFiles: labels }),
+                ...(args[0] && { data: args[0] }),
+              } as TrainOptions,
               control,
             )
           : await resumeTraining(resume, {

@@ -1,6 +1,6 @@
 import { Option, type Command } from 'commander';
 import { choice, integer, number, perChannel } from './command.ts';
-import { CONSISTENCY_METHOD_NAMES } from '../index.ts';
+import { CONSISTENCY_METHOD_NAMES, LABEL_LOSS_NAMES } from '../index.ts';
 import { readingFlags } from './reading-flags.ts';
 
 /** Flags of every command that trains: the same names, the same meaning. */
@@ -80,6 +80,11 @@ export function trainingFlags(command: Command): Command {
     .option('--dropout <share>', 'before the head', number(0, 0.95))
     .option('--stochastic-depth <rate>', 'skip residual branches at random, the last at this rate', number(0, 0.95))
     .option('--find-lr', 'search the learning rate first');
+}
+
+/** Of what is learnt from labels. */
+export function lossFlag(command: Command): Command {
+  return command.addOption(choice('--loss <name>', 'ce, or one that wrong labels harm less', LABEL_LOSS_NAMES));
 }
 
 /** Of methods that learn from unlabelled images. */

@@ -1,4 +1,4 @@
-import { countPerClass, type Conflict, type Layout, type Quarantined, type Split } from './dataset.ts';
+import { countPerClass, type Conflict, type Dataset, type Layout, type Quarantined, type Split } from './dataset.ts';
 import type { DuplicatePair } from './duplicates.ts';
 import { membersOf } from './groups.ts';
 import { prepareDataset, type PrepareOptions } from './prepare.ts';
@@ -25,6 +25,8 @@ export interface DataCheck {
   readonly leaks: readonly Leak[];
   readonly ignored: readonly string[];
   readonly warnings: readonly string[];
+  /** Where several annotators were joined. */
+  readonly annotation?: Dataset['annotation'];
   readonly fingerprint: string;
 }
 
@@ -55,6 +57,7 @@ export async function checkData(path: string, options: PrepareOptions = {}): Pro
     leaks,
     ignored,
     warnings,
+    ...(dataset.annotation !== undefined && { annotation: dataset.annotation }),
     fingerprint,
   };
 }

@@ -1,3 +1,5 @@
+import type { Annotation } from './join-annotators.ts';
+
 /** What a data folder or manifest was understood to hold. */
 
 export type Split = 'train' | 'val' | 'test' | 'unlabeled';
@@ -21,6 +23,8 @@ export interface Sample {
    * files with one key are taken for the same file.
    */
   readonly contentKey: string;
+  /** By class, what several annotators say together, 0..1: a soft label, of which `label` is the likeliest. */
+  readonly chances?: Readonly<Record<string, number>>;
   /** Name of the group it belongs to, which is never split; absent where it stands for itself. */
   readonly group?: string;
 }
@@ -54,6 +58,8 @@ export interface Dataset {
   /** Hidden or system folders and files that were passed over, relative to the root. */
   readonly ignored: readonly string[];
   readonly warnings: readonly string[];
+  /** Where several annotators were joined. */
+  readonly annotation?: Annotation;
   /** Whether only some labels may be used (`labelsList`, `labelsPerClass`): then `val` may not be looked at either. */
   readonly limitedLabels: boolean;
   /** SHA-256 over classes and every sample's id, split, label, content and group: differs where the data does. */
@@ -95,4 +101,12 @@ export function countPerClass(dataset: Pick<Dataset, 'classes' | 'samples'>, spl
 /** Number of samples in a split. */
 export function countInSplit(dataset: Pick<Dataset, 'samples'>, split: Split): number {
   return dataset.samples.reduce((count, sample) => count + (sample.split === split ? 1 : 0), 0);
+}
+
+/** [K] probabilities of the classes as annotators see them; undefined where the label is one class. */
+export function softLabel({ chances }: Sample, classes: readonly string[]): Float32Array | undefined {
+  if (chances === undefined) return undefined;
+  const row = Float32Array.from(classes, (name) => chances[name] ?? 0);
+  const sum = row.reduce((total, p) => total + p, 0);
+  return row.map((p) => p / sum);
 }

@@ -36,6 +36,7 @@ export function describeDataset(dataset: Dataset): string {
       lines.push(`  ${files.map((file, i) => `${shownName(file)} (${shownName(labels[i]!)})`).join(', ')}`);
     if (dataset.conflicts.length > SHOWN_FILES) lines.push(`  and ${dataset.conflicts.length - SHOWN_FILES} more`);
   }
+  if (dataset.annotation !== undefined) lines.push(...annotationLines(dataset.annotation));
   for (const warning of dataset.warnings) lines.push(`Note: ${warning}`);
   return lines.join('\n');
 }
@@ -61,5 +62,19 @@ function classTable(dataset: Dataset): string[] {
     ),
   ];
   if (dataset.classes.length > SHOWN_CLASSES) lines.push(`  and ${dataset.classes.length - SHOWN_CLASSES} more`);
+  return lines;
+}
+
+function annotationLines({ annotators, shared, disagreements }: NonNullable<Dataset['annotation']>): string[] {
+  const percent = (share: number): string => `${(100 * share).toFixed(0)} %`;
+  const lines = [
+    `Annotators: ${annotators.map(({ name, labels, accuracy }) => `${shownName(name)} (${counted(labels, 'label')}, right ${percent(accuracy)})`).join(', ')}`,
+    `${counted(shared, 'image')} labelled by several, who disagree about ${disagreements.length}; joined by Dawid and Skene's method`,
+  ];
+  for (const { file, labels, joined, probability } of disagreements.slice(0, SHOWN_FILES))
+    lines.push(
+      `  ${shownName(file)}: ${Object.entries(labels).map(([who, what]) => `${shownName(who)} ${shownName(what)}`).join(', ')}: ${shownName(joined)} (${percent(probability)})`, // prettier-ignore
+    );
+  if (disagreements.length > SHOWN_FILES) lines.push(`  and ${disagreements.length - SHOWN_FILES} more`);
   return lines;
 }

@@ -41,7 +41,7 @@ export async function limitLabels(
       : await listed(dataset, labelsList, warnings);
   const samples = dataset.samples.map((sample): Sample => {
     if (sample.split !== 'train' || kept.has(sample.id)) return sample;
-    const { label: _, ...rest } = sample;
+    const { label: _, chances: _c, ...rest } = sample;
     return { ...rest, split: 'unlabeled' };
   });
   return { samples, warnings, limited: true };

@@ -56,6 +56,7 @@ export function cocoRows(document: Entry, manifest: string, group: string | unde
       labels: [...labels.get(image['id'])!],
       split: textOf('split', fieldOf(image, 'split').value, refuse),
       group: group === undefined ? '' : textOf(group, image[group], refuse),
+      annotator: '',
     };
   });
   return { rows, problems, hasGroup: group !== undefined && images.some((image) => Object.hasOwn(image, group)) };

@@ -32,6 +32,7 @@ export function csvRows(text: string, manifest: string, group?: string): Manifes
       labels: label === '' ? [] : [label],
       split: field(index.split),
       group: field(groupAt),
+      annotator: field(index.annotator),
     });
   }
   return { rows, problems, hasGroup: groupAt >= 0 };
@@ -61,7 +62,7 @@ function delimiterOf(text: string): string {
 
 function columnsOf(names: readonly string[], manifest: string): Record<keyof typeof COLUMNS, number> {
   const find = (column: keyof typeof COLUMNS): number => names.findIndex((name) => isColumn(name, column));
-  const index = { path: find('path'), label: find('label'), split: find('split') };
+  const index = { path: find('path'), label: find('label'), split: find('split'), annotator: find('annotator') };
   const missing = (['path', 'label'] as const).filter((column) => index[column] < 0);
   if (missing.length > 0)
     throw new InputError(

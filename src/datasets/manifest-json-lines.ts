@@ -24,7 +24,9 @@ export function jsonLinesRows(text: string, _manifest: string, group?: string): 
       refuse('is not a JSON object');
       continue;
     }
-    const [path, label, split] = (['path', 'label', 'split'] as const).map((column) => fieldOf(value, column));
+    const [path, label, split, annotator] = (['path', 'label', 'split', 'annotator'] as const).map((column) =>
+      fieldOf(value, column),
+    );
     const labels = (Array.isArray(label!.value) ? label!.value : [label!.value]).map((one) =>
       textOf(label!.key, one, refuse),
     );
@@ -36,6 +38,7 @@ export function jsonLinesRows(text: string, _manifest: string, group?: string): 
       labels: [...new Set(labels)].filter((one) => one !== ''),
       split: textOf(split!.key, split!.value, refuse),
       group: group !== undefined && Object.hasOwn(value, group) ? textOf(group, value[group], refuse) : '',
+      annotator: textOf(annotator!.key, annotator!.value, refuse),
     });
   }
   return { rows, problems, hasGroup };

@@ -38,6 +38,7 @@ export function labelStudioRows(tasks: readonly Entry[], group: string | undefin
       labels: choicesOf(task, refuse),
       split: textOf('split', fieldOf(data, 'split').value, refuse),
       group: group === undefined ? '' : textOf(group, data[group], refuse),
+      annotator: '',
     });
   }
   return { rows, problems, hasGroup };

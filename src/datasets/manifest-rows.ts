@@ -11,6 +11,8 @@ export interface ManifestRow {
   readonly labels: readonly string[];
   readonly split: string;
   readonly group: string;
+  /** Who gave the label. */
+  readonly annotator: string;
 }
 
 /** What is wrong with an entry of a manifest. */
@@ -32,6 +34,7 @@ export const COLUMNS = {
   path: ['path', 'file', 'image', 'filename', 'file_name', 'filepath', 'image_path'],
   label: ['label', 'class', 'class_name', 'category'],
   split: ['split', 'set', 'subset'],
+  annotator: ['annotator', 'annotator_id', 'labeler', 'labeller', 'worker'],
 } as const;
 
 export function isColumn(name: string, column: keyof typeof COLUMNS): boolean {

@@ -41,6 +41,7 @@ export async function placeRows(
   const placed: PlacedRow[] = [];
   const realRoot = await realpath(root);
   const first = new Map<string, ManifestRow>();
+  const others = new Map<string, Set<string>>();
   for (const row of rows) {
     const refuse = (message: string): void => void problems.push({ at: row.at, where: row.where, message });
     const shown = JSON.stringify(row.path.slice(0, SHOWN_LENGTH));
@@ -54,12 +55,16 @@ export async function placeRows(
       const split = splitOf(row);
       const file = resolve(root, row.path);
       const id = normalise(row.path);
-      const earlier = first.get(id);
+      const known = first.get(id);
+      // Another annotator's word about the same image.
+      const isNew = row.annotator !== '' && known?.annotator !== '' && others.get(id)?.has(row.annotator) !== true;
+      const earlier = isNew ? undefined : known;
       if (split === undefined) refuse(unknownSplit(row.split));
       else if (split !== 'unlabeled' && label === undefined) refuse(`${shown} is in "${row.split}" and has no label`);
       else if (earlier !== undefined) refuse(`${shown} is there already, ${alreadyThere(earlier, label)}`);
       else {
         first.set(id, row);
+        others.set(id, (others.get(id) ?? new Set()).add(row.annotator));
         const problem = await whyNotAFile(file, realRoot, followLinks);
         const place = { id, file, split, ...(row.group !== '' && { group: row.group }) };
         if (problem !== undefined) refuse(`${shown} ${problem}`);
@@ -134,5 +139,20 @@ export function checkLabels(placed: readonly PlacedRow[], problems: Problem[]): 
       where: row.where,
       message: `the label ${JSON.stringify(className)} of ${split} is unknown: no image of train has it${suggestion(className, trained)}`,
     });
+  }
+}
+
+/** What annotators say of one image is of one part. */
+export function checkSplits(placed: readonly PlacedRow[], problems: Problem[]): void {
+  const splits = new Map<string, PlacedRow>();
+  for (const one of placed) {
+    const { id, split } = one.candidate;
+    // Who gave no label says nothing of the part either.
+    if (split === 'unlabeled') continue;
+    const first = splits.get(id) ?? one;
+    splits.set(id, first);
+    if (first.candidate.split === split) continue;
+    const { at, where } = one.row;
+    problems.push({ at, where, message: `${JSON.stringify(id)} is in ${split} here, and in ${first.candidate.split} on ${first.row.where}` }); // prettier-ignore
   }
 }

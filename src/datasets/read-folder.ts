@@ -1,3 +1,4 @@
+import type { Annotation } from './join-annotators.ts';
 import { InputError } from '../core/errors.ts';
 import { compareText, counted, shownList, type Layout, type Quarantined, type Split } from './dataset.ts';
 import { walk, type FoundFile, type Walk, type WalkOptions } from './walk.ts';
@@ -10,6 +11,8 @@ export interface Candidate extends FoundFile {
   readonly split: Split;
   /** Name of its class; absent where it has no label. */
   readonly className?: string;
+  /** By class, what several annotators say together, 0..1; `className` is the likeliest. */
+  readonly chances?: Readonly<Record<string, number>>;
   /** Name of the group it belongs to (a patient, a product), which is never split. */
   readonly group?: string;
 }
@@ -24,6 +27,8 @@ export interface Candidates {
   readonly warnings: readonly string[];
   /** Whether candidates say their groups themselves, by a column of that name. */
   readonly hasGroup: boolean;
+  /** Where several annotators were joined. */
+  readonly annotation?: Annotation;
 }
 
 const SPLIT_NAMES: Readonly<Record<string, Split>> = {

@@ -5,9 +5,10 @@ import { compareText } from './dataset.ts';
 import { cocoRows, isCoco } from './manifest-coco.ts';
 import { csvRows } from './manifest-csv.ts';
 import { jsonLinesRows } from './manifest-json-lines.ts';
+import { joinAnnotators } from './join-annotators.ts';
 import { isLabelStudio, labelStudioRows } from './manifest-label-studio.ts';
 import { listProblems, refuseSeveralLabels, type ManifestRows } from './manifest-rows.ts';
-import { checkLabels, placeRows } from './place-rows.ts';
+import { checkLabels, checkSplits, placeRows } from './place-rows.ts';
 import type { Candidates } from './read-folder.ts';
 
 /** The whole text is held in memory. */
@@ -48,7 +49,9 @@ export async function readManifest(manifest: string, options: ManifestOptions = 
   const { rows, hasGroup, ...read } = READERS[extname(manifest).toLowerCase()]!(text, manifest, options.group);
   const problems = [...read.problems];
   const several = rows.filter(({ labels }) => labels.length > 1);
-  const placed = await placeRows(rows, dirname(resolve(manifest)), options.followLinks ?? false, problems);
+  const found = await placeRows(rows, dirname(resolve(manifest)), options.followLinks ?? false, problems);
+  checkSplits(found, problems);
+  const { placed, annotation } = joinAnnotators(found);
   if (several.length === 0) checkLabels(placed, problems);
   const refusals = [
     ...(problems.length > 0 ? [listProblems(manifest, problems)] : []),
@@ -69,6 +72,7 @@ export async function readManifest(manifest: string, options: ManifestOptions = 
     ignored: [],
     warnings: [],
     hasGroup,
+    ...(annotation !== undefined && { annotation }),
   };
 }
 

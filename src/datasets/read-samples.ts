@@ -84,7 +84,7 @@ export async function readSamples(
 }
 
 function sampleOf(candidate: Candidate, image: InspectedImage, labels: ReadonlyMap<string, number>): Sample {
-  const { id, file, split, className, group } = candidate;
+  const { id, file, split, className, group, chances } = candidate;
   const { width, height, bytes, contentKey } = image;
   const label = className === undefined ? undefined : labels.get(className);
   return {
@@ -96,6 +96,7 @@ function sampleOf(candidate: Candidate, image: InspectedImage, labels: ReadonlyM
     bytes,
     contentKey,
     ...(label !== undefined && { label }),
+    ...(chances !== undefined && { chances }),
     ...(group !== undefined && { group }),
   };
 }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import { InputError } from '../core/errors.ts';
+import { addLabels } from './add-labels.ts';
 import { compareText, counted, shownList, shownName, type Conflict, type Dataset, type Sample } from './dataset.ts';
 import { inGroups } from './groups.ts';
 import { limitLabels, type LabelLimit } from './limit-labels.ts';
@@ -21,6 +22,8 @@ export interface ReadDatasetOptions extends Omit<ReadSamplesOptions, 'allMeant'>
    * regular expression on the relative path, whose first capture group names the group.
    */
   readonly group?: string;
+  /** Files with labels of images that have none (`addLabels`). */
+  readonly labelFiles?: readonly string[];
   /** Whether data without any label will do: it then has no classes. Default false. */
   readonly labelsOptional?: boolean;
 }
@@ -67,7 +70,8 @@ export async function readDataset(path: string, options: ReadDatasetOptions = {}
     );
   const root = info.isDirectory() ? place : dirname(place);
   const limited = await limitLabels({ root, classes, samples, quarantined }, options);
-  const { kept, conflicts } = withoutConflicts(limited.samples, classes);
+  const labelled = await addLabels({ classes, samples: limited.samples, quarantined }, options.labelFiles ?? []);
+  const { kept, conflicts } = withoutConflicts(labelled, classes);
   return {
     root,
     layout: found.layout,
@@ -78,6 +82,7 @@ export async function readDataset(path: string, options: ReadDatasetOptions = {}
     ignored: [...found.ignored, ...read.others].toSorted(compareText),
     warnings: [...warnings, ...limited.warnings],
     limitedLabels: limited.limited,
+    ...(found.annotation !== undefined && { annotation: found.annotation }),
     fingerprint: fingerprintOf(classes, kept),
   };
 }
@@ -96,8 +101,8 @@ async function readPlace(path: string, options: ReadDatasetOptions): Promise<Can
 /** SHA-256 over the classes and every sample's id, split, label, content and group. */
 export function fingerprintOf(classes: readonly string[], samples: readonly Sample[]): string {
   const hash = createHash('sha256').update(JSON.stringify(classes));
-  for (const { id, split, label, contentKey, group } of samples)
-    hash.update(JSON.stringify([id, split, label ?? null, contentKey, ...(group === undefined ? [] : [group])]));
+  for (const { id, split, label, contentKey, group, chances } of samples)
+    hash.update(JSON.stringify([id, split, label ?? null, contentKey, ...(group === undefined ? [] : [group]), ...(chances === undefined ? [] : [chances])])); // prettier-ignore
   return hash.digest('hex');
 }
 

@@ -1,6 +1,6 @@
 import type { GraphBuilder } from '../onnx/builder.ts';
 import { reduceLosses, type Reduction } from './reduction.ts';
-import { checkClassWeights, checkSmoothing, constantLike, logitsShape, targets } from './targets.ts';
+import { checkClassWeights, constantLike, logitsShape, smoothed, targets } from './targets.ts';
 
 export interface BinaryCrossEntropyOptions {
   /** Targets become (1 - s) t + s / K, as in Wightman et al. 2021 (ResNet strikes back, arXiv:2110.00476). Default 0. */
@@ -32,13 +32,9 @@ export function binaryCrossEntropy(
 ): string {
   const { smoothing = 0, classWeights, positiveWeights, reduction = 'mean' } = options;
   const [, classes] = logitsShape(b, logits);
-  checkSmoothing(smoothing);
   const { value } = targets(b, logits, labels);
   const constant = (x: number | readonly number[]): string => constantLike(b, logits, x);
-  const target =
-    smoothing === 0
-      ? value
-      : b.op('Add', [b.op('Mul', [value, constant(1 - smoothing)]), constant(smoothing / classes)]);
+  const target = smoothed(b, logits, value, smoothing);
   // The engine's Softplus never takes the exponential of a positive number; its gradient at 0 is exact, as a
   // sum of max(-z, 0) and ln(1 + e^-|z|) would not be.
   let softplus = b.op('Softplus', [b.op('Neg', [logits])]);

@@ -1,6 +1,6 @@
 import type { GraphBuilder } from '../onnx/builder.ts';
 import { reduceLosses, type Reduction } from './reduction.ts';
-import { checkClassWeights, checkSmoothing, constantLike, logitsShape, targets } from './targets.ts';
+import { checkClassWeights, constantLike, logitsShape, smoothed, targets } from './targets.ts';
 
 export interface CrossEntropyOptions {
   /** Share of every target that is spread evenly over all classes, 0..1 (default 0). Szegedy et al. 2016, arXiv:1512.00567, section 7. */
@@ -32,11 +32,8 @@ export function crossEntropy(
 ): string {
   const { smoothing = 0, classWeights, reduction = 'mean' } = options;
   const [, classes] = logitsShape(b, logits);
-  checkSmoothing(smoothing);
   const { value, fromIndices } = targets(b, logits, labels);
-  const scale = (x: string, factor: number): string => b.op('Mul', [x, constantLike(b, logits, factor)]);
-  let target =
-    smoothing === 0 ? value : b.op('Add', [scale(value, 1 - smoothing), constantLike(b, logits, smoothing / classes)]);
+  let target = smoothed(b, logits, value, smoothing);
   let normalizers: string | undefined;
   if (classWeights !== undefined) {
     checkClassWeights(classWeights, classes);

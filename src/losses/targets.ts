@@ -44,6 +44,15 @@ export function constantLike(b: GraphBuilder, logits: string, value: number | re
     : b.constant(fromNumbers(dtype, [1, value.length], value));
 }
 
+/** (1 - s) t + s / K of targets [N, K], s being `smoothing`. @throws RangeError outside 0 <= s < 1 */
+export function smoothed(b: GraphBuilder, logits: string, target: string, smoothing: number): string {
+  checkSmoothing(smoothing);
+  if (smoothing === 0) return target;
+  const [, classes] = logitsShape(b, logits);
+  const kept = b.op('Mul', [target, constantLike(b, logits, 1 - smoothing)]);
+  return b.op('Add', [kept, constantLike(b, logits, smoothing / classes)]);
+}
+
 /** @throws RangeError unless there is one finite weight a class, none negative. */
 export function checkClassWeights(weights: readonly number[], classes: number): void {
   if (weights.length !== classes)
@@ -53,7 +62,7 @@ export function checkClassWeights(weights: readonly number[], classes: number): 
 }
 
 /** @throws RangeError outside 0 <= smoothing < 1. */
-export function checkSmoothing(smoothing: number): void {
+function checkSmoothing(smoothing: number): void {
   if (!(smoothing >= 0 && smoothing < 1))
     throw new RangeError(`Label smoothing must be at least 0 and below 1, got ${smoothing}.`);
 }

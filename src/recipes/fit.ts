@@ -6,7 +6,7 @@ import { timed } from '../core/profile.ts';
 import type { ImageSource } from '../batches/evaluation-crops.ts';
 import { TrainingBatches, type TrainingItem } from '../batches/training-batches.ts';
 import { varies } from '../augment/policy.ts';
-import type { Sample } from '../datasets/dataset.ts';
+import { softLabel, type Sample } from '../datasets/dataset.ts';
 import { extract } from '../onnx/compose.ts';
 import { consistencySource } from './consistency/consistency-source.ts';
 import { ConsistencyWatch } from './consistency/consistency-watch.ts';
@@ -91,11 +91,18 @@ export async function fit(workshop: Workshop, request: FitRequest): Promise<{ ne
     }
     return passes.microBatch;
   });
-  const labelled = train.map((sample): TrainingItem => ({ ...sample, target: sample.label }));
+  const isSoft = train.some(({ chances }) => chances !== undefined);
+  const labelled = train.map((sample): TrainingItem => ({
+    ...sample,
+    target: isSoft ? distribution(sample, classes) : sample.label,
+  }));
   const items =
     teaching === undefined
       ? [...labelled, ...machines]
-      : [...train, ...unlabeled].map((sample): TrainingItem => ({ ...sample, target: oneHot(sample, classes.length) }));
+      : [...train, ...unlabeled].map((sample): TrainingItem => ({
+          ...sample,
+          target: distribution(sample, classes),
+        }));
   const parts = draws && [
     { count: train.length, draws: draws.labelled },
     { count: items.length - train.length, draws: draws.others },
@@ -197,9 +204,9 @@ export async function fit(workshop: Workshop, request: FitRequest): Promise<{ ne
   return { network: { ...request.network, graph: extract(trained, own) }, result };
 }
 
-/** [K]; all 0 without a label. */
-function oneHot({ label }: Sample, classes: number): Float32Array {
-  return Float32Array.from({ length: classes }, (_, k) => (k === label ? 1 : 0));
+/** [K] what annotators say together, else the one label; all 0 without a label. */
+function distribution(sample: Sample, classes: readonly string[]): Float32Array {
+  return softLabel(sample, classes) ?? Float32Array.from(classes, (_, k) => (k === sample.label ? 1 : 0));
 }
 
 /** Rates of the groups in the same proportions, at the height that a range test proposes; kept for a resumed run. */

@@ -2,7 +2,8 @@ import { openBackbone, type Backbone } from '../backbones/open.ts';
 import type { TrainControl } from './train-control.ts';
 import type { ResolvedTrainOptions } from './train-options.ts';
 
-type BackboneOptions = Pick<
+/** What may be said of a backbone that doesn't declare it. */
+export type BackboneOptions = Pick<
   ResolvedTrainOptions,
   'inputSize' | 'mean' | 'std' | 'channels' | 'interpolation' | 'cropFraction' | 'layout' | 'embedding' | 'logits'
 >;

@@ -23,6 +23,8 @@ export interface ProbeOptions {
   readonly strengths?: readonly number[];
   /** The head is fitted at the chosen strength divided by this; default 1. */
   readonly soften?: number;
+  /** [n, K] soft labels to learn from in place of `labels`, rows of sum 1; scored is by `labels`. */
+  readonly targets?: Float32Array | undefined;
   /** The fold of each row, from 0; without it, nothing is cross-validated and a middling strength is taken. */
   readonly foldOf?: readonly number[] | undefined;
   readonly signal?: AbortSignal;
@@ -56,7 +58,7 @@ export async function fitLinearProbe(
   if (n !== labels.length) throw new RangeError(`${n} rows of features, but ${labels.length} labels.`);
   const strengths = [...(options.strengths ?? DEFAULT_STRENGTHS)].toSorted((a, b) => a - b);
   const { scaled, mean, deviation } = standardised(features);
-  const problem = await openProblem(engine, scaled, labels, classes);
+  const problem = await openProblem(engine, scaled, labels, classes, options.targets);
   try {
     const fit = async (include: Uint8Array, strength: number, start: Float64Array): Promise<Float64Array> => {
       if (options.signal?.aborted) throw new AbortedError('The fit of the linear head was stopped.');
@@ -96,6 +98,33 @@ export async function fitLinearProbe(
 }
 
 /**
+ * Logits [n, K] of all rows by heads that are fitted to some of them, one a subset.
+ * @param subsets [n] each, 1 for the rows to learn from
+ * @throws RangeError where shapes disagree; AbortedError where the signal fires.
+ */
+export async function logitsBySubset(
+  engine: Engine,
+  features: Tensor,
+  labels: readonly number[],
+  classes: number,
+  subsets: readonly Uint8Array[],
+  { strength, signal }: { readonly strength: number; readonly signal?: AbortSignal | undefined },
+): Promise<Float32Array[]> {
+  const problem = await openProblem(engine, standardised(features).scaled, labels, classes);
+  try {
+    const results: Float32Array[] = [];
+    const start = new Float64Array(classes * features.shape[1]! + classes);
+    for (const subset of subsets) {
+      if (signal?.aborted) throw new AbortedError('The fit of the linear head was stopped.');
+      results.push(await problem.logits(await problem.fit(subset, strength, start)));
+    }
+    return results;
+  } finally {
+    await problem.dispose();
+  }
+}
+
+/**
  * The strongest regularisation whose negative log-likelihood is within one standard error of the lowest (the
  * one-standard-error rule of Hastie, Tibshirani and Friedman, 2009, 7.10): accuracy is too coarse on a hundred images.
  */
@@ -115,6 +144,7 @@ async function openProblem(
   features: Tensor,
   labels: readonly number[],
   classes: number,
+  soft?: Float32Array,
 ): Promise<Problem> {
   const [n, width] = features.shape as [number, number];
   const b = new GraphBuilder('linear_probe');
@@ -135,7 +165,8 @@ async function openProblem(
   const session = await engine.load(writeModel({ graph: b.build() }));
   const names = { features: 'probe/features', targets: 'probe/targets' };
   const targets = zeros('float32', [n, classes]);
-  labels.forEach((label, i) => ((targets.data as Float32Array)[i * classes + label] = 1));
+  if (soft !== undefined) (targets.data as Float32Array).set(soft);
+  else labels.forEach((label, i) => ((targets.data as Float32Array)[i * classes + label] = 1));
   await engine.put({ [names.features]: features, [names.targets]: targets });
 
   const split = (solution: Float64Array): { weight: Tensor; bias: Tensor } => ({
@@ -182,6 +213,19 @@ async function openProblem(
       await session.release();
     },
   };
+}
+
+/** Logits [N, K] of a head on features [N, D]. */
+export function headLogits(features: Tensor, { weight, bias }: LinearHead): Float32Array {
+  const [rows, width] = features.shape as [number, number];
+  const classes = bias.shape[0]!;
+  const [x, w, b] = [features.data, weight.data, bias.data] as Float32Array[] as [Float32Array, Float32Array, Float32Array]; // prettier-ignore
+  return Float32Array.from({ length: rows * classes }, (_, at) => {
+    const [i, k] = [Math.floor(at / classes), at % classes];
+    let sum = b[k]!;
+    for (let f = 0; f < width; f++) sum += x[i * width + f]! * w[k * width + f]!;
+    return sum;
+  });
 }
 
 /** Features with mean 0 and deviation 10 / sqrt(D) a column: rows get a norm of about 10, whatever the backbone. */

@@ -1,12 +1,14 @@
+import type { Backbone } from '../backbones/open.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { withGradients } from '../models/join-gradients.ts';
 import { describePreprocessing } from '../models/preprocessing.ts';
 import type { Workshop } from './workshop.ts';
-import { featuresOnPixels, withNewHead, type Network } from './network.ts';
+import { withNewHead, type Network } from './network.ts';
 import { predictionsOf } from './held-out-predictions.ts';
 import type { TrainingData } from './prepare-data.ts';
 import type { TrainControl } from './train-control.ts';
 import type { ResolvedTrainOptions } from './train-options.ts';
+import { featureExtractor } from './backbone-features.ts';
 import { builtInNetwork } from './built-in-network.ts';
 import { givenBackbone } from './given-backbone.ts';
 import type { Method } from './method.ts';
@@ -62,23 +64,13 @@ async function open(
       train: (workshop, stages) => trainNetwork(workshop, stages, options, 'scratch', data, async () => network),
     };
   }
-  const backbone = await givenBackbone(options.backbone!, options, control);
-  const { preprocessing } = backbone;
-  const { graph, embedding } = options.gradients
-    ? withGradients(backbone.model.graph, backbone.embedding, preprocessing)
-    : { graph: backbone.model.graph, embedding: backbone.embedding };
+  const given = await givenBackbone(options.backbone!, options, control);
+  const backbone = options.gradients ? joined(given) : given;
+  const { preprocessing, embedding } = backbone;
+  const { graph } = backbone.model;
   const headed = (head: { weight: Tensor; bias: Tensor }): Network =>
     withNewHead(graph, embedding, preprocessing, data.classes.length, head, options.dropout ?? 0);
-  const extractor = {
-    graph: featuresOnPixels(graph, embedding, preprocessing),
-    key: [
-      backbone.sha256,
-      backbone.embedding.value,
-      backbone.embedding.pooling,
-      preprocessing,
-      ...(options.gradients ? ['gradients'] : []),
-    ],
-  };
+  const extractor = featureExtractor(backbone);
   const probe = (
     workshop: Workshop,
     samples: TrainingData['train'],
@@ -119,4 +111,10 @@ async function open(
       });
     },
   };
+}
+
+/** With the histograms of the image's gradients among its features. */
+function joined(backbone: Backbone): Backbone {
+  const { graph, embedding } = withGradients(backbone.model.graph, backbone.embedding, backbone.preprocessing);
+  return { ...backbone, model: { ...backbone.model, graph }, embedding };
 }

@@ -82,6 +82,7 @@ export async function readData(
     seed: options.seed,
     labelsOptional,
     ...(options.labelsList !== undefined && { labelsList: options.labelsList }),
+    labelFiles: options.labelFiles,
     ...(options.labelsPerClass !== undefined && { labelsPerClass: options.labelsPerClass }),
     ...(options.group !== undefined && { group: options.group }),
     ...cancel,

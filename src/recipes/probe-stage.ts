@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import { timed } from '../core/profile.ts';
 import { readSafetensorsFile, writeSafetensorsFile } from '../core/safetensors.ts';
 import { tensor, type Tensor } from '../core/tensor.ts';
-import type { Graph } from '../onnx/graph.ts';
-import { FeatureCache } from './feature-cache.ts';
+import { softLabel } from '../datasets/dataset.ts';
+import { featuresOf, type FeatureExtractor } from './features.ts';
 import type { Workshop } from './workshop.ts';
 import { fitLinearProbe } from './linear-probe.ts';
-import { outputsOf } from './outputs.ts';
-import { foldsOf, type TrainingData } from './prepare-data.ts';
+import { foldNumbers } from './out-of-fold.ts';
+import type { TrainingData } from './prepare-data.ts';
 import type { ResolvedTrainOptions } from './train-options.ts';
 
 /** Cheap on features that are there. */
@@ -18,13 +18,6 @@ export interface ProbeOutcome {
   readonly weight: Tensor;
   readonly bias: Tensor;
   readonly outOfFold: Float32Array | undefined;
-}
-
-export interface FeatureExtractor {
-  /** From cropped pixels to features. */
-  readonly graph: Graph;
-  /** What it is: network, layer and preprocessing. */
-  readonly key: readonly unknown[];
 }
 
 /**
@@ -52,13 +45,13 @@ export async function probeStage(
   const { engine, signal, track } = workshop;
   const features = await featuresOf(workshop, extractor, samples);
   const classes = data.classes.length;
-  const folds = foldsOf(samples, data, options.folds ?? FOLDS, options.seed);
-  const foldOf = new Map(folds.flatMap(({ held }, fold) => held.map((sample) => [sample, fold] as const)));
+  const foldOf = foldNumbers(samples, data, options.folds ?? FOLDS, options.seed);
   const labels = samples.map(({ label }) => label);
   const fitHead = (): ReturnType<typeof fitLinearProbe> =>
     fitLinearProbe(engine, features, labels, classes, {
       soften,
-      ...(folds.length > 0 && { foldOf: samples.map((sample) => foldOf.get(sample)!) }),
+      foldOf,
+      targets: softTargets(samples, data.classes),
       ...(signal && { signal }),
     });
   const result = await timed(track, 'fit the head', fitHead, samples.length);
@@ -73,24 +66,14 @@ export async function probeStage(
   return result;
 }
 
-/** Features [n, D] of samples, from the cache where they were computed before. */
-async function featuresOf(
-  { engine, crops, onProgress, signal, track }: Workshop,
-  { graph, key }: FeatureExtractor,
-  samples: TrainingData['train'],
-): Promise<Tensor> {
-  const cache = await FeatureCache.open([...key, engine.version, engine.device, engine.threads]);
-  const missing = samples.filter(({ contentKey }) => cache.get(contentKey) === undefined);
-  if (missing.length > 0) {
-    const computed = await outputsOf(engine, graph, crops, missing, { stage: 'features', onProgress, signal, track });
-    await cache.add(
-      missing.map(({ contentKey }) => contentKey),
-      computed,
-    );
+/** [n, K]; undefined where every label is one class. */
+function softTargets(samples: TrainingData['train'], classes: readonly string[]): Float32Array | undefined {
+  if (samples.every(({ chances }) => chances === undefined)) return undefined;
+  const targets = new Float32Array(samples.length * classes.length);
+  for (const [i, sample] of samples.entries()) {
+    const soft = softLabel(sample, classes);
+    if (soft === undefined) targets[i * classes.length + sample.label] = 1;
+    else targets.set(soft, i * classes.length);
   }
-  const rows = samples.map(({ contentKey }) => cache.get(contentKey)!);
-  const width = rows[0]!.length;
-  const data = new Float32Array(rows.length * width);
-  for (const [i, row] of rows.entries()) data.set(row, i * width);
-  return tensor('float32', [rows.length, width], data);
+  return targets;
 }

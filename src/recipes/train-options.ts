@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import { mixes, parsePolicy, uses } from '../augment/policy.ts';
 import { InputError } from '../core/errors.ts';
+import { LABEL_LOSS_NAMES } from './label-loss-names.ts';
 import { parseOptions } from './parse-options.ts';
 import { CONSISTENCY_METHOD_NAMES, CONSISTENCY_METHODS } from '../train/consistency/methods.ts';
 
@@ -43,6 +44,8 @@ export const trainOptionsSchema = z.strictObject({
   dataLayout: z.enum(['auto', 'classes', 'splits']).default('auto'),
   labelsList: z.string().optional(),
   labelsPerClass: z.int().min(1).optional(),
+  /** Files with labels of images that have none: CSV or JSON lines with the columns `path` and `label`. */
+  labelFiles: z.array(z.string()).default([]),
   /** What is never split: a column of the manifest, else a regular expression on the path whose first group names it. */
   group: z.string().min(1).optional(),
   /** Share of the labelled training images held out for validation (early stopping, best checkpoint). */
@@ -78,6 +81,8 @@ export const trainOptionsSchema = z.strictObject({
   momentum: z.number().min(0).max(0.9999).default(0.9),
   schedule: z.enum(['cosine', 'one-cycle', 'step', 'linear', 'constant']).default('cosine'),
   warmupEpochs: z.number().min(0).optional(),
+  /** What is minimised: cross-entropy, or a loss that wrong labels harm less (docs/label-quality.md). */
+  loss: z.enum(LABEL_LOSS_NAMES).default('ce'),
   labelSmoothing: z.number().min(0).max(0.99).optional(),
   classWeights: z.enum(['none', 'balanced']).default('none'),
   clipNorm: z.number().positive().optional(),
@@ -176,6 +181,7 @@ export function resolveTrainOptions(
   checkAugmentation(parsed);
   checkConsistency(parsed);
   checkPhases(parsed);
+  checkLoss(parsed);
   return parsed;
 }
 
@@ -258,15 +264,28 @@ export function checkPhases({
     );
 }
 
+/** @throws InputError for a loss of labels where none is minimised, or another one is */
+function checkLoss({ loss, method, consistency }: ResolvedTrainOptions): void {
+  if (loss === 'ce') return;
+  if (method === 'probe')
+    throw new InputError(`The loss "${loss}" has no effect with method "probe": its head is fitted by cross-entropy.`);
+  if (method !== undefined && Object.hasOwn(CONSISTENCY_METHODS, method))
+    throw new InputError(`The loss "${loss}" has no place with method "${method}", which has a loss of its own.`);
+  if (consistency !== undefined)
+    throw new InputError(`"consistency" is measured beside cross-entropy; leave out "loss", got "${loss}".`);
+}
+
 /** A run may be continued from another folder. */
 export function withAbsolutePaths<
-  O extends Pick<ResolvedTrainOptions, 'data' | 'backbone'> & Partial<Pick<ResolvedTrainOptions, 'labelsList'>>,
+  O extends Pick<ResolvedTrainOptions, 'data' | 'backbone'> &
+    Partial<Pick<ResolvedTrainOptions, 'labelsList' | 'labelFiles'>>,
 >(options: O): O {
-  const { data, backbone, labelsList } = options;
+  const { data, backbone, labelsList, labelFiles } = options;
   return {
     ...options,
     data: resolve(data),
     ...(labelsList !== undefined && { labelsList: resolve(labelsList) }),
+    ...(labelFiles !== undefined && { labelFiles: labelFiles.map((file) => resolve(file)) }),
     ...(backbone !== undefined && existsSync(backbone) && { backbone: resolve(backbone) }),
   };
 }

@@ -79,7 +79,8 @@ function planSupervised(options: ResolvedTrainOptions, method: 'finetune' | 'scr
     headLr: options.headLr ?? (scratch ? lr : lr * 5),
     optimizer: optimizer(name, weightDecay, options),
     warmupEpochs: options.warmupEpochs ?? epochs / 10,
-    labelSmoothing: options.labelSmoothing ?? 0.1,
+    // Losses for wrong labels spread their doubt themselves.
+    labelSmoothing: options.labelSmoothing ?? (options.loss === 'ce' ? 0.1 : 0),
     blendShares: options.blend !== undefined ? [options.blend] : scratch ? [1] : BLEND_SHARES,
     ema: options.ema ?? 0.99,
     batchNorm:

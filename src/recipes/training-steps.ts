@@ -9,6 +9,7 @@ import type { StepOptions } from '../train/step-options.ts';
 import type { Phase } from '../train/loop.ts';
 import { planParameters, unfreezePhases } from '../train/parameter-plan.ts';
 import { consistencyLoss, HALF_LIFE } from './consistency/consistency-plan.ts';
+import { LABEL_LOSSES } from './label-loss-names.ts';
 import type { Network } from './network.ts';
 import type { LabelledSample } from './prepare-data.ts';
 import { beginningSmaller, onSmallerImages, smallerEpochs } from './smaller-images.ts';
@@ -63,6 +64,12 @@ export function trainingSteps(
     head: network.head,
     layerDecay: options.layerDecay,
   });
+  const isSoft =
+    taught !== undefined ||
+    machineLabelled > 0 ||
+    mixes(plan.augment) ||
+    // Methods that learn from unlabelled images take the likeliest class.
+    (plan.consistency === undefined && samples.some(({ chances }) => chances !== undefined));
   const microBatch = Math.min(plan.batchSize, count);
   const imagesOf = (sized: Network): Pick<StepOptions, 'graph' | 'images'> => ({
     graph: withNoise(sized, options),
@@ -72,7 +79,7 @@ export function trainingSteps(
     ...imagesOf(network),
     input: network.input,
     logits: network.logits,
-    labels: taught !== undefined || machineLabelled > 0 || mixes(plan.augment) ? 'distributions' : 'indices',
+    labels: isSoft ? 'distributions' : 'indices',
     sampleWeights: machineLabelled > 0,
     loss,
     microBatch,
@@ -108,7 +115,7 @@ function lossOf(
   const weights = options.classWeights === 'balanced' && { classWeights: balancedWeights(samples, classes) };
   if (taught !== undefined) return { ...taught, smoothing, ...weights };
   return {
-    name: 'cross-entropy',
+    name: LABEL_LOSSES[options.loss],
     smoothing,
     ...weights,
     ...(options.consistency !== undefined && { consistency: options.consistency }),

@@ -1,7 +1,11 @@
 import { float32 } from '../core/tensor.ts';
 import { binaryCrossEntropy } from '../losses/binary-cross-entropy.ts';
+import { bootstrapping } from '../losses/bootstrapping.ts';
 import { crossEntropy } from '../losses/cross-entropy.ts';
+import { generalizedCrossEntropy } from '../losses/generalized-cross-entropy.ts';
 import { jensenShannon } from '../losses/jensen-shannon.ts';
+import type { LabelLossOptions } from '../losses/label-loss.ts';
+import { symmetricCrossEntropy } from '../losses/symmetric-cross-entropy.ts';
 import type { GraphBuilder } from '../onnx/builder.ts';
 import { consistencyObjective } from './consistency/objective.ts';
 import type { ConsistencyOptions } from './consistency/options.ts';
@@ -14,9 +18,20 @@ import { simSiam, type SimSiamLoss } from './simsiam.ts';
 /** What a step minimises, as plain data. */
 export type StepLoss = LossOptions | DistillationLoss | ConsistencyOptions | SimSiamLoss | ImitationLoss;
 
+const LOSSES = {
+  'cross-entropy': crossEntropy,
+  'binary-cross-entropy': binaryCrossEntropy,
+  'symmetric-cross-entropy': symmetricCrossEntropy,
+  'generalized-cross-entropy': generalizedCrossEntropy,
+  'soft-bootstrapping': bootstrapping,
+  'hard-bootstrapping': (b, logits, labels, options) => bootstrapping(b, logits, labels, { ...options, kind: 'hard' }),
+} as const satisfies Readonly<
+  Record<string, (b: GraphBuilder, logits: string, labels: string, options: LabelLossOptions) => string>
+>;
+
 /** Learning from labels, as plain data. */
 export interface LossOptions {
-  readonly name: 'cross-entropy' | 'binary-cross-entropy';
+  readonly name: keyof typeof LOSSES;
   /** Label smoothing, 0..1; default 0. */
   readonly smoothing?: number;
   /** What each class counts for. */
@@ -54,8 +69,6 @@ export function objectiveOf(options: StepLoss): Objective {
     add: (b, values) => ({ loss: addStepLoss(b, options, values) }),
   };
 }
-
-const LOSSES = { 'cross-entropy': crossEntropy, 'binary-cross-entropy': binaryCrossEntropy } as const;
 
 /**
  * Adds the loss of a micro-batch: the sum over its samples times the scalar `scale`, so that the sum over

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { tensor } from '../../src/core/tensor.ts';
-import { fitLinearProbe } from '../../src/recipes/linear-probe.ts';
+import { fitLinearProbe, headLogits, logitsBySubset } from '../../src/recipes/linear-probe.ts';
 import { Engine } from '../../src/runtime/engine.ts';
 
 interface Golden {
@@ -54,6 +54,31 @@ describe('fitLinearProbe', () => {
     const soft = await fitLinearProbe(engine, features, golden.labels, 3, { strengths: [1], soften: 100 });
     const same = await fitLinearProbe(engine, features, golden.labels, 3, { strengths: [0.01] });
     expect(soft.weight).toEqual(same.weight);
+  });
+
+  it('learns from soft labels as from images that stand there once for each class', async () => {
+    const labels = golden.labels.flatMap((label) => [label, (label + 1) % 3]);
+    const twice = tensor('float32', [2 * n, width], Float32Array.from(golden.features.flatMap((row) => [...row, ...row]))); // prettier-ignore
+    const targets = Float32Array.from(golden.labels.flatMap((label) => [0, 1, 2].map((k) => (k === label || k === (label + 1) % 3 ? 0.5 : 0)))); // prettier-ignore
+    const soft = await fitLinearProbe(engine, features, golden.labels, 3, { strengths: [1], targets });
+    // As many images twice at half the strength: the same objective.
+    const each = await fitLinearProbe(engine, twice, labels, 3, { strengths: [0.5] });
+    const [a, b] = [headLogits(features, soft), headLogits(features, each)];
+    for (const [i, z] of a.entries()) expect(z).toBeCloseTo(b[i]!, 2);
+    const hard = headLogits(features, await fitLinearProbe(engine, features, golden.labels, 3, { strengths: [1] }));
+    expect(Math.max(...hard.map((z, i) => Math.abs(z - a[i]!)))).toBeGreaterThan(0.5);
+  });
+
+  it('gives logits of all rows by heads of some of them', async () => {
+    const all = new Uint8Array(n).fill(1);
+    const some = all.map((_, i) => (i % 2 === 0 ? 1 : 0));
+    const [whole, half] = await logitsBySubset(engine, features, golden.labels, 3, [all, some], { strength: 0.5 });
+    const expected = headLogits(features, await fitLinearProbe(engine, features, golden.labels, 3, { strengths: [0.5] })); // prettier-ignore
+    for (const [i, z] of whole!.entries()) expect(z).toBeCloseTo(expected[i]!, 2);
+    // What it did not learn from counts for nothing.
+    const changed = golden.labels.map((label, i) => (i % 2 === 0 ? label : (label + 1) % 3));
+    const [same] = await logitsBySubset(engine, features, changed, 3, [some], { strength: 0.5 });
+    expect(same).toEqual(half);
   });
 
   it('goes without cross-validation where there are no folds', async () => {

@@ -62,7 +62,7 @@ export const teachingOptionsSchema = z.strictObject({
 export type TeachingOptions = z.output<typeof teachingOptionsSchema>;
 /** Options as a caller writes them. */
 export type DistillOptions = z.input<typeof teachingOptionsSchema> &
-  Omit<TrainOptions, 'model' | 'consistency' | 'method'>;
+  Omit<TrainOptions, 'model' | 'consistency' | 'method' | 'loss'>;
 
 export interface ResolvedDistillOptions {
   readonly train: ResolvedTrainOptions;
