@@ -15,6 +15,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   pretrain: async () => (await import('./pretrain.ts')).pretrainCommand(),
   distill: async () => (await import('./distill.ts')).distillCommand(),
   predict: async () => (await import('./predict.ts')).predictCommand(),
+  why: async () => (await import('./why.ts')).whyCommand(),
   evaluate: async () => (await import('./evaluate.ts')).evaluateCommand(),
   export: async () => (await import('./export.ts')).exportCommand(),
   inspect: async () => (await import('./inspect.ts')).inspectCommand(),

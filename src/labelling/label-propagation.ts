@@ -1,4 +1,4 @@
-import { conjugateGradient } from './conjugate-gradient.ts';
+import { conjugateGradient } from '../core/conjugate-gradient.ts';
 import { nearestNeighbours } from './nearest-neighbours.ts';
 import { neighbourGraph } from './neighbour-graph.ts';
 

@@ -7,6 +7,7 @@ import type { Graph } from '../onnx/graph.ts';
 import { FeatureCache } from './feature-cache.ts';
 import type { Workshop } from './workshop.ts';
 import { fitLinearProbe } from './linear-probe.ts';
+import { outOfFoldOutlierScores } from './outlier-scoring.ts';
 import { outputsOf } from './outputs.ts';
 import { foldsOf, type TrainingData } from './prepare-data.ts';
 import type { ResolvedTrainOptions } from './train-options.ts';
@@ -18,6 +19,8 @@ export interface ProbeOutcome {
   readonly weight: Tensor;
   readonly bias: Tensor;
   readonly outOfFold: Float32Array | undefined;
+  /** [n] out of fold, as `HeldOutPredictions` has them. */
+  readonly outliers: Float32Array | undefined;
 }
 
 export interface FeatureExtractor {
@@ -47,6 +50,7 @@ export async function probeStage(
       weight: tensors.get('weight')!,
       bias: tensors.get('bias')!,
       outOfFold: tensors.get('out_of_fold')?.data as Float32Array | undefined,
+      outliers: tensors.get('outliers')?.data as Float32Array | undefined,
     };
   }
   const { engine, signal, track } = workshop;
@@ -55,10 +59,11 @@ export async function probeStage(
   const folds = foldsOf(samples, data, options.folds ?? FOLDS, options.seed);
   const foldOf = new Map(folds.flatMap(({ held }, fold) => held.map((sample) => [sample, fold] as const)));
   const labels = samples.map(({ label }) => label);
+  const folded = folds.length === 0 ? undefined : samples.map((sample) => foldOf.get(sample)!);
   const fitHead = (): ReturnType<typeof fitLinearProbe> =>
     fitLinearProbe(engine, features, labels, classes, {
       soften,
-      ...(folds.length > 0 && { foldOf: samples.map((sample) => foldOf.get(sample)!) }),
+      foldOf: folded,
       ...(signal && { signal }),
     });
   const result = await timed(track, 'fit the head', fitHead, samples.length);
@@ -69,8 +74,11 @@ export async function probeStage(
   ];
   if (result.outOfFold !== undefined)
     tensors.push(['out_of_fold', tensor('float32', [samples.length, classes], result.outOfFold)]);
+  const embedded = { data: features.data as Float32Array, width: features.shape[1]! };
+  const outliers = folded && outOfFoldOutlierScores(embedded, labels, folded);
+  if (outliers !== undefined) tensors.push(['outliers', tensor('float32', [samples.length], outliers)]);
   await writeSafetensorsFile(file, tensors);
-  return result;
+  return { ...result, outliers };
 }
 
 /** Features [n, D] of samples, from the cache where they were computed before. */
