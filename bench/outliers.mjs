@@ -30,6 +30,8 @@ for (const flag of ['data', 'backbone', 'lists'])
   if (values[flag] === undefined) throw new Error(`Expected --${flag}.`);
 
 const ARMS = ['pool as background', 'labels as background', 'energy', 'largest probability', 'nearest labelled'];
+/** Labelled images are held out in so many parts, to find the threshold. */
+const FOLDS = 10;
 const engine = await Engine.start({ device: 'cpu' });
 const { classes, samples, embeddings, width } = await embeddingsOf(engine, values.data, values.backbone, values.work);
 const take = (rows) => rowsOf(embeddings, width, rows);
@@ -61,11 +63,11 @@ for (const seed of numbers(values.seeds)) {
     const labels = own.map((row) => samples[row].label - Number(samples[row].label > hidden));
     const isUnknown = test.map((row) => samples[row].label === hidden);
     const tested = { data: take(test), width };
-    const foldOf = folds(labels, 5);
+    const foldOf = folds(labels, FOLDS);
     for (const arm of ['pool as background', 'labels as background']) {
       const background = arm.startsWith('pool') ? pool : undefined;
       const scores = outlierScores(fitOutlierScorer({ data: take(own), width }, labels, background), tested);
-      const held = [0, 1, 2, 3, 4].flatMap((fold) => {
+      const held = Array.from({ length: FOLDS }, (_, k) => k).flatMap((fold) => {
         const inside = own.filter((_, i) => foldOf[i] !== fold);
         const scorer = fitOutlierScorer(
           { data: take(inside), width },

@@ -23,19 +23,23 @@ export interface Embedded {
 
 /** Of the largest eigenvalue. From 0.1 to 1 it makes little difference (`bench/outliers.mjs`). */
 const SHRINKAGE = 0.3;
-/** With it, a linear system is solved in few rounds. */
-const POWER_ROUNDS = 30;
+/** Of the power method: it is over once the eigenvalue has come to rest. */
+const POWER_ROUNDS = 100;
+const AT_REST = 1e-6;
+/** Of the linear systems, which the shrinkage makes easy. */
+const TOLERANCE = 1e-5;
 /** Embeddings of zeros have no direction. */
 export const LEAST_LENGTH = 1e-12;
 /** More rows take time, and change little. */
-const MOST_ROWS = 1500;
+const MOST_ROWS = 1000;
 /** Share of the images of known classes that may be set aside. */
 const FALSE_ALARMS = 0.05;
 
 /**
  * @param labelled embeddings of labelled images, and the class of each
- * @param background embeddings of images of any kind; the labelled ones are added to them. The scores of all of these have the
- *   mean 0 and the deviation 1.
+ * @param background embeddings of images of any kind; the labelled ones are added to them, and the scores of all of these have
+ *   the mean 0 and the deviation 1. Without them, scores are half the relative distance: labelled images alone, which their own
+ *   class means are drawn to, tell nothing of the scores of others.
  * @throws RangeError where sizes disagree, or there is no label
  */
 export function fitOutlierScorer(
@@ -63,11 +67,13 @@ export function fitOutlierScorer(
     const rows = labels.flatMap((other, i) => (other === label ? [...own.subarray(i * width, (i + 1) * width)] : []));
     const centre = meanOf(Float64Array.from(rows), width).map((value, j) => value - mean[j]!);
     // Images that are all alike have no covariance; then nothing tells them from others.
-    const solved = shift === 0 ? new Float64Array(width) : conjugateGradient(multiply, centre);
+    const solved = shift === 0 ? new Float64Array(width) : conjugateGradient(multiply, centre, TOLERANCE);
     weight.set(solved, c * width);
     // |z - m|² less |z|² is |m|² - 2 z·m: half of it, with its sign turned.
     bias[c] = -dot(solved, mean) - dot(solved, centre) / 2;
   }
+  if (background === undefined || background.length === 0)
+    return { weight: Float32Array.from(weight), bias: Float32Array.from(bias) };
   return standardised({ weight, bias }, all, mean, width);
 }
 
@@ -145,7 +151,9 @@ function largestEigenvalue(multiply: (v: Float64Array, out: Float64Array) => voi
     if (length === 0) return 0;
     v = v.map((x) => x / length);
     multiply(v, product);
-    value = dot(v, product);
+    const next = dot(v, product);
+    if (Math.abs(next - value) <= AT_REST * next) return next;
+    value = next;
     v = product.slice();
   }
   return value;

@@ -7,7 +7,7 @@ const own = { data: Float32Array.from(golden.own), width };
 const asked = { data: Float32Array.from(golden.asked), width };
 
 describe('fitOutlierScorer', () => {
-  it('is the relative Mahalanobis distance, of mean 0 and deviation 1', () => {
+  it('is the relative Mahalanobis distance: with a background of deviation 1, without one half of it', () => {
     const scores = outlierScores(fitOutlierScorer(own, labels, Float32Array.from(golden.background)), asked);
     for (const [i, score] of golden.scores.entries()) expect(scores[i]).toBeCloseTo(score, 3);
     const alone = outlierScores(fitOutlierScorer(own, labels), asked);

@@ -134,8 +134,20 @@ function changeOf(before: MachineLabel, after: MachineLabel): string {
 }
 
 const COLUMNS = [
-  ...['file', 'label', 'probability', 'chance', 'used', 'weight', 'reason', 'agreement', 'outlier score'],
-  ...['model', 'round', 'nearest labelled images', 'nearest machine-labelled images', 'later rounds'],
+  'file',
+  'label',
+  'probability',
+  'chance',
+  'used',
+  'weight',
+  'reason',
+  'agreement',
+  'outlier score',
+  'model',
+  'round',
+  'nearest labelled images',
+  'nearest machine-labelled images',
+  'later rounds',
 ];
 
 function* csvLines(rows: Iterable<Evidence>): Generator<string> {

@@ -18,6 +18,8 @@ def scores(asked, own, background):
     distance = lambda x, centre: np.einsum("ni,ij,nj->n", x - centre, precision, x - centre)
     classes = [unit(own)[[i for i, label in enumerate(labels) if label == k]].mean(0) for k in sorted(set(labels))]
     relative = lambda x: np.min([distance(unit(x), c) for c in classes], axis=0) - distance(unit(x), mean)
+    if len(background) == 0:
+        return relative(asked) / 2
     usual = relative(np.concatenate([own, background]))
     return (relative(asked) - usual.mean()) / usual.std()
 
