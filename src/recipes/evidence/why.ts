@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { basename, relative, resolve, sep } from 'node:path';
 import { InputError, suggestion } from '../../core/errors.ts';
+import { shownName } from '../../datasets/dataset.ts';
 import { readConfig } from '../../train/run-folder.ts';
 import { prepareData } from '../prepare-data.ts';
 import { resolveTrainOptions, type ResolvedTrainOptions } from '../train-options.ts';
@@ -47,7 +48,8 @@ export async function why(run: string, file: string, control: TrainControl = {})
         rounds.push(row);
         break;
       }
-  const sentences = [describe(rounds.at(-1)!), ...rounds.map(ofRound), ...alike(rounds.at(-1)!)];
+  const last = rounds.at(-1)!;
+  const sentences = [describe(last), ...rounds.map(ofRound), ...alike(last)].map(shownName);
   return { run, file: id, root: options.data, role: 'machine-labelled', rounds, sentences };
 }
 
@@ -93,7 +95,7 @@ async function otherImage(
     root: options.data,
     role,
     rounds: [],
-    sentences: [sentence],
+    sentences: [shownName(sentence)],
   });
   if (isIn(data.train)) return of('labelled', `${id} has no machine label.${named} The run learns from it.`);
   if (isIn(data.validation))
