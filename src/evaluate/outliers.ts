@@ -32,6 +32,11 @@ const TOLERANCE = 1e-5;
 export const LEAST_LENGTH = 1e-12;
 /** More rows take time, and change little. */
 const MOST_ROWS = 1000;
+/**
+ * Length of a row of weights, at most. Embeddings that are nearly all alike would give long ones, and scores that are the
+ * rounding of 32-bit floats: a network's differ by 1e-6 from one batch to another.
+ */
+const LONGEST = 100;
 /** Share of the images of known classes that may be set aside. */
 const FALSE_ALARMS = 0.05;
 
@@ -72,9 +77,14 @@ export function fitOutlierScorer(
     // |z - m|² less |z|² is |m|² - 2 z·m: half of it, with its sign turned.
     bias[c] = -dot(solved, mean) - dot(solved, centre) / 2;
   }
-  if (background === undefined || background.length === 0)
-    return { weight: Float32Array.from(weight), bias: Float32Array.from(bias) };
-  return standardised({ weight, bias }, all, mean, width);
+  const isAlone = background === undefined || background.length === 0;
+  const { middle, deviation } = isAlone ? { middle: 0, deviation: 1 } : likenessOf({ weight, bias }, all, mean, width);
+  const longest = Math.max(...present.map((_, c) => lengthOf(weight.subarray(c * width, (c + 1) * width))));
+  const scale = 1 / Math.max(deviation, longest / LONGEST, LEAST_LENGTH);
+  return {
+    weight: Float32Array.from(weight, (value) => value * scale),
+    bias: Float32Array.from(bias, (value) => (value - middle) * scale),
+  };
 }
 
 /** The higher, the less an image is like any known class. @param embeddings [N, width] @returns [N] */
@@ -102,12 +112,13 @@ export function outlierThreshold(held: ArrayLike<number>, falseAlarms = FALSE_AL
   return sorted[Math.ceil((sorted.length + 1) * (1 - falseAlarms)) - 1];
 }
 
-function standardised(
+/** Of rows that a scorer was fitted to: mean and deviation of how like the nearest class they are. */
+function likenessOf(
   { weight, bias }: { readonly weight: Float64Array; readonly bias: Float64Array },
   centred: Float64Array,
   mean: Float64Array,
   width: number,
-): OutlierScorer {
+): { readonly middle: number; readonly deviation: number } {
   const scores: number[] = [];
   for (let from = 0; from < centred.length; from += width) {
     let largest = -Infinity;
@@ -120,11 +131,7 @@ function standardised(
   }
   const middle = scores.reduce((sum, score) => sum + score, 0) / scores.length;
   const variance = scores.reduce((sum, score) => sum + (score - middle) ** 2, 0) / scores.length;
-  const scale = variance > 0 ? 1 / Math.sqrt(variance) : 1;
-  return {
-    weight: Float32Array.from(weight, (value) => value * scale),
-    bias: Float32Array.from(bias, (value) => (value - middle) * scale),
-  };
+  return { middle, deviation: Math.sqrt(variance) };
 }
 
 /** v to XᵀXv / N, without the matrix: N may be smaller than D, and D² numbers are many. */
@@ -147,7 +154,7 @@ function largestEigenvalue(multiply: (v: Float64Array, out: Float64Array) => voi
   let v = start;
   let value = 0;
   for (let round = 0; round < POWER_ROUNDS; round++) {
-    const length = Math.sqrt(dot(v, v));
+    const length = lengthOf(v);
     if (length === 0) return 0;
     v = v.map((x) => x / length);
     multiply(v, product);
@@ -186,6 +193,10 @@ function meanOf(rows: Float64Array, width: number): Float64Array {
   const count = rows.length / width;
   for (let i = 0; i < rows.length; i++) mean[i % width]! += rows[i]! / count;
   return mean;
+}
+
+function lengthOf(values: Float64Array): number {
+  return Math.sqrt(dot(values, values));
 }
 
 function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {

@@ -28,6 +28,18 @@ describe('fitOutlierScorer', () => {
     expect(scores.every(Number.isFinite)).toBe(true);
   });
 
+  it('makes no score of rounding: of images that are nearly alike, none lies far from the others', () => {
+    const near = { data: Float32Array.from({ length: 120 }, (_, i) => 1 + 1e-6 * Math.sin(i * i)), width: 6 };
+    const known = Array.from({ length: 20 }, (_, i) => i % 2);
+    for (const background of [undefined, near.data]) {
+      const scorer = fitOutlierScorer(near, known, background);
+      const lengths = [0, 1].map((c) => Math.hypot(...scorer.weight.subarray(c * 6, (c + 1) * 6)));
+      expect(Math.max(...lengths)).toBeLessThanOrEqual(100.001);
+      const scores = outlierScores(scorer, near);
+      expect(Math.max(...scores) - Math.min(...scores)).toBeLessThan(0.01);
+    }
+  });
+
   it('refuses sizes that disagree', () => {
     expect(() => fitOutlierScorer(own, [0, 1])).toThrow(RangeError);
     expect(() => fitOutlierScorer({ data: new Float32Array(0), width: 3 }, [])).toThrow(RangeError);
