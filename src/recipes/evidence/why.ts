@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs';
-import { basename, relative, resolve, sep } from 'node:path';
+import { existsSync, statSync } from 'node:fs';
+import { basename, dirname, relative, resolve, sep } from 'node:path';
 import { InputError, suggestion } from '../../core/errors.ts';
 import { shownName } from '../../datasets/dataset.ts';
 import { readConfig } from '../../train/run-folder.ts';
@@ -39,7 +39,7 @@ export async function why(run: string, file: string, control: TrainControl = {})
   const files = await evidenceFiles(run);
   const seen: string[] = [];
   for (const path of files.slice(0, 1)) for await (const row of readEvidence(path)) seen.push(row.file);
-  const id = nameOf(file, options.data, seen);
+  const id = nameOf(file, rootOf(options.data), seen);
   if (id === undefined) return otherImage(run, file, options, seen, control);
   const rounds: Evidence[] = [];
   for (const path of files)
@@ -50,7 +50,12 @@ export async function why(run: string, file: string, control: TrainControl = {})
       }
   const last = rounds.at(-1)!;
   const sentences = [describe(last), ...rounds.map(ofRound), ...alike(last)].map(shownName);
-  return { run, file: id, root: options.data, role: 'machine-labelled', rounds, sentences };
+  return { run, file: id, root: rootOf(options.data), role: 'machine-labelled', rounds, sentences };
+}
+
+/** The folder that names are relative to: of a manifest, the one that it lies in. */
+function rootOf(data: string): string {
+  return existsSync(data) && statSync(data).isFile() ? dirname(data) : data;
 }
 
 /** The name among `known` that is meant, if there is one. @throws InputError where several are */
@@ -81,7 +86,7 @@ async function otherImage(
   const data = await prepareData(options, signal ? { signal } : {}, { useUnlabeled: true, labelsOptional: true });
   const { samples, quarantined } = data.dataset;
   const names = [...samples.map(({ id }) => id), ...quarantined.map((one) => one.file)];
-  const id = nameOf(file, options.data, names);
+  const id = nameOf(file, rootOf(options.data), names);
   if (id === undefined)
     throw new InputError(
       `${options.data} has no image "${file}"${suggestion(file, names)}: expected its path, or the name that the data has for it.`,
@@ -92,7 +97,7 @@ async function otherImage(
   const of = (role: Why['role'], sentence: string): Why => ({
     run,
     file: id,
-    root: options.data,
+    root: rootOf(options.data),
     role,
     rounds: [],
     sentences: [shownName(sentence)],
@@ -140,7 +145,7 @@ function alike({ label, neighbours: { labelled, machine } }: Evidence): string[]
   if (labelled.length === 0) return [];
   const same = labelled.filter((one) => one.label === label).length;
   return [
-    `Of the ${labelled.length} labelled images that are most like it, ${same === 0 ? 'none is' : same === 1 ? 'one is' : `${same} are`} ${label}: ${list(labelled)}.`,
+    `Labelled images that are most like it (${same} of ${labelled.length} ${label}): ${list(labelled)}.`,
     ...(machine.length > 0 ? [`Machine-labelled images that are most like it: ${list(machine)}.`] : []),
   ];
 }
