@@ -38,6 +38,10 @@ export function evaluateCommand(): Command {
       output.text(
         `Balanced accuracy ${percent(result.balancedAccuracy)}, macro F1 ${result.macroF1.toFixed(3)}, calibration error ${percent(result.calibrationError)}.`,
       );
+      if (result.setAside !== undefined)
+        output.text(
+          `${percent(result.setAside)} of the images look like none of the classes to the model; they are scored like the others.`,
+        );
       output.text('');
       output.text(
         table(

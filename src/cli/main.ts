@@ -16,6 +16,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   distill: async () => (await import('./distill.ts')).distillCommand(),
   suggest: async () => (await import('./suggest.ts')).suggestCommand(),
   predict: async () => (await import('./predict.ts')).predictCommand(),
+  why: async () => (await import('./why.ts')).whyCommand(),
   evaluate: async () => (await import('./evaluate.ts')).evaluateCommand(),
   export: async () => (await import('./export.ts')).exportCommand(),
   inspect: async () => (await import('./inspect.ts')).inspectCommand(),

@@ -40,7 +40,7 @@ export function predictCommand(): Command {
       });
       const asked = flags.temperature ?? [];
       const softened = asked.flatMap((t) => predictor.classes.map((name) => `${name} at T ${t}`));
-      const columns = [...predictor.classes, ...softened];
+      const columns = [...predictor.classes, ...softened, ...(predictor.scoresOutliers ? ['outlier score'] : [])];
       let count = 0;
       let errors = 0;
       try {
@@ -62,6 +62,7 @@ export function predictCommand(): Command {
                     ...[line, ...(line.softened ?? [])].flatMap(({ probabilities }) =>
                       predictor.classes.map((name) => probabilities[name] ?? 0),
                     ),
+                    ...(line.outlierScore === undefined ? [] : [line.outlierScore]),
                     '',
                   ];
             process.stdout.write(`${csvRow(row)}\n`);
@@ -74,7 +75,11 @@ export function predictCommand(): Command {
                 .slice(0, flags.top ?? 1)
                 .map(([name, p]) => `${name} ${percent(p)}`)
                 .join(', ');
-            const below = line.abstain ? ' (below the abstain threshold)' : '';
+            const below = line.outlier
+              ? ` (looks like none of the classes: outlier score ${line.outlierScore!.toFixed(2)}, at most ${predictor.outlierThreshold!.toFixed(2)})`
+              : line.abstain
+                ? ' (below the abstain threshold)'
+                : '';
             output.text(`${line.file}: ${shown(line.probabilities)}${below}`);
             for (const { temperature, probabilities, entropy } of line.softened ?? [])
               output.text(`  at T ${temperature}: ${shown(probabilities)} (entropy ${entropy.toFixed(3)} nats)`);

@@ -92,6 +92,12 @@ function selfTrainingFlags(command: Command): void {
     .option('--threshold <rule>', 'which labels are used: none, 0.9, free, soft, flex:0.95, rank:0.5, right:0.95')
     .addOption(choice('--balance <how>', 'classes among the used labels', ['none', 'cap', 'resample']))
     .addOption(choice('--adjust <how>', 'to the estimated class prior', ['none', 'align', 'logit', 'crest']))
+    .addOption(
+      choice('--outliers <how>', 'images that look like none of the classes (default: set-aside)', [
+        'set-aside',
+        'keep',
+      ]),
+    )
     .option('--labelled-share <share>', 'of every batch (default: 0.25)', number(0.01, 0.99))
     .option('--epoch-images <n>', 'images of an epoch, at most (default: 1000)', integer(1))
     .option('--abstain-precision <p>', 'precision wanted of answers above the abstain threshold', number(0.01, 1))

@@ -1,6 +1,7 @@
 import { ModelError } from '../core/errors.ts';
 import { float32Scalar, tensor } from '../core/tensor.ts';
 import { addCrop, addNormalise, checkNetworkInput, type Preprocessing } from '../models/preprocessing.ts';
+import { LEAST_LENGTH, type OutlierScorer } from '../evaluate/outliers.ts';
 import { toMetadata, toModelJson, type ModelDescription } from '../models/description.ts';
 import { GraphBuilder } from '../onnx/builder.ts';
 import { append } from '../onnx/compose.ts';
@@ -21,10 +22,20 @@ export interface DeployableParts {
   readonly temperature?: number;
   /** The least probability at which the likeliest class is to be believed. */
   readonly abstainThreshold?: number;
+  /** How images that are none of the classes are told. */
+  readonly outliers?: OutlierParts | undefined;
   /** Seed, versions, fingerprint of the data: nothing that differs between two runs with the same weights. */
   readonly provenance?: ModelDescription['provenance'];
   /** Default `float32`. */
   readonly variant?: 'float32' | 'float16' | 'int8';
+}
+
+export interface OutlierParts {
+  readonly scorer: OutlierScorer;
+  /** Output of the network that is scored, [N, D]. */
+  readonly embedding: string;
+  /** Of the score; absent where too few images were held out to say. */
+  readonly threshold?: number | undefined;
 }
 
 /** One ONNX file and what lies beside it. */
@@ -38,15 +49,16 @@ export interface ModelFile {
 
 /**
  * The graph that is deployed: `image` uint8 [N, H, W, 3] (RGB, upright, any H and W) in; `probabilities`
- * [N, K] float32, `logits` [N, K] float32 (before the temperature) and `classes` [K] string out.
+ * [N, K] float32, `logits` [N, K] float32 (before the temperature), `classes` [K] string and, where it is known how to tell
+ * it, `outlier_score` [N] float32 out.
  * @throws ModelError where network, preprocessing and classes do not fit together, or the network would
  *   still compute batch statistics; RangeError for a temperature that is not over 0
  */
 export function deployableGraph(parts: DeployableParts): Graph {
-  const { preprocessing, classes, temperature = 1 } = parts;
+  const { preprocessing, classes, temperature = 1, outliers } = parts;
   if (!(temperature > 0 && Number.isFinite(temperature)))
     throw new RangeError(`The temperature must be over 0, got ${temperature}.`);
-  const network = networkToLogits(parts.graph, parts.logits, classes.length);
+  const network = networkToOutputs(parts);
   checkNetworkInput(network, preprocessing);
 
   const b = new GraphBuilder('classifier');
@@ -66,7 +78,36 @@ export function deployableGraph(parts: DeployableParts): Graph {
   b.output(probabilities);
   b.output(logits);
   b.output(names, 'classes');
+  if (outliers !== undefined) b.output(addOutlierScore(b, appended[outliers.embedding]!, outliers.scorer));
   return b.build();
+}
+
+/** Names in the file by which the scorer is found again. */
+const OUTLIER_NAMES = { weight: 'outlier/weight', bias: 'outlier/bias', length: 'outlier/length' } as const;
+
+/** As `outlierScores` computes it. @param embedding name of a float32 value [N, D] @returns name of a value [N] */
+function addOutlierScore(b: GraphBuilder, embedding: string, { weight, bias }: OutlierScorer): string {
+  const shape = [bias.length, weight.length / bias.length];
+  const length = b.op('ReduceL2', [embedding, b.int([1])], { keepdims: 1 }, { name: OUTLIER_NAMES.length });
+  const positive = b.op('Max', [length, b.constant(float32Scalar(LEAST_LENGTH))], {}, { name: 'outlier/positive' });
+  const direction = b.op('Div', [embedding, positive], {}, { name: 'outlier/direction' });
+  const inputs = [
+    direction,
+    b.initializer(OUTLIER_NAMES.weight, tensor('float32', shape, weight)),
+    b.initializer(OUTLIER_NAMES.bias, tensor('float32', [bias.length], bias)),
+  ];
+  const likeness = b.op('Gemm', inputs, { transB: 1 }, { name: 'outlier/likeness' });
+  const nearest = b.op('ReduceMax', [likeness, b.int([1])], { keepdims: 0 }, { name: 'outlier/nearest' });
+  return b.op('Neg', [nearest], {}, { name: 'outlier/score', outputs: ['outlier_score'] });
+}
+
+/** The scorer of a file that `deployableGraph` made, and the value that it scores; undefined where there is none. */
+export function outlierPartsOf(graph: Graph): Pick<OutlierParts, 'scorer' | 'embedding'> | undefined {
+  const length = graph.nodes.find(({ name }) => name === OUTLIER_NAMES.length);
+  const [weight, bias] = [OUTLIER_NAMES.weight, OUTLIER_NAMES.bias].map((name) => graph.initializers.get(name));
+  if (length === undefined || weight === undefined || bias === undefined) return undefined;
+  const scorer = { weight: weight.data as Float32Array, bias: bias.data as Float32Array };
+  return { scorer, embedding: length.inputs[0]! };
 }
 
 /**
@@ -110,23 +151,36 @@ function describe(parts: DeployableParts, variant: ModelDescription['variant']):
     classes: parts.classes,
     temperature: parts.temperature ?? 1,
     abstainThreshold: parts.abstainThreshold,
+    ...(variant !== 'bare' && { outlierThreshold: parts.outliers?.threshold }),
     preprocessing: parts.preprocessing,
     provenance: parts.provenance ?? {},
   };
 }
 
+/** The network with what is deployed of it as outputs: its logits first, then the embedding where outliers are scored. */
+export function networkToOutputs({ graph, logits, classes, outliers }: Omit<DeployableParts, 'variant'>): Graph {
+  return networkToLogits(graph, logits, classes.length, outliers?.embedding);
+}
+
 /**
  * The network with its logits as the only output, and without what is known before the run.
  * @param logits name of the output; default `logits`, or the only one there is
+ * @param embedding name of an output that stays beside it
  * @throws ModelError where there is no such output, it has not one value a class, or batch norm is still in training
  */
-export function networkToLogits(network: Graph, logits: string | undefined, classes: number): Graph {
+export function networkToLogits(
+  network: Graph,
+  logits: string | undefined,
+  classes: number,
+  embedding?: string,
+): Graph {
   const named = network.outputs.map((output) => output.name);
   const wanted = logits ?? (named.length === 1 ? named[0]! : 'logits');
   const output = network.outputs.find(({ name }) => name === wanted);
   if (output === undefined)
     throw new ModelError(`The network has no output "${wanted}" for its logits; it has ${named.join(', ')}.`);
-  const part = foldConstants(pruned({ ...network, outputs: [output] }));
+  const further = network.outputs.filter(({ name }) => name === embedding);
+  const part = foldConstants(pruned({ ...network, outputs: [output, ...further] }));
   const { type } = part.outputs[0]!;
   if (type.dtype !== 'float32' || !holdsLogits(type.shape, classes))
     throw new ModelError(

@@ -32,7 +32,7 @@ const BATCH_SIZE = 4;
 
 /**
  * A float32 network rounded to int8, calibrated on training crops.
- * @param network one float32 input, one output: the logits [N, K] (`networkToLogits`)
+ * @param network one float32 input; the logits [N, K] are its first output (`networkToOutputs`)
  * @param crops uint8 [n, h, w, 3]; 100 to 200 of all classes will do
  * @throws RangeError without crops, or for a network without a product to round
  */

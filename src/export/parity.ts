@@ -4,7 +4,8 @@ import type { DecodedImage } from '../images/decode.ts';
 import { cropGraph, networkOnCrops } from '../models/preprocessing.ts';
 import { writeModel } from '../onnx/write.ts';
 import type { Engine } from '../runtime/engine.ts';
-import { networkToLogits, type DeployableParts } from './deployable.ts';
+import { outlierScores } from '../evaluate/outliers.ts';
+import { networkToOutputs, type DeployableParts } from './deployable.ts';
 import { softmax } from './softmax.ts';
 
 /** An upright RGB image: `data` [height, width, 3] uint8. */
@@ -14,18 +15,20 @@ export interface ParityReport {
   readonly images: number;
   /** Largest difference of a probability. */
   readonly maxDifference: number;
+  /** Largest difference of an outlier score, of deviation 1; absent where there is none. */
+  readonly maxOutlierDifference?: number;
   readonly tolerance: number;
 }
 
-/** What the float32 file may differ from evaluation in a probability. */
+/** What the float32 file may differ from evaluation in a probability, and in an outlier score. */
 export const PARITY_TOLERANCE = 1e-4;
 
 /**
  * Proves that a deployed float32 file gives what evaluation gave: both are run on the same decoded
  * images, and on cuts of them with odd sides and extreme aspects. Evaluation's path is crops from the
- * crop graph, the network on a batch of them, and temperature and softmax in float64.
+ * crop graph, the network on a batch of them, and temperature, softmax and outlier score in float64.
  * @param file the bytes of the deployed file
- * @throws ModelError where a probability differs by more than the tolerance or is not a number, naming
+ * @throws ModelError where a probability or score differs by more than the tolerance or is not a number, naming
  *   the image's size and both numbers; RangeError without images
  */
 export async function proveParity(
@@ -40,40 +43,45 @@ export async function proveParity(
   const all = images.flatMap((image) => [image, ...oddCuts(image)]);
   const expected = await evaluated(engine, parts, all, options);
   const session = await engine.load(file, { name: 'the exported model' });
-  let maxDifference = 0;
+  let [maxDifference, maxOutlierDifference] = [0, 0];
+  const difference = ({ width, height }: Pixels, what: string, value: number, wanted: number): number => {
+    const apart = Math.abs(value - wanted);
+    // The negation also holds for NaN.
+    if (!(apart <= tolerance))
+      throw new ModelError(
+        `The exported model does not give what evaluation gave: ${what} of an image of ${width}x${height} is ${value}, ` +
+          `evaluation's is ${wanted} (allowed: ${tolerance}). It was not written.`,
+      );
+    return apart;
+  };
+  const isScored = parts.outliers !== undefined;
+  const fetch = ['probabilities', ...(isScored ? ['outlier_score'] : [])];
   try {
     for (const [i, image] of all.entries()) {
-      const { probabilities } = await engine.run(
-        session,
-        { feeds: { image: asTensor(image) }, fetch: ['probabilities'] },
-        options,
-      );
-      for (const [k, value] of (probabilities!.data as Float32Array).entries()) {
-        const difference = Math.abs(value - expected[i]![k]!);
-        // The negation also holds for NaN.
-        if (!(difference <= tolerance))
-          throw new ModelError(
-            `The exported model does not give what evaluation gave: class ${k} of an image of ` +
-              `${image.width}x${image.height} has probability ${value}, evaluation's is ${expected[i]![k]} ` +
-              `(allowed: ${tolerance}). It was not written.`,
-          );
-        maxDifference = Math.max(maxDifference, difference);
+      const found = await engine.run(session, { feeds: { image: asTensor(image) }, fetch }, options);
+      for (const [k, value] of (found['probabilities']!.data as Float32Array).entries()) {
+        const apart = difference(image, `the probability of class ${k}`, value, expected.probabilities[i]![k]!);
+        maxDifference = Math.max(maxDifference, apart);
       }
+      if (!isScored) continue;
+      const [score] = found['outlier_score']!.data as Float32Array;
+      const apart = difference(image, 'the outlier score', score!, expected.outliers![i]!);
+      maxOutlierDifference = Math.max(maxOutlierDifference, apart);
     }
   } finally {
     await session.release();
   }
-  return { images: all.length, maxDifference, tolerance };
+  return { images: all.length, maxDifference, ...(isScored && { maxOutlierDifference }), tolerance };
 }
 
-/** Probabilities [K] for each image, by the steps that evaluation takes. */
+/** Probabilities [K] and outlier score for each image, by the steps that evaluation takes. */
 async function evaluated(
   engine: Engine,
   parts: DeployableParts,
   images: readonly Pixels[],
   options: { readonly signal?: AbortSignal },
-): Promise<number[][]> {
-  const { preprocessing, classes, temperature = 1 } = parts;
+): Promise<{ readonly probabilities: number[][]; readonly outliers: Float32Array | undefined }> {
+  const { preprocessing, classes, temperature = 1, outliers } = parts;
   const crops = new Uint8Array(images.length * preprocessing.inputSize[0] * preprocessing.inputSize[1] * 3);
   const cutter = await engine.load(writeModel({ graph: cropGraph(preprocessing) }), { name: 'the crop graph' });
   try {
@@ -84,14 +92,20 @@ async function evaluated(
   } finally {
     await cutter.release();
   }
-  const graph = networkOnCrops(networkToLogits(parts.graph, parts.logits, classes.length), preprocessing);
+  const graph = networkOnCrops(networkToOutputs(parts), preprocessing);
   const network = await engine.load(writeModel({ graph }), { name: 'the network' });
   try {
     const crop = tensor('uint8', [images.length, ...preprocessing.inputSize, 3], crops);
     const result = await engine.run(network, { feeds: { crop } }, options);
     const logits = result[graph.outputs[0]!.name]!.data as Float32Array;
     const k = classes.length;
-    return images.map((_, i) => softmax(logits.subarray(i * k, (i + 1) * k), temperature));
+    const embedding = outliers && result[outliers.embedding]!;
+    return {
+      probabilities: images.map((_, i) => softmax(logits.subarray(i * k, (i + 1) * k), temperature)),
+      outliers:
+        embedding &&
+        outlierScores(outliers.scorer, { data: embedding.data as Float32Array, width: embedding.shape[1]! }),
+    };
   } finally {
     await network.release();
   }

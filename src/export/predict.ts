@@ -39,7 +39,14 @@ export interface Prediction {
     /** Of these, in nats. */
     readonly entropy: number;
   }[];
-  /** Whether `probability` is below the model's threshold; absent where the model has none. */
+  /** The higher, the less the image is like any of the classes; absent where the model has no such output. */
+  readonly outlierScore?: number;
+  /** Whether that is above the model's threshold; absent where the model has none. */
+  readonly outlier?: boolean;
+  /**
+   * Whether the answer is not to be believed: `probability` is below the model's threshold, or the image looks like none of
+   * the classes. Absent where the model has neither threshold.
+   */
   readonly abstain?: boolean;
   /** What a person should know of the file: first frame of several, cropped, another format than the name says. */
   readonly warnings?: readonly string[];
@@ -77,6 +84,10 @@ export class Predictor implements AsyncDisposable {
   readonly classes: readonly string[];
   /** The least probability at which the likeliest class is to be believed, where the model has one. */
   readonly abstainThreshold: number | undefined;
+  /** The outlier score above which an image looks like none of the classes, where the model has one. */
+  readonly outlierThreshold: number | undefined;
+  /** Whether the model scores how little an image is like its classes. */
+  readonly scoresOutliers: boolean;
   /** Where `auto` fell back to the processor: why. */
   readonly deviceNote: string | undefined;
   readonly #host: EngineHost;
@@ -87,7 +98,7 @@ export class Predictor implements AsyncDisposable {
     host: EngineHost,
     session: SessionInfo,
     classes: readonly string[],
-    abstainThreshold: number | undefined,
+    thresholds: { readonly abstain: number | undefined; readonly outlier: number | undefined },
     deviceNote: string | undefined,
     maxPixels: number | undefined,
   ) {
@@ -95,7 +106,9 @@ export class Predictor implements AsyncDisposable {
     this.#session = session;
     this.#maxPixels = maxPixels;
     this.classes = classes;
-    this.abstainThreshold = abstainThreshold;
+    this.abstainThreshold = thresholds.abstain;
+    this.outlierThreshold = thresholds.outlier;
+    this.scoresOutliers = session.outputs.some(({ name }) => name === 'outlier_score');
     this.deviceNote = deviceNote;
   }
 
@@ -113,12 +126,15 @@ export class Predictor implements AsyncDisposable {
     const metadata = readMetadata(bytes);
     const names = metadata.get('gleaner.classes');
     const classes = names === undefined ? await classesOf(host, session) : (JSON.parse(names) as string[]);
-    const threshold = metadata.get('gleaner.abstainThreshold');
+    const threshold = (name: string): number | undefined => {
+      const text = metadata.get(`gleaner.${name}`);
+      return text === undefined ? undefined : (JSON.parse(text) as number);
+    };
     return new Predictor(
       host,
       session,
       classes,
-      threshold === undefined ? undefined : (JSON.parse(threshold) as number),
+      { abstain: threshold('abstainThreshold'), outlier: threshold('outlierThreshold') },
       choice.note,
       options.maxPixels,
     );
@@ -184,8 +200,13 @@ export class Predictor implements AsyncDisposable {
 
   async #ask(file: string, image: DecodedImage, temperatures: readonly number[] = []): Promise<Prediction> {
     const feeds = { image: tensor('uint8', [1, image.height, image.width, 3], image.data) };
-    const run = { session: this.#session.id, feeds, resident: {}, keep: {}, fetch: ['probabilities'] };
+    const fetch = ['probabilities', ...(this.scoresOutliers ? ['outlier_score'] : [])];
+    const run = { session: this.#session.id, feeds, resident: {}, keep: {}, fetch };
     const [result] = await this.#host.run([run], () => false);
+    const outlierScore = (result!['outlier_score']?.data as Float32Array | undefined)?.[0];
+    const { abstainThreshold, outlierThreshold } = this;
+    const outlier =
+      outlierScore === undefined || outlierThreshold === undefined ? undefined : outlierScore > outlierThreshold;
     const values = [...(result!['probabilities']!.data as Float32Array)];
     const best = values.indexOf(Math.max(...values));
     const probability = values[best]!;
@@ -202,7 +223,11 @@ export class Predictor implements AsyncDisposable {
       probability,
       probabilities: byName(values),
       ...(temperatures.length > 0 && { softened: temperatures.map(at) }),
-      ...(this.abstainThreshold !== undefined && { abstain: probability < this.abstainThreshold }),
+      ...(outlierScore !== undefined && { outlierScore }),
+      ...(outlier !== undefined && { outlier }),
+      ...((abstainThreshold !== undefined || outlier !== undefined) && {
+        abstain: outlier === true || probability < (abstainThreshold ?? 0),
+      }),
       ...(image.warnings.length > 0 && { warnings: image.warnings }),
     };
   }

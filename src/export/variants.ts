@@ -3,7 +3,7 @@ import type { Variant } from '../models/description.ts';
 import { foldConstants } from '../onnx/fold.ts';
 import type { Graph } from '../onnx/graph.ts';
 import type { Engine } from '../runtime/engine.ts';
-import { bareModel, deployableModel, networkToLogits, type DeployableParts, type ModelFile } from './deployable.ts';
+import { bareModel, deployableModel, networkToOutputs, type DeployableParts, type ModelFile } from './deployable.ts';
 import { toFloat16, type Float16Options } from './float16.ts';
 import { toInt8 } from './int8.ts';
 
@@ -33,12 +33,12 @@ export async function makeVariant(
   variant: Variant,
   options: VariantOptions = {},
 ): Promise<ModelVariant> {
-  const network = networkToLogits(parts.graph, parts.logits, parts.classes.length);
+  const network = networkToOutputs(parts);
   if (variant === 'float32') return { variant, network, file: deployableModel({ ...parts, variant }) };
   if (variant === 'bare') return { variant, network, file: bareModel(parts) };
   const changed = await changedNetwork(engine, network, parts, variant, options);
-  const { logits: _, ...rest } = parts;
-  return { variant, network: changed, file: deployableModel({ ...rest, graph: changed, variant }) };
+  const logits = network.outputs[0]!.name;
+  return { variant, network: changed, file: deployableModel({ ...parts, logits, graph: changed, variant }) };
 }
 
 async function changedNetwork(

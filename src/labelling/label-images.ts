@@ -26,6 +26,14 @@ export interface LabellingInput {
   };
   /** [N] 0..1: share of views or models that agree with the mean. Without `held.agreement` it multiplies the chance. */
   readonly agreement?: Float32Array;
+  /** Of images that are none of the classes: above the threshold, a label is not used. */
+  readonly outliers?: Outliers | undefined;
+}
+
+export interface Outliers {
+  /** [N] the higher, the less an image is like any of the classes. */
+  readonly scores: Float32Array;
+  readonly threshold: number;
 }
 
 export interface MachineLabel {
@@ -35,6 +43,8 @@ export interface MachineLabel {
   readonly probability: number;
   /** Calibrated, with caution, that the label is right, 0..1; undefined without `held`. */
   readonly chance: number | undefined;
+  /** How little the image is like any of the classes; absent where that is not known. */
+  readonly outlierScore?: number;
   readonly used: boolean;
   /** In the loss: 0 where unused, at most 1, but up to 10 with `resample`. */
   readonly weight: number;
@@ -59,6 +69,8 @@ export interface ClassSummary {
 export interface LabellingSummary {
   readonly images: number;
   readonly used: number;
+  /** Images that look like none of the classes; 0 where that is not looked at. */
+  readonly setAside: number;
   readonly perClass: Readonly<Record<string, ClassSummary>>;
   /** What the thresholds are on. */
   readonly score: 'probability' | 'chance of being right';
@@ -84,12 +96,14 @@ export interface Labelling {
  * );
  */
 export function labelImages(input: LabellingInput, options: LabellingOptions): Labelling {
-  const { classes, probabilities, held, agreement } = input;
+  const { classes, probabilities, held, agreement, outliers } = input;
   const size = classes.length;
   const rows = checkProbabilities(probabilities, size, 'unlabelled images');
   if (held !== undefined) checkHeld(held, size);
   checkAgreement(agreement, rows, 'unlabelled');
   checkAgreement(held?.agreement, held?.labels.length ?? 0, 'held');
+  if (outliers !== undefined && outliers.scores.length !== rows)
+    throw new RangeError(`Outlier scores: expected ${rows}, one an image, got ${outliers.scores.length}.`);
   checkLabellingOptions(options, size, held !== undefined);
   if (rows === 0) throw new RangeError('There is nothing to label: no row of probabilities.');
   const { adjust = 'none', balance = 'none' } = options;
@@ -123,8 +137,9 @@ export function labelImages(input: LabellingInput, options: LabellingOptions): L
   const scores = weighed.score === 'probability' ? likely.confidences : chances!;
   const rates = adjust === 'crest' ? samplingRates(estimated!.prior) : undefined;
   const lowest = rates && lowestKept(likely.labels, scores, rates);
+  const isOutlier = (i: number): boolean => outliers !== undefined && outliers.scores[i]! > outliers.threshold;
   const sampled = weighed.weights.map((weight, i) =>
-    lowest === undefined || scores[i]! >= lowest[likely.labels[i]!]! ? weight : 0,
+    !isOutlier(i) && (lowest === undefined || scores[i]! >= lowest[likely.labels[i]!]!) ? weight : 0,
   );
   const shared = balance === 'none' ? undefined : balanced(likely.labels, sampled, scores, size, balance);
   const weights = shared?.weights ?? sampled;
@@ -132,6 +147,8 @@ export function labelImages(input: LabellingInput, options: LabellingOptions): L
   const targets = targetsOf(own, likely.labels, size, options);
   const reason = (i: number): string => {
     const k = likely.labels[i]!;
+    if (isOutlier(i))
+      return `looks like none of the classes: outlier score ${outliers!.scores[i]!.toFixed(2)} is above ${outliers!.threshold.toFixed(2)}`;
     const score = `${weighed.score} ${scores[i]!.toFixed(3)}`;
     if (weighed.weights[i] === 0)
       return weighed.thresholds[k] === Infinity
@@ -145,13 +162,15 @@ export function labelImages(input: LabellingInput, options: LabellingOptions): L
     label,
     probability: likely.confidences[i]!,
     chance: chances?.[i],
+    ...(outliers && { outlierScore: outliers.scores[i]! }),
     used: weights[i]! > 0,
     weight: weights[i]!,
     target: targets.slice(i * size, (i + 1) * size),
     reason: reason(i),
   }));
   const prior = estimated?.prior ?? Array.from(meanRow(probabilities, size));
-  return { labels, prior, summary: summaryOf(labels, classes, weighed.thresholds, weighed.score) };
+  const setAside = labels.filter((_, i) => isOutlier(i)).length;
+  return { labels, prior, summary: { ...summaryOf(labels, classes, weighed.thresholds, weighed.score), setAside } };
 }
 
 function targetsOf(
@@ -172,7 +191,7 @@ function summaryOf(
   classes: readonly string[],
   thresholds: readonly number[],
   score: LabellingSummary['score'],
-): LabellingSummary {
+): Omit<LabellingSummary, 'setAside'> {
   const used = labels.filter((label) => label.used);
   const perClass = classes.map((name, k): [string, ClassSummary] => {
     const own = used.filter(({ label }) => label === k);

@@ -1,4 +1,4 @@
-import { conjugateGradient } from './conjugate-gradient.ts';
+import { conjugateGradient } from '../core/conjugate-gradient.ts';
 import { nearestNeighbours, type Neighbours } from './nearest-neighbours.ts';
 import { neighbourGraph, type NeighbourGraph } from './neighbour-graph.ts';
 

@@ -18,6 +18,8 @@ const descriptionSchema = z.object({
   temperature: z.number().positive(),
   /** The least probability at which the likeliest class is to be believed; absent where none was found. */
   abstainThreshold: z.number().min(0).max(1).optional(),
+  /** The outlier score above which an image looks like none of the classes; absent where none was found. */
+  outlierThreshold: z.number().optional(),
   preprocessing: preprocessingSchema,
   /** Where the model comes from: seed, versions, fingerprint of the data. No time, path or run id. */
   provenance: z.json(),
@@ -95,7 +97,8 @@ function parsedJson(text: string, key: string, source: string): unknown {
 
 /** In one order, without what is absent, provenance sorted by key. */
 function entriesOf(description: ModelDescription): [string, unknown][] {
-  const { format, variant, classes, temperature, abstainThreshold, preprocessing, provenance } = description;
+  const { format, variant, classes, temperature, abstainThreshold, outlierThreshold, preprocessing, provenance } =
+    description;
   const { inputSize, resize, cropFraction, interpolation, mean, std, channels, layout } = preprocessing;
   const all: Record<string, unknown> = {
     format,
@@ -103,6 +106,7 @@ function entriesOf(description: ModelDescription): [string, unknown][] {
     classes,
     temperature,
     abstainThreshold,
+    outlierThreshold,
     preprocessing: { inputSize, resize, cropFraction, interpolation, mean, std, channels, layout },
     provenance: sorted(provenance),
   };

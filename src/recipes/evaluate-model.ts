@@ -21,6 +21,8 @@ export interface EvaluateOptions {
 export interface ModelEvaluation extends Evaluation {
   /** What was scored: `test`, `val`, `train` or `all`. */
   readonly split: string;
+  /** Share of the images that the model takes for none of its classes, 0..1; absent where it has no threshold for that. */
+  readonly setAside?: number;
   readonly quarantined: readonly { readonly file: string; readonly reason: string }[];
 }
 
@@ -59,12 +61,14 @@ export async function evaluate(model: string, data: string, options: EvaluateOpt
   const kept: typeof samples = [];
   const quarantined = [...dataset.quarantined];
   let done = 0;
+  let outliers = 0;
   const files = samples.map(({ file }) => file);
   for await (const answer of predictor.predictAll(files, signal ? { signal } : {})) {
     const sample = samples[done++]!;
     if ('error' in answer) quarantined.push({ file: sample.id, reason: answer.error });
     else {
       kept.push(sample);
+      if (answer.outlier) outliers++;
       // The file's probabilities are what is scored; their logarithms are logits that softmax gives back.
       for (const name of classes) logits.push(Math.log(Math.max(answer.probabilities[name]!, 1e-38)));
     }
@@ -77,5 +81,6 @@ export async function evaluate(model: string, data: string, options: EvaluateOpt
     labels: kept.map(({ label }) => classes.indexOf(dataset.classes[label]!)),
     ids: kept.map(({ id }) => id),
   });
-  return { ...evaluation, split, quarantined };
+  const setAside = predictor.outlierThreshold === undefined ? {} : { setAside: outliers / kept.length };
+  return { ...evaluation, split, ...setAside, quarantined };
 }

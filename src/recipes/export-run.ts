@@ -6,6 +6,7 @@ import { ImagePool } from '../batches/image-pool.ts';
 import { writeFileAtomic } from '../core/atomic-file.ts';
 import { InputError } from '../core/errors.ts';
 import type { VariantMeasurement } from '../export/measure.ts';
+import { outlierPartsOf } from '../export/deployable.ts';
 import { fromMetadata, type Variant } from '../models/description.ts';
 import { extract } from '../onnx/compose.ts';
 import { loadModel } from '../onnx/read.ts';
@@ -54,12 +55,14 @@ export async function exportRun(run: string, options: ExportOptions): Promise<Ex
   const description = fromMetadata(loaded.metadata, model);
   if (description === undefined)
     throw new InputError(`${model} does not describe itself; it was not written by gleaner train.`);
-  const { preprocessing, classes, temperature, abstainThreshold, provenance } = description;
+  const { preprocessing, classes, temperature, abstainThreshold, outlierThreshold, provenance } = description;
   if (String(classes) !== String(data.classes))
     throw new InputError(
       `The classes of the model in ${run} are its teacher's and not those of the data, by which another form would be compared: ask for it when distilling, with --variants.`,
     );
-  const network = extract(loaded.graph, ['logits'], ['preprocess/normalised']);
+  const outliers = outlierPartsOf(loaded.graph);
+  const wanted = ['logits', ...(outliers ? [outliers.embedding] : [])];
+  const network = extract(loaded.graph, wanted, ['preprocess/normalised']);
   await using engine = await Engine.start({
     ...(options.device !== undefined && { device: options.device }),
     ...(options.threads !== undefined && { threads: options.threads }),
@@ -90,6 +93,7 @@ export async function exportRun(run: string, options: ExportOptions): Promise<Ex
         temperature,
         provenance,
         ...(abstainThreshold !== undefined && { abstainThreshold }),
+        ...(outliers && { outliers: { ...outliers, threshold: outlierThreshold } }),
       },
       calibrateOn: data.train,
       measureOn: data.score,

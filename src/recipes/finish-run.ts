@@ -3,11 +3,14 @@ import { timed } from '../core/profile.ts';
 import { abstainThreshold } from '../evaluate/abstain.ts';
 import { fitTemperature } from '../evaluate/temperature.ts';
 import { evaluatePredictions } from '../evaluate/evaluation.ts';
+import { outlierScores, outlierThreshold } from '../evaluate/outliers.ts';
+import type { OutlierParts } from '../export/deployable.ts';
 import type { RunFolder } from '../train/run-folder.ts';
 import type { Workshop } from './workshop.ts';
-import { predictionsOf, type HeldOutPredictions } from './held-out-predictions.ts';
+import type { HeldOutPredictions } from './held-out-predictions.ts';
 import { consistencyMethodOf } from './method.ts';
 import type { FinishRequest } from './finish-request.ts';
+import { answersOf, embeddingName, outlierScorerOf } from './outlier-scoring.ts';
 import { writeRunReport } from './run-report.ts';
 import { writeModel } from './write-model.ts';
 
@@ -39,11 +42,17 @@ export async function finishRun(run: RunFolder, workshop: Workshop, request: Fin
         'the temperature stays 1, and there is no abstain threshold.',
     });
 
+  const { network } = request;
+  const outliers: OutlierParts = {
+    scorer: await timed(workshop.track, 'outliers', () => outlierScorerOf(workshop, network, data, options.seed)),
+    embedding: embeddingName(network),
+    threshold: calibration?.outliers && outlierThreshold(calibration.outliers),
+  };
   // The protocol cross-validates only what can be dealt into folds.
-  const predictions = data.crossValidated ? calibration! : await scorePredictions(run, workshop, request);
+  const predictions = data.crossValidated ? calibration! : await scorePredictions(run, workshop, request, outliers);
   const evaluation = evaluatePredictions(predictions, { temperature });
-
-  const { parity, measured } = await writeModel(run, workshop, request, { temperature, abstain }, data.score);
+  const decided = { temperature, abstain, outliers };
+  const { parity, measured } = await writeModel(run, workshop, request, decided, data.score);
 
   const seconds = (performance.now() - started) / 1000;
   const metrics = {
@@ -51,6 +60,7 @@ export async function finishRun(run: RunFolder, workshop: Workshop, request: Fin
     ...evaluation,
     parity,
     abstain: abstain ?? null,
+    outliers: outliers.threshold === undefined ? null : setAside(predictions, outliers.threshold),
     calibratedOn: calibration?.foundOn ?? null,
     ...request.taughtBy?.agreement,
   };
@@ -70,11 +80,21 @@ export async function finishRun(run: RunFolder, workshop: Workshop, request: Fin
 }
 
 /** Of images kept for the score; that they were looked at is recorded. */
-function scorePredictions(
+async function scorePredictions(
   run: RunFolder,
   workshop: Workshop,
   { network, data }: FinishRequest,
+  { scorer }: OutlierParts,
 ): Promise<HeldOutPredictions> {
-  run.append({ type: 'test-opened', reason: 'final score', scoredOn: data.scoredOn, images: data.score.length });
-  return predictionsOf(workshop, network, data, data.score, data.scoredOn);
+  const { score, scoredOn: foundOn, classes } = data;
+  run.append({ type: 'test-opened', reason: 'final score', scoredOn: foundOn, images: score.length });
+  const { logits, embedded } = await answersOf(workshop, network, score, 'predict');
+  const [labels, ids] = [score.map(({ label }) => label), score.map(({ id }) => id)];
+  return { classes, logits, labels, ids, foundOn, outliers: outlierScores(scorer, embedded) };
+}
+
+/** What share of the images scored on, all of known classes, would be set aside. */
+function setAside({ outliers }: HeldOutPredictions, threshold: number): { threshold: number; setAside: number } {
+  const above = outliers!.filter((score) => score > threshold).length;
+  return { threshold, setAside: above / outliers!.length };
 }

@@ -5,7 +5,11 @@ import { outputsOf } from './outputs.ts';
 import type { TrainingData } from './prepare-data.ts';
 
 /** Predictions on images that the network was not trained on, and which images these are, in words. */
-export type HeldOutPredictions = Predictions & { readonly foundOn: string };
+export type HeldOutPredictions = Predictions & {
+  readonly foundOn: string;
+  /** [N] how little each is like the classes, by what has not seen it either. */
+  readonly outliers?: Float32Array | undefined;
+};
 
 /** Logits of labelled images, by evaluation's path. */
 export async function predictionsOf(

@@ -13,6 +13,7 @@ import { builtInNetwork } from './built-in-network.ts';
 import { givenBackbone } from './given-backbone.ts';
 import type { Method } from './method.ts';
 import type { OpenedNetwork, Trained } from './opened-network.ts';
+import { heldOutlierScores } from './outlier-scoring.ts';
 import { probeStage, type ProbeOutcome } from './probe-stage.ts';
 import { describeSizes } from './smaller-images.ts';
 import { trainNetwork } from './train-network.ts';
@@ -99,10 +100,14 @@ async function open(
         const network = headed(outcome);
         const calibration =
           data.validation.length > 0
-            ? await predictionsOf(workshop, network, data, data.validation, 'validation images')
+            ? {
+                ...(await predictionsOf(workshop, network, data, data.validation, 'validation images')),
+                outliers: await heldOutlierScores(workshop, network, data, data.validation, options.seed),
+              }
             : outcome.outOfFold && {
                 classes: data.classes,
                 logits: outcome.outOfFold,
+                outliers: outcome.outliers,
                 labels: data.train.map(({ label }) => label),
                 ids: data.train.map(({ id }) => id),
                 foundOn: `out-of-fold predictions of ${data.train.length} labelled images`,

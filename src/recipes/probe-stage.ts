@@ -9,15 +9,20 @@ import type { Workshop } from './workshop.ts';
 import { fitLinearProbe } from './linear-probe.ts';
 import { foldNumbers } from './out-of-fold.ts';
 import type { TrainingData } from './prepare-data.ts';
+import { outOfFoldOutlierScores } from './outlier-scoring.ts';
 import type { ResolvedTrainOptions } from './train-options.ts';
 
 /** Cheap on features that are there. */
 const FOLDS = 5;
+/** Class means cost nothing, and with a tenth of the images less they are nearly those of all. */
+const OUTLIER_FOLDS = 10;
 
 export interface ProbeOutcome {
   readonly weight: Tensor;
   readonly bias: Tensor;
   readonly outOfFold: Float32Array | undefined;
+  /** [n] out of fold, as `HeldOutPredictions` has them. */
+  readonly outliers: Float32Array | undefined;
 }
 
 /**
@@ -40,17 +45,18 @@ export async function probeStage(
       weight: tensors.get('weight')!,
       bias: tensors.get('bias')!,
       outOfFold: tensors.get('out_of_fold')?.data as Float32Array | undefined,
+      outliers: tensors.get('outliers')?.data as Float32Array | undefined,
     };
   }
   const { engine, signal, track } = workshop;
   const features = await featuresOf(workshop, extractor, samples);
   const classes = data.classes.length;
-  const foldOf = foldNumbers(samples, data, options.folds ?? FOLDS, options.seed);
   const labels = samples.map(({ label }) => label);
+  const folded = foldNumbers(samples, data, options.folds ?? FOLDS, options.seed);
   const fitHead = (): ReturnType<typeof fitLinearProbe> =>
     fitLinearProbe(engine, features, labels, classes, {
       soften,
-      foldOf,
+      foldOf: folded,
       targets: softTargets(samples, data.classes),
       ...(signal && { signal }),
     });
@@ -62,8 +68,12 @@ export async function probeStage(
   ];
   if (result.outOfFold !== undefined)
     tensors.push(['out_of_fold', tensor('float32', [samples.length, classes], result.outOfFold)]);
+  const embedded = { data: features.data as Float32Array, width: features.shape[1]! };
+  const outliers =
+    folded && outOfFoldOutlierScores(embedded, labels, foldNumbers(samples, data, OUTLIER_FOLDS, options.seed)!);
+  if (outliers !== undefined) tensors.push(['outliers', tensor('float32', [samples.length], outliers)]);
   await writeSafetensorsFile(file, tensors);
-  return result;
+  return { ...result, outliers };
 }
 
 /** [n, K]; undefined where every label is one class. */

@@ -17,6 +17,7 @@ import { stagesFromEvents } from '../report/stages-from-events.ts';
 import { processor } from '../runtime/processor.ts';
 import { readEvents } from '../train/events.ts';
 import type { RunFolder } from '../train/run-folder.ts';
+import { exampleLabels } from './evidence/example-labels.ts';
 import type { FinishRequest } from './finish-request.ts';
 import type { Workshop } from './workshop.ts';
 
@@ -39,6 +40,7 @@ export async function writeRunReport(run: RunFolder, workshop: Workshop, request
     validation: data.validation,
     ...(!data.crossValidated && { [data.scoredOn === 'test' ? 'test' : 'score']: data.score }),
   };
+  const machineLabels = await exampleLabels(run.path, data.unlabeled);
   const summary: RunSummary = {
     name: run.path,
     state: 'finished',
@@ -83,6 +85,7 @@ export async function writeRunReport(run: RunFolder, workshop: Workshop, request
     network: { ...request.source, ...networkFigures(request) },
     stages: stagesFromEvents(events),
     rounds: roundsFromEvents(events),
+    ...(machineLabels && { machineLabels }),
     variants: request.measured.map((form) => ({
       name: form.variant,
       file: form.variant === 'float32' ? 'model.onnx' : `model.${form.variant}.onnx`,

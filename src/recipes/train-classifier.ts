@@ -5,6 +5,8 @@ import { defaultInputSize } from '../models/registry.ts';
 import type { Engine } from '../runtime/engine.ts';
 import { RunFolder } from '../train/run-folder.ts';
 import { JobProfile } from './job-profile.ts';
+import { partsOf } from './consistency/consistency-plan.ts';
+import { labelOnce } from './evidence/label-once.ts';
 import { finishRun, type RunResult } from './finish-run.ts';
 import { newRunFolder } from './new-run-folder.ts';
 import { prepareData, type TrainingData } from './prepare-data.ts';
@@ -113,6 +115,9 @@ function work(
   return inWorkshop(run, engine, opened, job, { command: 'train', profile }, async (workshop) => {
     const trained = await opened.train(workshop, new Stages(run, control, profile?.job));
     const { source } = opened;
+    const consistency = consistencyMethodOf(options);
+    if (consistency !== undefined)
+      await labelOnce(run, workshop, trained, data, options, partsOf(options, consistency), source.name);
     return finishRun(run, workshop, { ...trained, data, options, method: methodName(options), source, started });
   });
 }

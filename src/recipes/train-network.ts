@@ -6,6 +6,7 @@ import type { Workshop } from './workshop.ts';
 import type { Network } from './network.ts';
 import { blended, likeliestShare, type TrainedPair } from './choose-blend.ts';
 import { predictionsOf, type HeldOutPredictions } from './held-out-predictions.ts';
+import { heldOutlierScores } from './outlier-scoring.ts';
 import { foldsOf, unlabeledImages, type TrainingData } from './prepare-data.ts';
 import { preprocessingIn } from './smaller-images.ts';
 import { drawnSize, type Teaching } from './distillation/teaching.ts';
@@ -37,15 +38,19 @@ export async function trainNetwork(
   const pair = await stages.run(method, (folder) => trained(samples, validation, method, folder));
   if (validation.length > 0) {
     const held = await predictionsOfBlends(workshop, plan, pair, data, validation, 'validation images');
-    return chosen(workshop, plan, pair, held);
+    return chosen(workshop, plan, pair, held, (share) =>
+      heldOutlierScores(workshop, blended(pair, share), data, validation, options.seed),
+    );
   }
   const folds = foldsOf(samples, data, options.folds ?? defaultFolds(method, data, plan), options.seed);
   if (folds.length === 0) return { network: blended(pair, plan.blendShares.at(-1)!), calibration: undefined };
   const logits = plan.blendShares.map(() => new Float32Array(samples.length * classes.length));
+  const pairs: TrainedPair[] = [];
   for (const [k, fold] of folds.entries()) {
     const stage = `fold-${k + 1}`;
     await stages.run(stage, async (folder) => {
       const ofFold = await trained(fold.train, [], stage, folder, fold.held);
+      pairs.push(ofFold);
       const held = await predictionsOfBlends(workshop, plan, ofFold, data, fold.held, 'fold');
       for (const [at, predictions] of held.entries())
         for (const [i, sample] of fold.held.entries())
@@ -63,6 +68,15 @@ export async function trainNetwork(
     plan,
     pair,
     logits.map((values) => ({ classes, logits: values, labels, ids, foundOn })),
+    async (share) => {
+      const outliers = new Float32Array(samples.length);
+      for (const [k, { train, held }] of folds.entries()) {
+        const images = { train, unlabeled: withoutCopies(data.unlabeled, held, data.duplicates.groups) };
+        const scores = await heldOutlierScores(workshop, blended(pairs[k]!, share), images, held, options.seed);
+        for (const [i, sample] of held.entries()) outliers[samples.indexOf(sample)] = scores[i]!;
+      }
+      return outliers;
+    },
   );
 
   async function trained(
@@ -113,12 +127,14 @@ async function predictionsOfBlends(
   return all;
 }
 
-function chosen(
+/** @param outliers scores of the same images, by the networks at a share */
+async function chosen(
   { onProgress, record }: Workshop,
   { blendShares }: TrainingPlan,
   pair: TrainedPair,
   held: readonly HeldOutPredictions[],
-): Trained {
+  outliers: (share: number) => Promise<Float32Array>,
+): Promise<Trained> {
   const { share, predictions, nll } = likeliestShare(blendShares, held);
   if (blendShares.length > 1) {
     record({ type: 'blend', shares: blendShares, nll, share });
@@ -128,7 +144,7 @@ function chosen(
       message: `Share of the trained weights in the result: ${share} (negative log-likelihood on ${predictions.foundOn}: ${list}).`,
     });
   }
-  return { network: blended(pair, share), calibration: predictions };
+  return { network: blended(pair, share), calibration: { ...predictions, outliers: await outliers(share) } };
 }
 
 function describePlan(plan: TrainingPlan, { consistency, method }: ResolvedTrainOptions, count: number): string {

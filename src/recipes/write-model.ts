@@ -3,7 +3,7 @@ import { packageVersion } from '../core/package-version.ts';
 import { timed, timedSync } from '../core/profile.ts';
 import type { Sample } from '../datasets/dataset.ts';
 import type { AbstainThreshold } from '../evaluate/abstain.ts';
-import { deployableModel, type DeployableParts } from '../export/deployable.ts';
+import { deployableModel, type DeployableParts, type OutlierParts } from '../export/deployable.ts';
 import type { VariantMeasurement } from '../export/measure.ts';
 import { proveParity, type ParityReport } from '../export/parity.ts';
 import { decodeImage } from '../images/decode.ts';
@@ -15,6 +15,13 @@ import type { Workshop } from './workshop.ts';
 /** Images on which parity with evaluation is proven at export. */
 const PARITY_IMAGES = 6;
 
+/** What was found on images that the network was not trained on. */
+export interface Decided {
+  readonly temperature: number;
+  readonly abstain: AbstainThreshold | undefined;
+  readonly outliers?: OutlierParts;
+}
+
 /**
  * Writes the deployable model and its variants into a run, once it is proven to give what evaluation gave.
  * @param images that parity is proven and forms are measured on; accuracy where all have labels
@@ -23,7 +30,7 @@ export async function writeModel(
   run: RunFolder,
   workshop: Workshop,
   { network, data, options, method }: Pick<FinishRequest, 'network' | 'data' | 'options' | 'method'>,
-  { temperature, abstain }: { readonly temperature: number; readonly abstain: AbstainThreshold | undefined },
+  { temperature, abstain, outliers }: Decided,
   images: readonly Sample[],
 ): Promise<{ readonly parity: ParityReport; readonly measured: readonly VariantMeasurement[] }> {
   const parts: DeployableParts = {
@@ -33,6 +40,7 @@ export async function writeModel(
     classes: data.classes,
     temperature,
     ...(abstain && { abstainThreshold: abstain.threshold }),
+    outliers,
     provenance: { gleaner: packageVersion(), method, seed: options.seed, data: data.dataset.fingerprint },
   };
   const { engine, crops, signal, track } = workshop;

@@ -4,6 +4,7 @@ import type { RunSummary } from './run-summary.ts';
 import { classes } from './sections/classes.ts';
 import { data } from './sections/data.ts';
 import { headline } from './sections/headline.ts';
+import { machineLabels } from './sections/machine-labels.ts';
 import { mistakes } from './sections/mistakes.ts';
 import { provenance } from './sections/provenance.ts';
 import { rounds } from './sections/rounds.ts';
@@ -24,6 +25,7 @@ export function renderReport(run: RunSummary): string {
     ['score', 'Score', evaluation ? score(run, evaluation) : html``],
     ['teacher', 'Teacher', run.teacher ? teacher(run.teacher) : html``],
     ['rounds', 'Rounds', rounds(run.rounds ?? [])],
+    ['machine-labels', 'Machine labels', run.machineLabels ? machineLabels(run.machineLabels) : html``],
     ['training', 'Training', training(run.stages ?? [])],
     ['classes', 'Classes', evaluation ? classes(evaluation) : html``],
     ['confidence', 'Confidence', evaluation ? confidence(run, evaluation) : html``],

@@ -36,6 +36,8 @@ export interface RunSummary {
   readonly stages?: readonly StageSummary[];
   /** Of self-training; the first is the first teacher. */
   readonly rounds?: readonly RoundSummary[];
+  /** Of the last round in which a machine labelled images. */
+  readonly machineLabels?: MachineLabelsSummary;
   /** The exported files, the float32 model first. */
   readonly variants?: readonly VariantSummary[];
 
@@ -158,6 +160,8 @@ export interface RoundSummary {
   /** Unlabelled images, and how many of them are used with a machine label. */
   readonly unlabelled?: number;
   readonly used?: number;
+  /** Of the unlabelled images, how many look like none of the classes. */
+  readonly setAside?: number;
   /** Of the labels used, estimated out of fold, 0..1. */
   readonly expectedRight?: number;
   /** Of the student on held-out images, 0..1; which ones, in words. */
@@ -169,6 +173,30 @@ export interface RoundSummary {
   readonly isKept: boolean;
   /** Why not. */
   readonly reasons?: readonly string[];
+}
+
+export interface MachineLabelsSummary {
+  readonly round: string;
+  /** Labelled by the machine, and of these used, and those that look like none of the classes. */
+  readonly images: number;
+  readonly used: number;
+  readonly setAside: number;
+  /** In the run's folder: all of them. */
+  readonly file: string;
+  readonly examples: readonly { readonly title: string; readonly labels: readonly MachineLabelExample[] }[];
+}
+
+export interface MachineLabelExample {
+  readonly file: string;
+  readonly label: string;
+  /** 0..1 */
+  readonly probability: number;
+  /** Calibrated, of being right, 0..1. */
+  readonly chance?: number;
+  /** The label of the round before, where it was another. */
+  readonly before?: string;
+  /** `data:` URI. */
+  readonly picture?: string | undefined;
 }
 
 export interface EpochSummary {

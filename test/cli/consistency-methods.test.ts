@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildModel } from '../../src/models/registry.ts';
 import { writeModel } from '../../src/onnx/write.ts';
+import type { Evidence } from '../../src/recipes/evidence/evidence.ts';
 import { writeColourData } from '../support/colour-data.ts';
 import { lastJson, runGleaner, startGleaner } from '../support/run-gleaner.ts';
 
@@ -51,6 +52,17 @@ describe('gleaner train --method fixmatch and its like', () => {
       expect(await readFile(join(folder, `${method}-whole`, 'report.html'), 'utf8')).toContain(
         'Labels of unlabelled images',
       );
+
+      const labels = (await readFile(join(folder, `${method}-whole`, 'pseudo-labels', 'final.jsonl'), 'utf8')).trim();
+      const evidence = labels.split('\n').map((line) => JSON.parse(line) as Evidence);
+      // Unlabelled image i shows colour i mod 3.
+      const right = evidence.filter(
+        ({ file, label }) => label === ['blue', 'green', 'red'][Number(/(\d+)\.png/.exec(file)![1]) % 3],
+      );
+      expect(evidence).toHaveLength(24);
+      expect(right.length).toBeGreaterThan(21);
+      expect(evidence.every(({ neighbours }) => neighbours.labelled.length === 3)).toBe(true);
+      expect(evidence.some(({ used }) => used)).toBe(true);
 
       const cut = startGleaner(train(`${method}-cut`, ...asked));
       // In the middle of an epoch: what was not saved is done again.

@@ -10,6 +10,7 @@ import { parsePreprocessing } from '../../src/models/preprocessing.ts';
 import { GraphBuilder } from '../../src/onnx/builder.ts';
 import { buildModel } from '../../src/models/registry.ts';
 import { writeModel } from '../../src/onnx/write.ts';
+import type { Evidence } from '../../src/recipes/evidence/evidence.ts';
 import { lastJson, runGleaner, startGleaner } from '../support/run-gleaner.ts';
 import { writeColourData } from '../support/colour-data.ts';
 
@@ -83,11 +84,46 @@ describe('gleaner self-train', () => {
     expect(right.length).toBeGreaterThan(26);
     const report = await readFile(join(folder, 'whole', 'report.html'), 'utf8');
     expect(report).toContain('id="rounds"');
+    expect(report).toContain('id="machine-labels"');
+    expect(report).toMatch(/Least sure of those used[\s\S]*data:image\/jpeg;base64/);
     const exported = await runGleaner(['export', join(folder, 'whole'), '--variant', 'float16', '--json'], { env });
     expect(exported.code, exported.stderr).toBe(0);
     const students = await readdir(join(folder, 'whole', 'stages'));
     const student = students.find((name) => name.endsWith('round-1-student'))!;
     expect(existsSync(join(folder, 'whole', 'stages', student, 'student.safetensors'))).toBe(true);
+  });
+
+  it('says why an image has its label, in words and as a page', async () => {
+    const run = join(folder, 'whole');
+    const lines = (await readFile(join(run, 'pseudo-labels', 'round-1.jsonl'), 'utf8')).trim().split('\n');
+    const evidence = lines.map((line) => JSON.parse(line) as Evidence);
+    expect(evidence).toHaveLength(30);
+    const { neighbours } = evidence[0]!;
+    expect(neighbours.labelled.map(({ file }) => file.split('/')[0])).toEqual(['train', 'train', 'train']);
+    expect(neighbours.machine).toHaveLength(3);
+    expect(neighbours.machine.map(({ file }) => file)).not.toContain(evidence[0]!.file);
+    const page = join(folder, 'why.html');
+    // The name alone names three images of each part, so its folder is needed.
+    const asked = await runGleaner(['why', run, 'unlabeled/4.png', '--html', page, '--json'], { env });
+    expect(asked.code, asked.stderr).toBe(0);
+    const { label } = evidence.find(({ file }) => file === 'unlabeled/4.png')!;
+    const found = lastJson(asked) as { role: string; sentences: string[]; rounds: Evidence[] };
+    expect(found.role).toBe('machine-labelled');
+    expect(found.rounds[0]!.round).toBe('round-1');
+    expect(found.sentences.join(' ')).toMatch(
+      new RegExp(`^unlabeled/4.png is labelled ${label} by digits[\\s\\S]*round-1: `),
+    );
+    const html = await readFile(page, 'utf8');
+    expect(html.match(/data:image\/jpeg;base64/g)).toHaveLength(7);
+    expect(html).not.toMatch(/<script|https?:/);
+    const words = async (file: string) => (await runGleaner(['why', run, file], { env })).stdout;
+    expect(await words('train/red/0.png')).toMatch(/A person labelled it red\. The run learns from it/);
+    expect(await words(join(data, 'test', 'blue', '1.png'))).toMatch(
+      /labelled it blue\. It is held out: the run is scored/,
+    );
+    const missing = await runGleaner(['why', run, 'unlabeled/4.pnk'], { env });
+    expect(missing.code).toBe(2);
+    expect(missing.stderr).toMatch(/no image "unlabeled\/4\.pnk" \(did you mean "unlabeled\/4\.png"\?\)/);
   });
 
   it('ends with the same bytes when it was killed while a fold, and while a student, was trained', async () => {
@@ -106,7 +142,7 @@ describe('gleaner self-train', () => {
     expect((await again.finished).signal).toBe('SIGKILL');
     const resumed = await runGleaner(['self-train', '--resume', join(folder, 'cut'), '--json'], { env });
     expect(resumed.code, resumed.stderr).toBe(0);
-    for (const file of ['model.onnx', 'pseudo-labels/round-1.csv']) {
+    for (const file of ['model.onnx', 'pseudo-labels/round-1.csv', 'pseudo-labels/round-1.jsonl']) {
       const [a, b] = await Promise.all(['one', 'cut'].map((name) => readFile(join(folder, name, file))));
       expect(a!.equals(b!), file).toBe(true);
     }

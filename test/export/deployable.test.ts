@@ -1,7 +1,14 @@
 import * as ort from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
 import { InputError, ModelError } from '../../src/core/errors.ts';
-import { bareModel, deployableModel, networkToLogits } from '../../src/export/deployable.ts';
+import { outlierScores } from '../../src/evaluate/outliers.ts';
+import {
+  bareModel,
+  deployableGraph,
+  deployableModel,
+  networkToLogits,
+  outlierPartsOf,
+} from '../../src/export/deployable.ts';
 import { fromMetadata } from '../../src/models/description.ts';
 import { networkOnCrops, cropGraph } from '../../src/models/preprocessing.ts';
 import { GraphBuilder } from '../../src/onnx/builder.ts';
@@ -41,6 +48,29 @@ describe('deployableModel', () => {
       const sum = z.reduce((total, value) => total + value, 0);
       for (const [k, p] of (probabilities!.data as Float32Array).entries()) expect(p).toBeCloseTo(z[k]! / sum, 5);
     }
+  });
+
+  it('scores how little an image is like the classes, as the scorer itself does, and says from where on', async () => {
+    const weight = Float32Array.from({ length: 16 }, (_, i) => Math.sin(i));
+    const scorer = { weight, bias: Float32Array.of(0.5, -0.25) };
+    const outliers = { scorer, embedding: 'embedding', threshold: 1.5 };
+    const parts = smallParts({ outliers });
+    const { bytes, description } = deployableModel(parts);
+    expect(description.outlierThreshold).toBe(1.5);
+    expect(fromMetadata(readMetadata(bytes), 'model.onnx')).toEqual(description);
+    const image = imageTensor(photo(40, 30, 1), photo(40, 30, 2));
+    const { outlier_score: score } = await run(bytes, { image });
+    expect(score!.dims).toEqual([2]);
+    const { crop } = await run(writeModel({ graph: cropGraph(parts.preprocessing) }), { image });
+    const { embedding } = await run(writeModel({ graph: networkOnCrops(parts.graph, parts.preprocessing) }), { crop: crop! }); // prettier-ignore
+    const expected = outlierScores(scorer, { data: embedding!.data as Float32Array, width: 8 });
+    for (const [i, value] of expected.entries()) expect((score!.data as Float32Array)[i]).toBeCloseTo(value, 5);
+    const found = outlierPartsOf(readModel(bytes).graph)!;
+    expect([...found.scorer.weight]).toEqual([...weight]);
+    expect(found.embedding).toBe('network/embedding');
+    expect(outlierPartsOf(deployableGraph(smallParts()))).toBeUndefined();
+    // The network alone has its logits alone.
+    expect(bareModel(parts).description.outlierThreshold).toBeUndefined();
   });
 
   it('gives each image of a batch what it gives it alone', async () => {

@@ -36,6 +36,18 @@ describe('proveParity', () => {
     await expect(proveParity(engine, file, smallParts(), images)).rejects.toThrow(/does not give what evaluation gave/);
   });
 
+  it('proves the outlier score, and refuses another', async () => {
+    const outliersOf = (bias: number) => ({
+      scorer: { weight: Float32Array.from({ length: 8 }, (_, i) => Math.cos(i)), bias: Float32Array.of(bias) },
+      embedding: 'embedding',
+    });
+    const parts = smallParts({ outliers: outliersOf(0.5) });
+    const report = await proveParity(engine, deployableModel(parts).bytes, parts, images);
+    expect(report.maxOutlierDifference).toBeLessThan(1e-6);
+    const other = deployableModel(smallParts({ outliers: outliersOf(0.501) })).bytes;
+    await expect(proveParity(engine, other, parts, images)).rejects.toThrow(/the outlier score of an image/);
+  });
+
   it('needs images', async () => {
     await expect(proveParity(engine, deployableModel(smallParts()).bytes, smallParts(), [])).rejects.toThrow(
       RangeError,

@@ -103,6 +103,24 @@ describe('Predictor', () => {
     expect(await predictor.predict([join(photos, 'a.png')])).toEqual([rest]);
   });
 
+  it('scores images that are like none of the classes, and abstains there however sure it is', async () => {
+    const scored = join(folder, 'scored.onnx');
+    const scorer = { weight: new Float32Array(8).fill(0.5), bias: Float32Array.of(0) };
+    const ask = async (threshold?: number): Promise<Prediction> => {
+      const outliers = { scorer, embedding: 'embedding', threshold };
+      const parts = smallParts({ outliers, abstainThreshold: 0 });
+      writeFileSync(scored, deployableModel(parts).bytes);
+      await using predictor = await Predictor.open(scored);
+      expect(predictor.outlierThreshold).toBe(threshold);
+      return (await predictor.predict([join(photos, 'a.png')]))[0] as Prediction;
+    };
+    const { outlierScore, ...plain } = await ask();
+    expect(plain).not.toHaveProperty('outlier');
+    expect(plain.abstain).toBe(false);
+    expect(await ask(outlierScore! - 0.01)).toMatchObject({ outlierScore, outlier: true, abstain: true });
+    expect(await ask(outlierScore! + 0.01)).toMatchObject({ outlierScore, outlier: false, abstain: false });
+  });
+
   it('refuses larger images than allowed', async () => {
     await using predictor = await Predictor.open(model, { maxPixels: 100 });
     expect(await predictor.predict([join(photos, 'a.png')])).toEqual([

@@ -235,6 +235,33 @@ describe('toFloat16', () => {
 });
 
 describe('makeVariant and measureVariants', () => {
+  it('keep the outlier score in every form that takes images', async () => {
+    const weight = Float32Array.from({ length: 16 }, (_, i) => Math.sin(i));
+    const outliers = { scorer: { weight, bias: Float32Array.of(0.5, -0.25) }, embedding: 'embedding', threshold: 1 };
+    const parts = smallParts({ outliers });
+    const scores = new Map<string, number[]>();
+    for (const variant of ['float32', 'float16', 'int8'] as const) {
+      const { file } = await makeVariant(engine, parts, variant, { calibration: cropsOf(20) });
+      expect(file.description.outlierThreshold).toBe(1);
+      const session = await engine.load(file.bytes, { name: variant });
+      const found: number[] = [];
+      for (let i = 0; i < 8; i++) {
+        const { width, height, data } = photo(40, 30, i);
+        const feeds = { image: tensor('uint8', [1, height, width, 3], new Uint8Array(data)) };
+        const result = await engine.run(session, { feeds, fetch: ['outlier_score', 'probabilities'] });
+        found.push((result['outlier_score']!.data as Float32Array)[0]!);
+      }
+      await session.release();
+      scores.set(variant, found);
+    }
+    const float = scores.get('float32')!;
+    const range = Math.max(...float) - Math.min(...float);
+    for (const [i, score] of float.entries()) {
+      expect(Math.abs(scores.get('float16')![i]! - score)).toBeLessThan(0.01 * range);
+      expect(Math.abs(scores.get('int8')![i]! - score)).toBeLessThan(0.25 * range);
+    }
+  });
+
   it('make and measure every form', async () => {
     const parts = smallParts();
     const crops = cropsOf(20);

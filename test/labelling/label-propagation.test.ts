@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { AbortedError } from '../../src/core/errors.ts';
 import { randomStream } from '../../src/core/random.ts';
-import { conjugateGradient } from '../../src/labelling/conjugate-gradient.ts';
+import { conjugateGradient } from '../../src/core/conjugate-gradient.ts';
 import { PropagationGraph, propagateLabels } from '../../src/labelling/label-propagation.ts';
 import { nearestNeighbours } from '../../src/labelling/nearest-neighbours.ts';
 

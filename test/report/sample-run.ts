@@ -62,6 +62,21 @@ export function sampleRun(classes: readonly string[], n = 372): RunSummary {
         kept: { epoch: 17, reason: 'the best on validation' },
       },
     ],
+    machineLabels: {
+      round: 'round-2',
+      images: 2968,
+      used: 2300,
+      setAside: 149,
+      file: 'pseudo-labels/round-2.csv',
+      examples: [
+        {
+          title: 'Least sure of those used',
+          labels: [
+            { file: 'unlabeled/1.jpg', label: classes[0]!, probability: 0.4, chance: 0.3, before: classes.at(-1)! },
+          ],
+        },
+      ],
+    },
     rounds: [
       { round: 0, network: 'MobileNetV2', accuracy: 0.7, heldOut: '100 labelled images', isKept: true },
       {
@@ -69,6 +84,7 @@ export function sampleRun(classes: readonly string[], n = 372): RunSummary {
         network: 'MobileNetV2',
         unlabelled: 2968,
         used: 2100,
+        setAside: 149,
         expectedRight: 0.86,
         accuracy: 0.74,
         heldOut: '100 labelled images',

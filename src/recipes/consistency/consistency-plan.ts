@@ -53,7 +53,7 @@ export function planConsistency(
 const SCRATCH_CROP = 'randomcrop(padding=2)';
 
 /** The method's parts, less those that the options replace. */
-function partsOf(options: ResolvedTrainOptions, name: ConsistencyMethod): ConsistencyParts {
+export function partsOf(options: ResolvedTrainOptions, name: ConsistencyMethod): ConsistencyParts {
   const parts: ConsistencyParts = CONSISTENCY_METHODS[name];
   const { threshold, unsupervisedWeight, labeller, debias, annealing } = options;
   if (threshold !== undefined && !('value' in parts.threshold))

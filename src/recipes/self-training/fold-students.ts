@@ -118,6 +118,8 @@ export async function outOfFold(
   const rowOf = new Map(samples.map((sample, row) => [sample, row]));
   const probabilities = new Float32Array(samples.length * classes.length);
   const agreement = new Float32Array(samples.length);
+  const outliers = new Float32Array(samples.length);
+  let isScored = true;
   for (const [k, { fold, labeller }] of folds.entries()) {
     const answer = await stages.run(`${name}-held-${k + 1}`, (folder) =>
       answerOf(labeller, fold.held, classes.length, folder),
@@ -127,8 +129,10 @@ export async function outOfFold(
       const own = answer.probabilities.subarray(i * classes.length, (i + 1) * classes.length);
       probabilities.set(own, row * classes.length);
       agreement[row] = answer.agreement[i]!;
+      outliers[row] = answer.outliers?.[i] ?? 0;
     }
+    isScored &&= answer.outliers !== undefined;
   }
   const foundOn = `out-of-fold predictions of ${samples.length} labelled images`;
-  return heldAnswers(classes, samples, { probabilities, agreement }, foundOn);
+  return heldAnswers(classes, samples, { probabilities, agreement, ...(isScored && { outliers }) }, foundOn);
 }

@@ -18,7 +18,7 @@ const LEAST = 1e-30;
 export function heldAnswers(
   classes: readonly string[],
   samples: readonly LabelledSample[],
-  { probabilities, agreement }: Answer,
+  { probabilities, agreement, outliers }: Answer,
   foundOn: string,
 ): HeldAnswers {
   return {
@@ -27,6 +27,7 @@ export function heldAnswers(
     labels: samples.map(({ label }) => label),
     ids: samples.map(({ id }) => id),
     agreement,
+    outliers,
     foundOn,
   };
 }
@@ -52,5 +53,6 @@ export function withoutRows(held: HeldAnswers, samples: readonly Sample[]): Held
     labels: rows.map((row) => held.labels[row]!),
     ids: rows.map((row) => held.ids[row]!),
     agreement: Float32Array.from(rows, (row) => held.agreement[row]!),
+    outliers: held.outliers && Float32Array.from(rows, (row) => held.outliers![row]!),
   };
 }

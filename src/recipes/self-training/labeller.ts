@@ -7,9 +7,11 @@ import { readSafetensorsFile, writeSafetensorsFile } from '../../core/safetensor
 import { tensor, type Tensor } from '../../core/tensor.ts';
 import type { Sample } from '../../datasets/dataset.ts';
 import { combineViews } from '../../labelling/agreement.ts';
+import { outlierScores, type OutlierScorer } from '../../evaluate/outliers.ts';
 import { Predictor } from '../../export/predict.ts';
 import { softmaxRows } from '../../evaluate/predictions.ts';
 import { onPixels, type Network } from '../network.ts';
+import { answersOf, embeddingName, outlierScorerOf, type OutlierImages } from '../outlier-scoring.ts';
 import { outputsOf } from '../outputs.ts';
 import type { TrainControl } from '../train-control.ts';
 import type { Workshop } from '../workshop.ts';
@@ -17,8 +19,15 @@ import { workshopFor } from '../workshop-for.ts';
 
 /** Who says what images show: a teacher, for one or several views of each, or several teachers. */
 export interface Labeller {
-  /** Of each view or model: probabilities [n, K], in the order of the samples. */
-  answers(samples: readonly Sample[]): Promise<readonly Float32Array[]>;
+  /** In the order of the samples. */
+  answers(samples: readonly Sample[]): Promise<Answers>;
+}
+
+export interface Answers {
+  /** Of each view or model: probabilities [n, K]. */
+  readonly views: readonly Float32Array[];
+  /** [n] how little each image is like any of the classes; absent where a labeller can't tell. */
+  readonly outliers?: Float32Array | undefined;
 }
 
 export interface Views {
@@ -36,9 +45,12 @@ const VIEW_SCALE = 0.6;
 export function labellers(all: readonly Labeller[]): Labeller {
   return {
     async answers(samples) {
-      const answers: Float32Array[] = [];
-      for (const one of all) answers.push(...(await one.answers(samples)));
-      return answers;
+      const answers: Answers[] = [];
+      for (const one of all) answers.push(await one.answers(samples));
+      return {
+        views: answers.flatMap(({ views }) => views),
+        outliers: answers.find(({ outliers }) => outliers !== undefined)?.outliers,
+      };
     },
   };
 }
@@ -50,37 +62,41 @@ export function embeddingsOf(
   samples: readonly Sample[],
   maxPixels: number,
 ): Promise<Tensor> {
-  const embedding = network.graph.outputs.find(({ name }) => name !== network.logits)!.name;
-  const graph = onPixels(network.graph, embedding, network.preprocessing);
+  const graph = onPixels(network.graph, embeddingName(network), network.preprocessing);
   return workshopFor(workshop, network.preprocessing, maxPixels, ({ engine, crops, onProgress, signal, track }) =>
     outputsOf(engine, graph, crops, samples, { stage: 'embeddings', onProgress, signal, track }),
   );
 }
 
-/** A network in training labels without any noise: it runs as it would be exported. */
-export function networkLabeller(workshop: Workshop, network: Network, views: Views, maxPixels: number): Labeller {
+/**
+ * A network in training labels without any noise: it runs as it would be exported.
+ * @param known images by which it tells what is none of the classes; absent: it does not
+ */
+export function networkLabeller(
+  workshop: Workshop,
+  network: Network,
+  views: Views,
+  maxPixels: number,
+  known?: OutlierImages,
+): Labeller {
   const graph = onPixels(network.graph, network.logits, network.preprocessing);
+  let scorer: Promise<OutlierScorer> | undefined;
   return {
     answers: (samples) =>
       workshopFor(workshop, network.preprocessing, maxPixels, async (own) => {
         const { engine, pool, crops, onProgress, signal, track } = own;
-        const answers: Float32Array[] = [];
-        for (const [view, policy] of viewPolicies(views).entries()) {
-          const how = { stage: 'label', onProgress, signal, track };
+        const { logits, embedded } = await answersOf(own, network, samples, 'label');
+        const classes = logits.length / samples.length;
+        const answers = [softmaxRows(logits, classes)];
+        for (const [at, policy] of furtherViews(views).entries()) {
           const varied = new VariedCrops(pool, crops, { seed: views.seed, stage: 'views' });
-          const logits =
-            policy === undefined
-              ? await outputsOf(engine, graph, crops, samples, how)
-              : await outputsOf(
-                  engine,
-                  graph,
-                  varied,
-                  samples.map((sample) => ({ ...sample, policy, view })),
-                  how,
-                );
-          answers.push(softmaxRows(logits.data as Float32Array, logits.shape[1]!));
+          const drawn = samples.map((sample) => ({ ...sample, policy, view: at + 1 }));
+          const seen = await outputsOf(engine, graph, varied, drawn, { stage: 'label', onProgress, signal, track });
+          answers.push(softmaxRows(seen.data as Float32Array, classes));
         }
-        return answers;
+        if (known === undefined) return { views: answers };
+        scorer ??= outlierScorerOf(own, network, known, views.seed);
+        return { views: answers, outliers: outlierScores(await scorer, embedded) };
       }),
   };
 }
@@ -98,8 +114,11 @@ export function modelLabeller(
   return {
     async answers(samples) {
       const answers: Float32Array[] = [];
+      const outliers = new Float32Array(samples.length);
+      let isScored = files.length === 1;
       for (const file of files) {
         await using predictor = await Predictor.open(file, { maxPixels, threads, device: 'cpu' });
+        isScored &&= predictor.scoresOutliers;
         const probabilities = new Float32Array(samples.length * classes.length);
         let done = 0;
         for await (const answer of predictor.predictAll(
@@ -110,12 +129,13 @@ export function modelLabeller(
             throw new RunError(`${answer.file} could be read before and can't be now: ${answer.error}.`);
           for (const [k, name] of classes.entries())
             probabilities[done * classes.length + k] = answer.probabilities[name]!;
+          outliers[done] = answer.outlierScore ?? 0;
           done++;
           onProgress?.({ type: 'step', stage: 'label', done, total: samples.length, unit: 'images' });
         }
         answers.push(probabilities);
       }
-      return answers;
+      return { views: answers, ...(isScored && { outliers }) };
     },
   };
 }
@@ -144,6 +164,8 @@ export interface Answer {
   readonly probabilities: Float32Array;
   /** [n] 0..1 */
   readonly agreement: Float32Array;
+  /** [n] as `Answers` has them. */
+  readonly outliers?: Float32Array | undefined;
 }
 
 /** Asked once; kept in `file`, where there is one. */
@@ -159,21 +181,24 @@ export async function answerOf(
     return {
       probabilities: tensors.get('probabilities')!.data as Float32Array,
       agreement: tensors.get('agreement')!.data as Float32Array,
+      outliers: tensors.get('outliers')?.data as Float32Array | undefined,
     };
   }
-  const answer = combineViews(await labeller.answers(samples), classes);
+  const { views, outliers } = await labeller.answers(samples);
+  const answer = { ...combineViews(views, classes), outliers };
   if (file !== undefined)
     await writeSafetensorsFile(file, [
       ['probabilities', tensor('float32', [samples.length, classes], answer.probabilities)],
       ['agreement', tensor('float32', [samples.length], answer.agreement)],
+      ...(outliers ? [['outliers', tensor('float32', [samples.length], outliers)] as [string, Tensor]] : []),
     ]);
   return answer;
 }
 
-/** The image itself, then mirrored and cropped ones. */
-function viewPolicies({ count, mirrored }: Views): (Policy | undefined)[] {
-  return Array.from({ length: count }, (_, view) => {
-    if (view === 0) return undefined;
+/** Beside the image itself: mirrored and cropped ones. */
+function furtherViews({ count, mirrored }: Views): Policy[] {
+  return Array.from({ length: count - 1 }, (_, at) => {
+    const view = at + 1;
     const flip = mirrored && view % 2 === 1 ? '|flip(p=1)' : '';
     const isCropped = view > 1 || !mirrored;
     return parsePolicy(`evaluationcrop${isCropped ? `|randomresizedcrop(scale=${VIEW_SCALE}..1)` : ''}${flip}`);

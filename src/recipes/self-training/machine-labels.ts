@@ -1,10 +1,9 @@
-import { csvRow } from '../../core/csv.ts';
 import { InputError } from '../../core/errors.ts';
-import type { Sample } from '../../datasets/dataset.ts';
+import { outlierThreshold } from '../../evaluate/outliers.ts';
 import { fitTemperature } from '../../evaluate/temperature.ts';
 import type { LabellingRound } from '../../labelling/collapse.ts';
 import type { Probabilities } from '../../labelling/probabilities.ts';
-import { labelImages, type Labelling, type LabellingOptions, type MachineLabel } from '../../labelling/label-images.ts';
+import { labelImages, type Labelling, type LabellingOptions } from '../../labelling/label-images.ts';
 import { heldOf, type HeldAnswers } from './held-answers.ts';
 import type { Answer } from './labeller.ts';
 
@@ -21,12 +20,13 @@ export interface MachineLabels extends Labelling {
  * images that it was not trained on.
  */
 export function machineLabels(
-  { probabilities, agreement }: Answer,
+  { probabilities, agreement, outliers }: Answer,
   classes: readonly string[],
   held: HeldAnswers | undefined,
   options: LabellingOptions,
 ): MachineLabels {
   const temperature = held === undefined ? 1 : fitTemperature(held).temperature;
+  const threshold = outliers && held?.outliers && outlierThreshold(held.outliers);
   const input = {
     classes,
     probabilities: softened(probabilities, classes.length, temperature),
@@ -38,6 +38,7 @@ export function machineLabels(
       },
     }),
     agreement,
+    ...(threshold !== undefined && { outliers: { scores: outliers!, threshold } }),
   };
   const made = labelImages(input, options);
   if (made.labels.some(({ used, weight }) => used && weight > 0)) return made;
@@ -69,28 +70,4 @@ export function countsOf(
 ): Pick<LabellingRound, 'predicted' | 'used'> {
   const of = (what: 'predicted' | 'used'): number[] => classes.map((name) => summary.perClass[name]![what]);
   return { predicted: of('predicted'), used: of('used') };
-}
-
-/** One line an image. */
-export function labelsAsCsv(
-  samples: readonly Sample[],
-  labels: readonly MachineLabel[],
-  classes: readonly string[],
-): string {
-  const rows = labels.map(({ label, probability, chance, used, weight, reason }, i) =>
-    csvRow([
-      samples[i]!.id,
-      classes[label]!,
-      rounded(probability),
-      chance === undefined ? '' : rounded(chance),
-      used ? 'yes' : 'no',
-      rounded(weight),
-      reason,
-    ]),
-  );
-  return `${['file,label,probability,chance,used,weight,reason', ...rows].join('\n')}\n`;
-}
-
-function rounded(value: number): number {
-  return Math.round(value * 1e4) / 1e4;
 }

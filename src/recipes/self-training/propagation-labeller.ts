@@ -73,7 +73,7 @@ export function propagationLabeller(
         const row = rowOf.get(id)!;
         found.set(probabilities.subarray(row * classes, (row + 1) * classes), i * classes);
       }
-      return [found];
+      return { views: [found] };
     },
   };
 }

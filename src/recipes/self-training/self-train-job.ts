@@ -57,7 +57,8 @@ export function labellerOf(
   const { source, views: count, train } = job.options;
   const maxPixels = train.maxPixels * 1e6;
   const mirrored = train.flip === 'on' || (train.flip === 'auto' && methodOf(train) !== 'scratch');
-  const own = networkLabeller(workshop, network, { count, mirrored, seed: train.seed }, maxPixels);
+  const known = job.options.outliers === 'keep' ? undefined : { train: labelled, unlabeled: pool };
+  const own = networkLabeller(workshop, network, { count, mirrored, seed: train.seed }, maxPixels, known);
   if (source === 'teacher') return own;
   const classes = job.data.classes.length;
   const images = new EmbeddedImages(workshop, network, [...labelled, ...pool], maxPixels);

@@ -41,6 +41,8 @@ const ownSchema = z.strictObject({
   threshold: z.string().default('none'),
   balance: z.enum(['none', 'cap', 'resample']).default('none'),
   adjust: z.enum(['none', 'align', 'logit', 'crest']).default('none'),
+  /** What is done with images that look like none of the classes. */
+  outliers: z.enum(['set-aside', 'keep']).default('set-aside'),
 
   /** Of students, as that of training. Default 0.1 where there are residual branches. */
   stochasticDepth: z.number().min(0).lt(1).optional(),

@@ -23,6 +23,7 @@ import { SelfTraining } from './self-training.ts';
 import { Stages } from '../stages.ts';
 import type { ResumeControl } from '../train-classifier.ts';
 import type { TrainControl } from '../train-control.ts';
+import { workshopFor } from '../workshop-for.ts';
 
 const METHODS = ['self-train', 'pseudo-label'] as const;
 type Command = (typeof METHODS)[number];
@@ -127,6 +128,9 @@ function work(
   const request = { options: train, data, control, acceptEngine };
   return inWorkshop(run, engine, networks.base, request, { command }, async (workshop) => {
     const trained = await new SelfTraining({ run, workshop, stages: new Stages(run, control), job }).train();
-    return finishRun(run, workshop, { ...trained, data, options: train, method: command, started });
+    // The network that is kept may take images of another size than the first teacher's.
+    return workshopFor(workshop, trained.network.preprocessing, train.maxPixels * 1e6, (own) =>
+      finishRun(run, own, { ...trained, data, options: train, method: command, started }),
+    );
   });
 }

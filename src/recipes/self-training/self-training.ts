@@ -1,19 +1,18 @@
-import { mkdir } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import { writeFileAtomic } from '../../core/atomic-file.ts';
 import { InputError } from '../../core/errors.ts';
 import { detectCollapse, type LabellingRound } from '../../labelling/collapse.ts';
 import type { LabellingOptions } from '../../labelling/label-images.ts';
+import { writeEvidence, type LabelledImages, type LabelledRound } from '../evidence/evidence.ts';
+import { findNeighbours } from '../evidence/find-neighbours.ts';
 import { FirstTeachers } from './first-teacher.ts';
 import { beginFolds, foldStudents, judgingFolds, outOfFold, type FoldState } from './fold-students.ts';
 import { heldAnswers, heldOf, type HeldAnswers } from './held-answers.ts';
 import { answerOf, modelLabeller, type Labeller } from './labeller.ts';
-import { countsOf, labelsAsCsv, machineLabels, type MachineLabels } from './machine-labels.ts';
+import { countsOf, machineLabels, type MachineLabels } from './machine-labels.ts';
 import type { Network } from '../network.ts';
 import type { OpenedNetwork, Trained } from '../opened-network.ts';
 import { verdictOn, type Verdict } from './round-score.ts';
 import { estimateSeconds } from './self-train-estimate.ts';
-import { labellerOf, labellingOf, startOf, type SelfTrainSite, type Student } from './self-train-job.ts';
+import { labellerOf, labellingOf, quiet, startOf, type SelfTrainSite, type Student } from './self-train-job.ts';
 import type { RoundsNetwork } from './self-train-networks.ts';
 import { studentPlan, trainStudent, type Distilled } from './student.ts';
 import { tellRound } from './tell-round.ts';
@@ -47,6 +46,10 @@ interface Teacher {
 export class SelfTraining {
   readonly #site: SelfTrainSite;
   readonly #labelling: LabellingOptions;
+  /** Of all rounds so far. */
+  readonly #labelled: LabelledRound[] = [];
+  /** By the embedding of the first network that is at hand, for all rounds. */
+  #neighbours: Promise<LabelledImages['neighbours']> | undefined;
 
   /** @throws InputError for a threshold that can't be read */
   constructor(site: SelfTrainSite) {
@@ -198,17 +201,29 @@ export class SelfTraining {
     return { ...begun, held };
   }
 
-  /** Of all unlabelled images; written to `pseudo-labels/NAME.csv`. */
-  async #labels(name: string, { labeller, held }: Teacher, how: LabellingOptions): Promise<MachineLabels> {
-    const { classes, unlabeled } = this.#site.job.data;
-    const made = await this.#site.stages.run(`${name}-labels`, async (folder) =>
-      machineLabels(await answerOf(labeller, unlabeled, classes.length, folder), classes, held, how),
-    );
-    if (made.warning !== undefined) this.#site.workshop.onProgress?.({ type: 'warning', message: made.warning });
-    const file = this.#site.run.file('pseudo-labels', `${name}.csv`);
-    await mkdir(dirname(file), { recursive: true });
-    await writeFileAtomic(file, labelsAsCsv(unlabeled, made.labels, classes));
+  /** Of all unlabelled images; what is known of each is written to `pseudo-labels/NAME.csv` and `.jsonl`. */
+  async #labels(name: string, { labeller, held, trained }: Teacher, how: LabellingOptions): Promise<MachineLabels> {
+    const { run, workshop, stages, job } = this.#site;
+    const { classes, unlabeled, train } = job.data;
+    const { made, agreement } = await stages.run(`${name}-labels`, async (folder) => {
+      const answer = await answerOf(labeller, unlabeled, classes.length, folder);
+      return { made: machineLabels(answer, classes, held, how), agreement: answer.agreement };
+    });
+    if (made.warning !== undefined) workshop.onProgress?.({ type: 'warning', message: made.warning });
+    const model = trained?.of.source.name ?? job.options.teacher.join(', ');
+    this.#labelled.push({ name, model, labels: made.labels, agreement });
+    this.#neighbours ??= this.#findNeighbours(trained?.network);
+    const images = { classes, labelled: train, unlabelled: unlabeled, neighbours: await this.#neighbours };
+    await writeEvidence(run, images, this.#labelled);
     return made;
+  }
+
+  /** None where no network has seen an image yet. */
+  async #findNeighbours(teacher: Network | undefined): Promise<LabelledImages['neighbours']> {
+    const { workshop, job } = this.#site;
+    const { base } = job.networks;
+    const network = teacher ?? (base.source.sha256 === undefined ? undefined : base.untrained());
+    return network && findNeighbours(quiet(workshop), network, job.data, job.options.train.maxPixels * 1e6);
   }
 
   async #student(

@@ -28,6 +28,7 @@ export function tellRound(
     ...(labels && {
       unlabelled: labels.summary.images,
       used: labels.summary.used,
+      setAside: labels.summary.setAside,
       ...(labels.summary.expectedRight !== undefined && { expectedRight: labels.summary.expectedRight }),
       perClass: labels.summary.perClass,
       prior: labels.prior,
@@ -41,9 +42,10 @@ export function tellRound(
     score === undefined
       ? ''
       : ` ${percent(score.accuracy)} right, negative log-likelihood ${score.nll.toFixed(3)}, on ${held!.foundOn}.`;
-  const { used, images, expectedRight: right } = labels?.summary ?? {};
+  const { used, images, setAside, expectedRight: right } = labels?.summary ?? {};
   const quality = right === undefined ? '' : `, of which ${percent(right)} are estimated to be right`;
-  const from = labels === undefined ? '' : ` ${used} of ${images} machine labels are used${quality}.`;
+  const apart = setAside === undefined || setAside === 0 ? '' : ` ${setAside} images look like none of the classes.`;
+  const from = labels === undefined ? '' : ` ${used} of ${images} machine labels are used${quality}.${apart}`;
   const end = isKept ? '' : ` It is not kept: ${reasons.join(' ')}.`;
   onProgress?.({
     type: 'note',

@@ -1,9 +1,7 @@
 import type { Mistake } from '../../evaluate/mistakes.ts';
 import { percent } from '../format.ts';
 import { html, type Html } from '../html.ts';
-
-/** Base64 images and nothing else: an SVG could hold a program. */
-const PICTURE = /^data:image\/(png|jpeg|webp|gif|avif);base64,[A-Za-z0-9+/]+={0,2}$/;
+import { picture } from '../picture.ts';
 
 /** What the model was surest of and wrong about: often a label that is wrong. */
 export function mistakes(list: readonly Mistake[], pictures: Readonly<Record<string, string>>): Html {
@@ -18,13 +16,9 @@ export function mistakes(list: readonly Mistake[], pictures: Readonly<Record<str
     </ul>`;
 }
 
-function item({ id, label, predicted, probability, probabilityOfLabel }: Mistake, picture: string | undefined): Html {
+function item({ id, label, predicted, probability, probabilityOfLabel }: Mistake, uri: string | undefined): Html {
   return html`<li>
-    ${
-      picture !== undefined && PICTURE.test(picture)
-        ? html`<img src="${picture}" alt="${id}" loading="lazy" />`
-        : html`<span class="absent">no picture</span>`
-    }
+    ${picture(uri, id)}
     <p>
       said <strong>${predicted}</strong> (${percent(probability)})<br />is
       <strong>${label}</strong> (${percent(probabilityOfLabel)})<br /><code>${id}</code>

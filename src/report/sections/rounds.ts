@@ -50,6 +50,7 @@ function table(all: readonly RoundSummary[]): Html {
           <th scope="col" class="number">round</th>
           <th scope="col">network</th>
           <th scope="col" class="number">labels used</th>
+          <th scope="col" class="number">like no class</th>
           <th scope="col" class="number">estimated right</th>
           <th scope="col" class="number">held-out accuracy</th>
           <th scope="col" class="number">likelier by</th>
@@ -58,11 +59,24 @@ function table(all: readonly RoundSummary[]): Html {
       </thead>
       <tbody>
         ${all.map(
-          ({ round, network, used, unlabelled, expectedRight, accuracy, rise, riseInterval, isKept, reasons }) =>
+          ({
+            round,
+            network,
+            used,
+            unlabelled,
+            setAside,
+            expectedRight,
+            accuracy,
+            rise,
+            riseInterval,
+            isKept,
+            reasons,
+          }) =>
             html`<tr>
               <td class="number">${round}</td>
               <td>${network}</td>
               <td class="number">${used === undefined ? '–' : `${count(used)} of ${count(unlabelled!)}`}</td>
+              <td class="number">${shown(setAside, count)}</td>
               <td class="number">${shown(expectedRight, percent)}</td>
               <td class="number">${shown(accuracy, percent)}</td>
               <td class="number">

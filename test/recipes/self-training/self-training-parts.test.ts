@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { randomStream } from '../../../src/core/random.ts';
-import type { Sample } from '../../../src/datasets/dataset.ts';
 import { heldAnswers, withoutRows } from '../../../src/recipes/self-training/held-answers.ts';
-import { labelsAsCsv, machineLabels } from '../../../src/recipes/self-training/machine-labels.ts';
+import { machineLabels } from '../../../src/recipes/self-training/machine-labels.ts';
 import type { LabelledSample } from '../../../src/recipes/prepare-data.ts';
 import { scoreOf, verdictOn } from '../../../src/recipes/self-training/round-score.ts';
 import { resolveSelfTrainOptions } from '../../../src/recipes/self-training/self-train-options.ts';
@@ -85,23 +84,6 @@ describe('machineLabels', () => {
     });
     expect(labels[0]!.target[0]).toBeGreaterThan(0.42);
     expect(labels[0]!.target[0]).toBeLessThan(0.58);
-  });
-
-  it('writes a line an image that no spreadsheet runs', () => {
-    const samples = [{ id: '+a,"b".jpg' }] as Sample[];
-    const target = Float32Array.of(0, 0, 1);
-    const label = {
-      label: 2,
-      probability: 0.91239,
-      chance: undefined,
-      used: true,
-      weight: 0.5,
-      target,
-      reason: 'sure',
-    };
-    expect(labelsAsCsv(samples, [label], classes)).toBe(
-      `file,label,probability,chance,used,weight,reason\n"'+a,""b"".jpg",'=emu,0.9124,,yes,0.5,sure\n`,
-    );
   });
 });
 
