@@ -12,6 +12,9 @@ const BLUR = 0.7;
 /** ITU-R BT.601. */
 const LUMA = [0.299, 0.587, 0.114] as const;
 
+/** Of the range 0..1, to which features are rounded. */
+const STEPS = 2 ** 16;
+
 /** Numbers of an image. */
 export const GRADIENT_FEATURES = CELLS * CELLS * ORIENTATIONS;
 
@@ -95,7 +98,10 @@ export function addGradients(b: GraphBuilder, image: string, side: number): stri
     {},
     { name: 'norm' },
   );
-  return b.op('Sqrt', [b.op('Div', [flat, norm])], {}, { name: 'gradient_histograms' });
+  const roots = b.op('Sqrt', [b.op('Div', [flat, norm])], {}, { name: 'roots' });
+  // Rounding has no gradient: what is above is never trained.
+  const steps = b.op('Round', [b.op('Mul', [roots, b.float(STEPS)])], {}, { name: 'steps' });
+  return b.op('Mul', [steps, b.float(1 / STEPS)], {}, { name: 'gradient_histograms' });
 }
 
 /** Weights at -reach..reach, of the sum 1. */

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { trainableParameters } from '../../src/autodiff/parameters.ts';
 import { randomStream } from '../../src/core/random.ts';
 import { float32 } from '../../src/core/tensor.ts';
 import { findEmbedding } from '../../src/models/embedding.ts';
@@ -38,3 +39,13 @@ it.each(['rgb', 'bgr'] as const)(
     expect(Math.max(...behind.map((v, i) => Math.abs(v - all[found.width + i]!)))).toBeLessThan(1e-4);
   },
 );
+
+it('trains what the network trains by itself, and nothing of the histograms', () => {
+  const { graph } = buildModel('digits_16', { inputSize: SIDE, classes: 3, seed: 1 });
+  const found = findEmbedding(graph);
+  const joined = withGradients(graph, found, { mean: MEAN, std: STD, channels: 'rgb', layout: 'nchw' });
+  const extractor = featureExtractor(graph, found);
+  expect(trainableParameters(joined.graph, joined.embedding.value)).toEqual(
+    trainableParameters(extractor.graph, extractor.embedding),
+  );
+});
