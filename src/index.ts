@@ -3,13 +3,15 @@
  */
 export { AbortedError, FormatError, InputError, ModelError, RunError, didYouMean } from './core/errors.ts';
 export type { OnProgress, Progress } from './core/progress.ts';
-export { resumeTraining, train, type ResumeControl } from './recipes/train-classifier.ts';
+export { resumeTraining, train } from './recipes/train-classifier.ts';
+export type { ResumeControl, TrainControl } from './recipes/train-control.ts';
+export { plan, type Plan } from './recipes/plan/plan.ts';
+export type { PlanOptions } from './recipes/plan/plan-options.ts';
 export { pseudoLabel, resumeSelfTraining, selfTrain } from './recipes/self-training/self-train.ts';
 export type { SelfTrainOptions } from './recipes/self-training/self-train-options.ts';
 export { pretrain, resumePretraining, type PretrainResult } from './recipes/pretrain.ts';
 export type { PretrainOptions } from './recipes/pretrain-options.ts';
 export type { RunResult } from './recipes/finish-run.ts';
-export type { TrainControl } from './recipes/train-control.ts';
 export { CONSISTENCY_METHOD_NAMES, type ConsistencyMethod } from './train/consistency/methods.ts';
 export type { TrainOptions } from './recipes/train-options.ts';
 export { distill, resumeDistillation, type DistillResult } from './recipes/distillation/distill.ts';

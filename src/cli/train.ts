@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { resumeTraining, train, type TrainOptions } from '../index.ts';
+import { resumeTraining, train, type PlanOptions, type TrainOptions } from '../index.ts';
 import { checkDataOrResume } from './data-or-resume.ts';
 import { defineCommand, number, type CommonOptions } from './command.ts';
 import {
@@ -9,7 +9,7 @@ import {
   engineFlags,
   flipFlag,
   modelFlags,
-  networkFlags,
+  planFlags,
   preprocessingFlags,
   profileFlag,
   configFlag,
@@ -20,7 +20,8 @@ import { readConfig } from './read-config.ts';
 import { showRunResult } from './run-result.ts';
 
 type TrainFlags = CommonOptions &
-  Omit<TrainOptions, 'data'> & {
+  Omit<TrainOptions, 'data' | 'method' | 'backbone'> &
+  Omit<PlanOptions, 'data'> & {
     config?: string;
     resume?: string;
     acceptEngine?: boolean;
@@ -30,16 +31,17 @@ type TrainFlags = CommonOptions &
 export function trainCommand(): Command {
   return defineCommand<TrainFlags>(
     'train [data]',
-    'Trains a classifier on a folder of classes, or a manifest (CSV, JSONL)',
+    'Trains a classifier on a folder of classes, or a manifest (CSV, JSONL), by a plan within a budget of time or by one method',
     [
-      'train photos --backbone mobilenet_v2.onnx',
+      'train photos --budget 10m',
+      'train photos --backbone mobilenet_v2.onnx,efficientnet_lite0.onnx --max-size 5MB',
       'train photos --backbone mobilenet_v2.onnx --method probe --labels-per-class 10',
       'train digits --method scratch --epochs 40 --out runs/digits',
       'train digits --method freematch --steps 1000',
       'train --resume runs/digits',
     ],
     (command) => {
-      configFlag(runFlags(networkFlags(command)));
+      configFlag(runFlags(planFlags(command)));
       dataFlags(command).option('--use-val', 'let a ready-made val part serve as validation though labels are limited');
       preprocessingFlags(command);
       modelFlags(trainingFlags(command))
@@ -59,7 +61,9 @@ export function trainCommand(): Command {
       const result =
         resume === undefined
           ? await train(
-              { ...(await readConfig(config)), ...given, ...(args[0] && { data: args[0] }) } as TrainOptions,
+              { ...(await readConfig(config)), ...given, ...(args[0] && { data: args[0] }) } as
+                | TrainOptions
+                | PlanOptions,
               control,
             )
           : await resumeTraining(resume, {

@@ -4,6 +4,7 @@ import type { LabelledSample } from '../prepare-data.ts';
 import type { ResolvedSelfTrainOptions } from './self-train-options.ts';
 import type { SelfTrainJob } from './self-train-job.ts';
 import type { Stages } from '../stages.ts';
+import { underName } from '../under-name.ts';
 import type { Workshop } from '../workshop.ts';
 import { workshopFor } from '../workshop-for.ts';
 
@@ -38,18 +39,7 @@ export async function firstTeacher(
   const quiet = control.signal === undefined ? {} : { signal: control.signal };
   const opened = await openNetwork(own, method, { ...data, train: labelled, validation: [] }, quiet);
   const trained = await workshopFor(workshop, opened.preprocessing, own.maxPixels * 1e6, (at) =>
-    opened.train(
-      {
-        ...at,
-        // Under a name of its own: neither the curves nor the passes of several trainings are one.
-        choices: {
-          target: at.choices.target,
-          microBatch: (stage, decide) => at.choices.microBatch(`${name}-${stage}`, decide),
-        },
-        record: (event) => at.record(event['stage'] === method ? { ...event, stage: `${name}-${method}` } : event),
-      },
-      stages.within(`${name}-`),
-    ),
+    opened.train(underName(at, name), stages.within(`${name}-`)),
   );
   return trained.network;
 }

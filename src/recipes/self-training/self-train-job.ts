@@ -2,10 +2,12 @@ import type { Sample } from '../../datasets/dataset.ts';
 import type { RunFolder } from '../../train/run-folder.ts';
 import { labellers, networkLabeller, type Labeller } from './labeller.ts';
 import { methodOf } from '../method.ts';
+import type { HeldAnswers } from './held-answers.ts';
 import type { Network } from '../network.ts';
 import type { OpenedNetwork } from '../opened-network.ts';
 import type { LabelledSample, TrainingData } from '../prepare-data.ts';
 import { propagationLabeller } from './propagation-labeller.ts';
+import type { Verdict } from './round-score.ts';
 import type { RoundsNetwork, SelfTrainNetworks } from './self-train-networks.ts';
 import type { ResolvedSelfTrainOptions } from './self-train-options.ts';
 import type { Stages } from '../stages.ts';
@@ -17,6 +19,16 @@ export interface SelfTrainJob {
   readonly data: TrainingData;
   readonly networks: SelfTrainNetworks;
   readonly control: TrainControl;
+  /** Who decides on rounds, in place of the usual rules. */
+  readonly course?: RoundsCourse;
+}
+
+/** Decides on rounds. */
+export interface RoundsCourse {
+  /** Rounds, from the first, that have students of folds; the later ones are judged without held-out images. */
+  readonly judgedRounds: number;
+  /** @param held of the round's student, or of those of the folds @param best of the best before */
+  verdict(round: number, held: HeldAnswers | undefined, best: HeldAnswers | undefined): Verdict;
 }
 
 /** Where and on what self-training works. */

@@ -1,0 +1,120 @@
+/** Seconds a training takes beside its images: a graph compiled, weights loaded and saved, held-out images answered. */
+export const OVERHEAD = 2.5;
+/** Of the budget, what proving that a stage pays may cost. */
+const PROVING_SHARE = 1 / 4;
+/** Folds that a stage is judged on, where time allows. */
+export const JUDGING_FOLDS = 3;
+
+/** Time that is there. */
+export interface Time {
+  /** Until the end of the budget, less what finishing takes. */
+  readonly left: number;
+  readonly budget: number;
+}
+
+/** A training on labelled images, and again without each of its folds. */
+export interface FittedLength {
+  readonly epochs: number;
+  /** 0: the prior alone judges. */
+  readonly folds: number;
+  readonly seconds: number;
+}
+
+/**
+ * How long a training on labelled images may be.
+ * @param wanted epochs that suit, where there is time @param most folds that the images can be dealt into
+ * @returns undefined where a quarter of that does not fit
+ */
+export function fittedLength(
+  { left, budget }: Time,
+  { images, wanted, secondsAnImage, most }: { images: number; wanted: number; secondsAnImage: number; most: number },
+): FittedLength | undefined {
+  const epoch = images * secondsAnImage;
+  for (const folds of [JUDGING_FOLDS, 2, 0].filter((count) => count <= most)) {
+    // Each of k folds is trained without a k-th of the images.
+    const perEpoch = epoch * Math.max(1, folds);
+    const proving = folds === 0 ? 0 : perEpoch - epoch;
+    const fit = Math.floor(
+      Math.min(
+        wanted,
+        (left - (1 + folds) * OVERHEAD) / perEpoch,
+        proving === 0 ? wanted : (PROVING_SHARE * budget - folds * OVERHEAD) / proving,
+      ),
+    );
+    // A shorter training that is proven, or a longer one that is not: half of what suits may be given up for the proof.
+    if (fit >= Math.max(1, wanted / (folds === 0 ? 4 : 2)))
+      return { epochs: fit, folds, seconds: fit * perEpoch + (1 + folds) * OVERHEAD };
+  }
+  return undefined;
+}
+
+/** Rounds of self-training. */
+export interface RoundsLength {
+  readonly rounds: number;
+  /** Of these, from the first, judged by students of folds; the others by the prior. */
+  readonly judgedRounds: number;
+  readonly epochs: number;
+  readonly epochImages: number;
+  /** Of a round, what the student of a fold is trained. */
+  readonly foldShare: number;
+  readonly seconds: number;
+}
+
+/** Images of a round: what suits, and the least from which a student learns more than its teacher knows. */
+const ROUND_IMAGES = 7000;
+const LEAST_IMAGES = 1500;
+const MOST_ROUNDS = 3;
+const FOLD_SHARES = [1 / 4, 1 / 8];
+/** Epochs of a round, at least, so that a fold's share of them is some. */
+const LEAST_EPOCHS = 8;
+
+/** How many rounds there is time for, and how long ones. @returns undefined where not even a short one fits */
+export function roundsLength(
+  { left, budget }: Time,
+  { unlabelled, train, answer }: { unlabelled: number; train: number; answer: number },
+): RoundsLength | undefined {
+  const roundSeconds = (images: number): number => images * train + unlabelled * answer + 2 * OVERHEAD;
+  const proofSeconds = (images: number, share: number): number =>
+    JUDGING_FOLDS * (images * share * (train + answer) + 2 * OVERHEAD);
+  const lengthOf = (images: number, rounds: number, share: number | undefined): RoundsLength => {
+    const epochs = Math.max(LEAST_EPOCHS, Math.ceil(images / 1000));
+    return {
+      rounds,
+      judgedRounds: share === undefined ? 0 : 1,
+      epochs,
+      epochImages: Math.round(images / epochs),
+      foldShare: share ?? FOLD_SHARES.at(-1)!,
+      seconds: rounds * roundSeconds(images) + (share === undefined ? 0 : proofSeconds(images, share)),
+    };
+  };
+  for (let images = ROUND_IMAGES; images >= LEAST_IMAGES; images -= 250)
+    for (const share of FOLD_SHARES) {
+      const proof = proofSeconds(images, share);
+      const first = roundSeconds(images) + proof;
+      if (proof > PROVING_SHARE * budget || first > left) continue;
+      const further = Math.floor((left - first) / roundSeconds(images));
+      return lengthOf(images, Math.min(MOST_ROUNDS, 1 + further), share);
+    }
+  // No time for a proof: one round, as long as there is time.
+  const images = Math.floor((left - 2 * OVERHEAD - unlabelled * answer) / train / 250) * 250;
+  return images < LEAST_IMAGES ? undefined : lengthOf(Math.min(ROUND_IMAGES, images), 1, undefined);
+}
+
+/** Training with unlabelled images for the rest of the time. */
+export interface StepsLength {
+  readonly steps: number;
+  readonly folds: number;
+  readonly seconds: number;
+}
+
+/** From so many steps on, labels of unlabelled images count at all. */
+const LEAST_STEPS = 200;
+
+/**
+ * @param folds where the score comes from these alone; each takes as long as all of the training
+ * @returns undefined where fewer steps than are of use fit
+ */
+export function stepsLength({ left }: Time, secondsAStep: number, folds: number): StepsLength | undefined {
+  const steps = Math.floor((left / (1 + folds) - OVERHEAD) / secondsAStep);
+  return steps < LEAST_STEPS ? undefined : { steps, folds, seconds: (1 + folds) * (steps * secondsAStep + OVERHEAD) };
+}

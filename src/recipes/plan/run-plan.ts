@@ -1,0 +1,210 @@
+import { existsSync } from 'node:fs';
+import { packageVersion } from '../../core/package-version.ts';
+import { abstainThreshold } from '../../evaluate/abstain.ts';
+import { evaluatePredictions } from '../../evaluate/evaluation.ts';
+import { fitTemperature } from '../../evaluate/temperature.ts';
+import type { Engine } from '../../runtime/engine.ts';
+import { RunFolder } from '../../train/run-folder.ts';
+import { finishRun, type RunResult } from '../finish-run.ts';
+import { inWorkshop, withEngine } from '../in-workshop.ts';
+import { JobProfile } from '../job-profile.ts';
+import { newRunFolder } from '../new-run-folder.ts';
+import { predictionsOf } from '../held-out-predictions.ts';
+import type { TrainingData } from '../prepare-data.ts';
+import { Stages } from '../stages.ts';
+import type { ResumeControl, TrainControl } from '../train-control.ts';
+import type { Workshop } from '../workshop.ts';
+import { workshopFor } from '../workshop-for.ts';
+import { writeModel } from '../write-model.ts';
+import { Decisions } from './decisions.ts';
+import { factsOf } from './facts.ts';
+import { finetuneAttempt } from './finetune-attempt.ts';
+import { openPlan, planData, type OpenedPlan } from './open-plan.ts';
+import { describeOutline, outlineOf } from './outline.ts';
+import {
+  planFromRun,
+  recordedPlan,
+  resolvePlanOptions,
+  type PlanOptions,
+  type ResolvedPlanOptions,
+} from './plan-options.ts';
+import type { Attempt, Candidate, PlanSite } from './plan-site.ts';
+import { probeAttempt } from './probe-attempt.ts';
+import { answerRate } from './rates.ts';
+import { fixmatchAttempt, supervisedAttempt } from './scratch-attempts.ts';
+import { selfTrainAttempt } from './self-train-attempt.ts';
+import { StageTimes } from './stage-times.ts';
+
+/** A stage of a plan, and how right its network is on the images of the score. */
+export interface StageScore {
+  readonly stage: string;
+  readonly isKept: boolean;
+  /** 0..1; absent where the score comes from folds. */
+  readonly accuracy?: number;
+}
+
+export interface PlanResult extends RunResult {
+  /** In the order in which they were done; the last that is kept is the model. */
+  readonly stages: readonly StageScore[];
+}
+
+/** Seconds that the end of a run takes: proof of parity, latency, report, and the scores of three networks. */
+export function finishingSeconds({ score }: TrainingData, answer: number): number {
+  return 4 + 3 * score.length * answer;
+}
+
+/** Chooses among the methods within a budget of time and runs what pays. @throws as `train` */
+export async function runPlan(options: PlanOptions, control: TrainControl): Promise<PlanResult> {
+  const resolved = resolvePlanOptions(options);
+  const start = performance.now();
+  const stop = new AbortController();
+  const signal = AbortSignal.any([stop.signal, ...(control.signal ? [control.signal] : [])]);
+  const profile = resolved.train.profile ? new JobProfile() : undefined;
+  const reading = planData(resolved, { ...control, signal }, profile);
+  reading.catch(() => {});
+  try {
+    return await withEngine(resolved.train, control, profile?.job, async (engine) => {
+      const data = await reading;
+      const opened = await openPlan(resolved, data, control);
+      const run = await RunFolder.create(resolved.train.out ?? newRunFolder(), {
+        dataFingerprint: data.dataset.fingerprint,
+        gleaner: packageVersion(),
+        method: 'plan',
+        ...recordedPlan({ ...resolved, backbones: opened.candidates.map(({ spec }) => spec) }),
+      });
+      return work(run, engine, { options: resolved, data, opened, control, acceptEngine: false, start, profile });
+    });
+  } finally {
+    stop.abort();
+  }
+}
+
+/** Continues a plan that was interrupted, on a run that is held. @throws as `resumeTraining` */
+export function resumePlan(run: RunFolder, control: ResumeControl): Promise<PlanResult> {
+  const options = planFromRun(run.config);
+  const start = performance.now();
+  const profile = (control.profile ?? options.train.profile) ? new JobProfile() : undefined;
+  return withEngine(options.train, control, profile?.job, async (engine) => {
+    const data = await planData(options, control, profile);
+    run.checkData(data.dataset.fingerprint, control.acceptDataChange ?? false);
+    const opened = await openPlan(options, data, control);
+    const acceptEngine = control.acceptEngine ?? false;
+    return work(run, engine, { options, data, opened, control, acceptEngine, start, profile });
+  });
+}
+
+interface Job {
+  readonly options: ResolvedPlanOptions;
+  readonly data: TrainingData;
+  readonly opened: OpenedPlan;
+  readonly control: TrainControl;
+  readonly acceptEngine: boolean;
+  readonly profile: JobProfile | undefined;
+  /** `performance.now()` at the beginning. */
+  readonly start: number;
+}
+
+function work(run: RunFolder, engine: Engine, job: Job): Promise<PlanResult> {
+  const { options, data, opened, control, acceptEngine, profile, start } = job;
+  const { train } = options;
+  const request = { options: train, data, control, acceptEngine };
+  return inWorkshop(run, engine, opened.base, request, { command: 'train', profile }, async (workshop) => {
+    const decisions = await Decisions.open(run.file('decisions.json'), start);
+    const times = await StageTimes.open(engine);
+    const rates = { workshop, options, data, times };
+    const answer = await decisions.decide('answer', () => answerRate(rates, opened.base));
+    const facts = factsOf(data, train);
+    const stages = new Stages(run, control, profile?.job);
+    const finishing = finishingSeconds(data, answer);
+    const site: PlanSite = { run, stages, control, facts, decisions, finishing, ...rates };
+    const outline = await decisions.decide('outline', () => outlineOf(site, opened, answer, decisions.spent));
+    run.append({ type: 'plan', budget: options.budget, stages: outline });
+    control.onProgress?.({ type: 'note', message: describeOutline(outline, options.budget) });
+    const [candidate] = opened.candidates;
+    const { preprocessing } = candidate?.opened ?? opened.base;
+    return workshopFor(workshop, preprocessing, train.maxPixels * 1e6, async (own) => {
+      const at = { ...site, workshop: own };
+      const attempts = candidate === undefined ? await fromScratch(at) : await fromBackbone(at, candidate);
+      return finish(at, attempts, start);
+    });
+  });
+}
+
+/** Transfer: the head, then what may be better and has time. */
+async function fromBackbone(site: PlanSite, candidate: Candidate): Promise<Attempt[]> {
+  const probe = await probeAttempt(site, candidate);
+  await exportModel(site, probe);
+  const attempts = [probe];
+  const selfTrained = await selfTrainAttempt(site, candidate);
+  if (selfTrained !== undefined) attempts.push(selfTrained);
+  // A student has learnt from the labels, too: fine-tuning on these alone is for where there is none.
+  if (selfTrained?.isKept !== true) {
+    const tuned = await finetuneAttempt(site, candidate, probe);
+    if (tuned !== undefined) attempts.push(tuned);
+  }
+  return attempts;
+}
+
+async function fromScratch(site: PlanSite): Promise<Attempt[]> {
+  const supervised = await supervisedAttempt(site);
+  await exportModel(site, supervised);
+  const further = await fixmatchAttempt(site, supervised);
+  return further === undefined ? [supervised] : [supervised, further];
+}
+
+/** A usable model while further stages are at work. */
+async function exportModel({ run, workshop, options, data }: PlanSite, attempt: Attempt): Promise<void> {
+  if (existsSync(run.file('model.onnx'))) return;
+  const { calibration, network } = attempt;
+  const temperature = calibration === undefined ? 1 : fitTemperature(calibration).temperature;
+  const abstain = calibration && abstainThreshold(calibration, options.train.abstainPrecision, temperature);
+  const request = { network, data, options: { ...options.train, variants: [] }, method: 'plan' };
+  await writeModel(run, workshop, request, { temperature, abstain }, data.train.slice(0, 6));
+  workshop.onProgress?.({
+    type: 'note',
+    message: `A first model is there (${attempt.stage}): ${run.file('model.onnx')}. What is better replaces it at the end.`,
+  });
+}
+
+async function finish(site: PlanSite, attempts: readonly Attempt[], started: number): Promise<PlanResult> {
+  const { run, workshop, options, data } = site;
+  const winner = attempts.findLast(({ isKept }) => isKept)!;
+  const scores = new Map<Attempt, number>();
+  if (!data.crossValidated)
+    for (const attempt of attempts.filter((one) => one !== winner))
+      scores.set(attempt, await accuracyOf(workshop, run, attempt, data));
+  const { network, calibration, source } = winner;
+  const finished = await finishRun(run, workshop, {
+    network,
+    calibration,
+    source,
+    data,
+    options: options.train,
+    method: 'plan',
+    started,
+  });
+  scores.set(winner, finished.accuracy);
+  const stages = attempts.map((attempt): StageScore => {
+    const accuracy = scores.get(attempt);
+    return { stage: attempt.stage, isKept: attempt.isKept, ...(accuracy !== undefined && { accuracy }) };
+  });
+  return { ...finished, stages };
+}
+
+/** On the images of the score, which decides nothing any more. */
+async function accuracyOf(
+  workshop: Workshop,
+  run: RunFolder,
+  { stage, network }: Attempt,
+  data: TrainingData,
+): Promise<number> {
+  run.append({
+    type: 'test-opened',
+    reason: `score of the stage ${stage}, beside the final one`,
+    scoredOn: data.scoredOn,
+    images: data.score.length,
+  });
+  const { accuracy } = evaluatePredictions(await predictionsOf(workshop, network, data, data.score, data.scoredOn));
+  run.append({ type: 'plan-score', stage, accuracy });
+  return accuracy;
+}

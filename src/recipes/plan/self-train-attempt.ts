@@ -1,0 +1,73 @@
+import { openSelfTrainNetworks } from '../self-training/self-train-networks.ts';
+import { resolveSelfTrainOptions, type ResolvedSelfTrainOptions } from '../self-training/self-train-options.ts';
+import type { RoundsCourse } from '../self-training/self-train-job.ts';
+import { SelfTraining } from '../self-training/self-training.ts';
+import { selfTrainLength } from './facts.ts';
+import { GAINS } from './gains.ts';
+import { judge, judgementInWords, type Judgement } from './judge.ts';
+import { JUDGING_FOLDS, type RoundsLength } from './lengths.ts';
+import { tellStage, timeOf, type Attempt, type Candidate, type PlanSite } from './plan-site.ts';
+import { openedQuietly } from './probe-attempt.ts';
+import { answerRate, timedStage, trainingRate } from './rates.ts';
+
+/** Rounds of self-training from the probe, as many and as long as there is time for. */
+export async function selfTrainAttempt(site: PlanSite, candidate: Candidate): Promise<Attempt | undefined> {
+  const { run, data, facts, control, decisions, workshop, stages } = site;
+  const { opened } = candidate;
+  const stage = 'self-train';
+  if (facts.withoutUnlabelled !== undefined) {
+    tellStage(site, { stage, state: 'left out', why: facts.withoutUnlabelled });
+    return undefined;
+  }
+  const isNew = !decisions.has(stage);
+  const length = await decisions.decide(stage, async () => {
+    const train = await trainingRate(site, 'finetune', await openedQuietly(site, candidate.spec, {}));
+    return selfTrainLength(timeOf(site), facts, { train, answer: await answerRate(site, opened) }) ?? null;
+  });
+  if (length === null) {
+    const why = 'The time that is left does not suffice for the shortest round that a student learns something in.';
+    tellStage(site, { stage, state: 'left out', why });
+    return undefined;
+  }
+  const options = selfTrainOptions(site, candidate, length);
+  const networks = await openSelfTrainNetworks(options, data, {});
+  let first: Judgement | undefined;
+  const course: RoundsCourse = {
+    judgedRounds: length.judgedRounds,
+    verdict(round, held, best) {
+      const judgement = judge(round === 1 ? GAINS['self-train'] : GAINS['further-round'], held, held && best);
+      if (round === 1) first = judgement;
+      return { isKept: judgement.isKept, goesOn: judgement.isKept };
+    },
+  };
+  const images = length.epochs * length.epochImages * (length.rounds + proven(length));
+  const trainings = length.rounds + JUDGING_FOLDS * length.judgedRounds;
+  const { value: trained, seconds } = await timedStage(site, 'finetune', opened, { isNew, images, trainings }, () =>
+    new SelfTraining({ run, workshop, stages, job: { options, data, networks, control, course } }).train(),
+  );
+  const isKept = trained.round > 0;
+  tellStage(site, {
+    stage,
+    state: isKept ? 'kept' : 'dropped',
+    why: `${trained.round} of ${length.rounds} rounds. ${first === undefined ? 'Its machine labels collapse.' : judgementInWords(first, GAINS[stage], 'the probe')}${length.rounds > 1 && trained.round > 1 ? ' Later rounds are not proven: that would take more than a quarter of the time.' : ''}`,
+    planned: length.seconds,
+    seconds,
+    judgement: first,
+  });
+  return { ...trained, stage, isKept };
+}
+
+/** What folds train, in rounds. */
+function proven({ judgedRounds, foldShare }: RoundsLength): number {
+  return judgedRounds * JUDGING_FOLDS * foldShare;
+}
+
+function selfTrainOptions(
+  { options }: PlanSite,
+  { spec }: Candidate,
+  { rounds, epochs, epochImages, foldShare }: RoundsLength,
+): ResolvedSelfTrainOptions {
+  const { train } = options;
+  const own = resolveSelfTrainOptions({ data: train.data, backbone: spec, rounds, epochImages, foldShare });
+  return { ...own, train: { ...train, backbone: spec, epochs, folds: JUDGING_FOLDS } };
+}
