@@ -3,7 +3,7 @@
  */
 export { AbortedError, FormatError, InputError, ModelError, RunError, didYouMean } from './core/errors.ts';
 export type { OnProgress, Progress } from './core/progress.ts';
-export { resumeTraining, train } from './recipes/train-classifier.ts';
+export { resumeTraining, train, type TrainResult } from './recipes/train-classifier.ts';
 export type { ResumeControl, TrainControl } from './recipes/train-control.ts';
 export { plan, type Plan } from './recipes/plan/plan.ts';
 export type { PlanOptions } from './recipes/plan/plan-options.ts';

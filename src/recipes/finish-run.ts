@@ -53,6 +53,7 @@ export async function finishRun(run: RunFolder, workshop: Workshop, request: Fin
     abstain: abstain ?? null,
     calibratedOn: calibration?.foundOn ?? null,
     ...request.taughtBy?.agreement,
+    ...(request.estimate && { estimate: request.estimate }),
   };
   await writeFileAtomic(run.file('metrics.json'), `${JSON.stringify(metrics, undefined, 2)}\n`);
   const report = { ...request, evaluation, abstain, seconds, measured };

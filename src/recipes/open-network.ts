@@ -10,7 +10,7 @@ import { builtInNetwork } from './built-in-network.ts';
 import { givenBackbone } from './given-backbone.ts';
 import type { Method } from './method.ts';
 import type { OpenedNetwork, Trained } from './opened-network.ts';
-import { probeStage, type ProbeOutcome } from './probe-stage.ts';
+import { featuresOf, probeStage, type ProbeOutcome } from './probe-stage.ts';
 import { describeSizes } from './smaller-images.ts';
 import { trainNetwork } from './train-network.ts';
 import { describeNoise } from './training-noise.ts';
@@ -88,6 +88,7 @@ async function open(
     },
     untrained: () =>
       withNewHead(graph, backbone.embedding, preprocessing, data.classes.length, 'zeros', options.dropout ?? 0),
+    features: (workshop, samples) => featuresOf(workshop, extractor, samples),
     begin,
     async train(workshop, stages) {
       if (method === 'finetune')

@@ -74,7 +74,7 @@ export async function probeStage(
 }
 
 /** Features [n, D] of samples, from the cache where they were computed before. */
-async function featuresOf(
+export async function featuresOf(
   { engine, crops, onProgress, signal, track }: Workshop,
   { graph, key }: FeatureExtractor,
   samples: TrainingData['train'],

@@ -5,6 +5,7 @@ import { classes } from './sections/classes.ts';
 import { data } from './sections/data.ts';
 import { headline } from './sections/headline.ts';
 import { mistakes } from './sections/mistakes.ts';
+import { plan } from './sections/plan.ts';
 import { provenance } from './sections/provenance.ts';
 import { rounds } from './sections/rounds.ts';
 import { confidence, score } from './sections/score.ts';
@@ -22,6 +23,7 @@ export function renderReport(run: RunSummary): string {
   const { evaluation } = run;
   const sections: readonly (readonly [id: string, name: string, content: Html])[] = [
     ['score', 'Score', evaluation ? score(run, evaluation) : html``],
+    ['plan', 'Plan', run.plan ? plan(run.plan) : html``],
     ['teacher', 'Teacher', run.teacher ? teacher(run.teacher) : html``],
     ['rounds', 'Rounds', rounds(run.rounds ?? [])],
     ['training', 'Training', training(run.stages ?? [])],

@@ -85,7 +85,9 @@ export const selfTrainLength = (
   facts: Facts,
   seconds: { readonly train: number; readonly answer: number },
 ): RoundsLength | undefined =>
-  facts.withoutUnlabelled === undefined ? roundsLength(time, { unlabelled: facts.unlabelled, ...seconds }) : undefined;
+  facts.withoutUnlabelled === undefined
+    ? roundsLength(time, { unlabelled: facts.unlabelled, most: facts.folds, ...seconds })
+    : undefined;
 
 export const fixmatchLength = (time: Time, facts: Facts, secondsAnImage: number): StepsLength | undefined =>
   facts.withoutUnlabelled === undefined

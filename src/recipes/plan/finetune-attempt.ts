@@ -49,5 +49,14 @@ export async function finetuneAttempt(
   });
   // Without folds of its own, the probe's answers are the nearest there is to calibrate by.
   const calibration = trained.calibration ?? probe.calibration;
-  return { ...trained, calibration, stage: 'finetune', source: opened.source, isKept: judgement.isKept };
+  const { isKept } = judgement;
+  return {
+    ...trained,
+    calibration,
+    held: trained.calibration,
+    stage: 'finetune',
+    source: opened.source,
+    isKept,
+    judgement,
+  };
 }

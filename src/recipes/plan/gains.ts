@@ -1,5 +1,5 @@
 /** Stages whose worth is judged. */
-export type JudgedStage = 'finetune' | 'self-train' | 'further-round' | 'fixmatch';
+export type JudgedStage = 'supervised' | 'finetune' | 'self-train' | 'further-round' | 'fixmatch';
 
 /** What a stage has brought on other data: gain in accuracy, as a normal distribution. */
 export interface Gain {
@@ -7,6 +7,8 @@ export interface Gain {
   readonly deviation: number;
   /** Over what, measured on what. */
   readonly source: string;
+  /** How far the students of folds, which are trained for less long, stay behind the stage's own. */
+  readonly shortfall?: { readonly mean: number; readonly deviation: number };
 }
 
 /**
@@ -14,6 +16,11 @@ export interface Gain {
  * between seeds, and wider than what was measured on the few sets there are.
  */
 export const GAINS: Readonly<Record<JudgedStage, Gain>> = {
+  supervised: {
+    mean: 0,
+    deviation: 0.1,
+    source: 'over a probe that is no better than chance: nothing is known before',
+  },
   finetune: {
     mean: 0.01,
     deviation: 0.02,

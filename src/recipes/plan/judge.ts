@@ -18,21 +18,24 @@ export interface Judgement {
  * Whether what a stage made is kept: with few labels a comparison has little power, so what was measured on other data counts
  * too. The gain has a normal prior; the mean of the paired differences of held-out images (right: 1, wrong: 0) is normal
  * around it, with the variance of McNemar's test, (b + c + 1) / n², of b images gained and c lost. The 1 keeps a few
- * images without any difference from being a proof of none.
- * @param after, before predictions of the same images; one undefined: the prior alone judges
+ * images without any difference from being a proof of none. Where what was held out is answered by students that were trained for
+ * less long, how far these stay behind is added, and its doubt to the variance.
+ * @param after, earlier predictions of the same images; one undefined: the prior alone judges
  * @throws RangeError where the images are not the same
  */
-export function judge(prior: Gain, after: Predictions | undefined, before: Predictions | undefined): Judgement {
-  if (after === undefined || before === undefined) return concluded(prior.mean, prior.deviation);
-  if (String(after.ids) !== String(before.ids))
+export function judge(prior: Gain, after: Predictions | undefined, earlier: Predictions | undefined): Judgement {
+  if (after === undefined || earlier === undefined) return concluded(prior.mean, prior.deviation);
+  if (String(after.ids) !== String(earlier.ids))
     throw new RangeError('A stage is judged by the same images before and after it.');
-  const [one, other] = [rightOf(after), rightOf(before)];
+  const [one, other] = [rightOf(after), rightOf(earlier)];
   const n = one.length;
   const gained = one.filter((right, i) => right && !other[i]).length;
   const lost = one.filter((right, i) => !right && other[i]).length;
   const seen = { mean: (gained - lost) / n, error: Math.sqrt(gained + lost + 1) / n, n };
-  const precision = 1 / prior.deviation ** 2 + 1 / seen.error ** 2;
-  const mean = (prior.mean / prior.deviation ** 2 + seen.mean / seen.error ** 2) / precision;
+  const { mean: behind, deviation: doubt } = prior.shortfall ?? { mean: 0, deviation: 0 };
+  const [before, noise] = [1 / prior.deviation ** 2, 1 / (seen.error ** 2 + doubt ** 2)];
+  const precision = before + noise;
+  const mean = (prior.mean * before + (seen.mean + behind) * noise) / precision;
   return { ...concluded(mean, Math.sqrt(1 / precision)), seen };
 }
 

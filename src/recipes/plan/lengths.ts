@@ -7,6 +7,8 @@ export const JUDGING_FOLDS = 3;
 
 /** Time that is there. */
 export interface Time {
+  /** Whether the score itself comes from folds: then none can be left out. */
+  readonly mustProve: boolean;
   /** Until the end of the budget, less what finishing takes. */
   readonly left: number;
   readonly budget: number;
@@ -26,11 +28,11 @@ export interface FittedLength {
  * @returns undefined where a quarter of that does not fit
  */
 export function fittedLength(
-  { left, budget }: Time,
+  { left, budget, mustProve }: Time,
   { images, wanted, secondsAnImage, most }: { images: number; wanted: number; secondsAnImage: number; most: number },
 ): FittedLength | undefined {
   const epoch = images * secondsAnImage;
-  for (const folds of [JUDGING_FOLDS, 2, 0].filter((count) => count <= most)) {
+  for (const folds of [JUDGING_FOLDS, 2, 0].filter((count) => count <= most && (count > 0 || !mustProve))) {
     // Each of k folds is trained without a k-th of the images.
     const perEpoch = epoch * Math.max(1, folds);
     const proving = folds === 0 ? 0 : perEpoch - epoch;
@@ -38,7 +40,7 @@ export function fittedLength(
       Math.min(
         wanted,
         (left - (1 + folds) * OVERHEAD) / perEpoch,
-        proving === 0 ? wanted : (PROVING_SHARE * budget - folds * OVERHEAD) / proving,
+        proving === 0 || mustProve ? wanted : (PROVING_SHARE * budget - folds * OVERHEAD) / proving,
       ),
     );
     // A shorter training that is proven, or a longer one that is not: half of what suits may be given up for the proof.
@@ -51,53 +53,43 @@ export function fittedLength(
 /** Rounds of self-training. */
 export interface RoundsLength {
   readonly rounds: number;
-  /** Of these, from the first, judged by students of folds; the others by the prior. */
-  readonly judgedRounds: number;
+  /** Folds whose students judge the first round; 0: the prior alone judges, as it does later rounds. */
+  readonly judgedFolds: number;
   readonly epochs: number;
   readonly epochImages: number;
-  /** Of a round, what the student of a fold is trained. */
-  readonly foldShare: number;
   readonly seconds: number;
 }
 
 /** Images of a round: what suits, and the least from which a student learns more than its teacher knows. */
 const ROUND_IMAGES = 7000;
-const LEAST_IMAGES = 1500;
+const LEAST_IMAGES = 3000;
 const MOST_ROUNDS = 3;
-const FOLD_SHARES = [1 / 4, 1 / 8];
-/** Epochs of a round, at least, so that a fold's share of them is some. */
-const LEAST_EPOCHS = 8;
+/** Of a round, what the student of a fold is trained, and the least that says something of the round's student. */
+export const FOLD_SHARE = 1 / 4;
+const LEAST_FOLD_IMAGES = 1500;
+/** Epochs of a round: a fold has a whole number of them. */
+const ROUND_EPOCHS = 8;
 
 /** How many rounds there is time for, and how long ones. @returns undefined where not even a short one fits */
 export function roundsLength(
-  { left, budget }: Time,
-  { unlabelled, train, answer }: { unlabelled: number; train: number; answer: number },
+  { left, budget, mustProve }: Time,
+  { unlabelled, train, answer, most }: { unlabelled: number; train: number; answer: number; most: number },
 ): RoundsLength | undefined {
   const roundSeconds = (images: number): number => images * train + unlabelled * answer + 2 * OVERHEAD;
-  const proofSeconds = (images: number, share: number): number =>
-    JUDGING_FOLDS * (images * share * (train + answer) + 2 * OVERHEAD);
-  const lengthOf = (images: number, rounds: number, share: number | undefined): RoundsLength => {
-    const epochs = Math.max(LEAST_EPOCHS, Math.ceil(images / 1000));
-    return {
-      rounds,
-      judgedRounds: share === undefined ? 0 : 1,
-      epochs,
-      epochImages: Math.round(images / epochs),
-      foldShare: share ?? FOLD_SHARES.at(-1)!,
-      seconds: rounds * roundSeconds(images) + (share === undefined ? 0 : proofSeconds(images, share)),
-    };
-  };
-  for (let images = ROUND_IMAGES; images >= LEAST_IMAGES; images -= 250)
-    for (const share of FOLD_SHARES) {
-      const proof = proofSeconds(images, share);
+  const proofSeconds = (images: number, folds: number): number =>
+    folds * (images * FOLD_SHARE * (train + answer) + 2 * OVERHEAD);
+  for (const folds of [JUDGING_FOLDS, 2, 0].filter((count) => count <= most && (count === most || !mustProve)))
+    for (let images = ROUND_IMAGES; images >= LEAST_IMAGES; images -= 250) {
+      const proof = proofSeconds(images, folds);
+      const isTooDear = proof > PROVING_SHARE * budget || (folds > 0 && images * FOLD_SHARE < LEAST_FOLD_IMAGES);
       const first = roundSeconds(images) + proof;
-      if (proof > PROVING_SHARE * budget || first > left) continue;
-      const further = Math.floor((left - first) / roundSeconds(images));
-      return lengthOf(images, Math.min(MOST_ROUNDS, 1 + further), share);
+      if ((isTooDear && !mustProve) || first > left) continue;
+      const rounds = Math.min(MOST_ROUNDS, 1 + Math.floor((left - first) / roundSeconds(images)));
+      const epochImages = Math.round(images / ROUND_EPOCHS);
+      const seconds = first + (rounds - 1) * roundSeconds(images);
+      return { rounds, judgedFolds: folds, epochs: ROUND_EPOCHS, epochImages, seconds };
     }
-  // No time for a proof: one round, as long as there is time.
-  const images = Math.floor((left - 2 * OVERHEAD - unlabelled * answer) / train / 250) * 250;
-  return images < LEAST_IMAGES ? undefined : lengthOf(Math.min(ROUND_IMAGES, images), 1, undefined);
+  return undefined;
 }
 
 /** Training with unlabelled images for the rest of the time. */

@@ -28,6 +28,7 @@ export function outlineOf(
   const time = () => ({
     left: options.budget - finishing - stages.reduce((sum, { seconds }) => sum + seconds, 0),
     budget: options.budget,
+    mustProve: facts.crossValidated,
   });
   const add = (stage: string, length: { readonly seconds: number } | undefined, what: string, otherwise: string) =>
     stages.push({ stage, seconds: length?.seconds ?? 0, what: length === undefined ? `left out: ${otherwise}` : what });
@@ -47,7 +48,7 @@ export function outlineOf(
       rounds,
       rounds === undefined
         ? ''
-        : `${rounds.rounds} of ${rounds.epochs * rounds.epochImages} images, ${facts.unlabelled} of them labelled by a teacher; ${rounds.judgedRounds === 0 ? 'no time to prove it' : 'the first is proven on folds'}`,
+        : `${rounds.rounds} of ${rounds.epochs * rounds.epochImages} images, ${facts.unlabelled} of them labelled by a teacher; ${rounds.judgedFolds === 0 ? 'no time to prove it' : `the first is judged on ${rounds.judgedFolds} folds`}`,
       short,
     );
     if (rounds === undefined) {

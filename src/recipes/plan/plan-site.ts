@@ -1,5 +1,6 @@
 import type { RunFolder } from '../../train/run-folder.ts';
 import type { NetworkSource } from '../finish-request.ts';
+import type { HeldOutPredictions } from '../held-out-predictions.ts';
 import type { OpenedNetwork, Trained } from '../opened-network.ts';
 import type { TrainingData } from '../prepare-data.ts';
 import type { Stages } from '../stages.ts';
@@ -39,6 +40,12 @@ export interface Attempt extends Trained {
   readonly stage: string;
   readonly source: NetworkSource;
   readonly isKept: boolean;
+  /** Its own answers to images that it, or its like, was not trained on; absent where there are none. */
+  readonly held: HeldOutPredictions | undefined;
+  /** Absent where there was nothing before it. */
+  readonly judgement?: Judgement | undefined;
+  /** [K] shares of the classes among the unlabelled images, where they were estimated. */
+  readonly prior?: readonly number[] | undefined;
 }
 
 /** What is said of a stage, as an event and to a person. */
@@ -58,8 +65,9 @@ export function tellStage({ workshop }: PlanSite, news: StageNews): void {
 }
 
 /** What is left of the budget. */
-export function timeOf({ options, decisions, finishing }: PlanSite): Time {
-  return { left: options.budget - decisions.spent - finishing, budget: options.budget };
+export function timeOf({ options, decisions, finishing, data }: PlanSite): Time {
+  const { budget } = options;
+  return { left: budget - decisions.spent - finishing, budget, mustProve: data.crossValidated };
 }
 
 /** By which times are kept. */

@@ -18,7 +18,7 @@ export async function probeAttempt({ workshop, stages, ...site }: PlanSite, cand
       seconds,
     },
   );
-  return { ...trained, stage: 'probe', source: opened.source, isKept: true };
+  return { ...trained, stage: 'probe', source: opened.source, held: trained.calibration, isKept: true };
 }
 
 /** The same probe, whose held-out answers come from as many folds as those of what it is compared with. */

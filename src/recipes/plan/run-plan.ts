@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { packageVersion } from '../../core/package-version.ts';
 import { abstainThreshold } from '../../evaluate/abstain.ts';
-import { evaluatePredictions } from '../../evaluate/evaluation.ts';
+import { wilsonInterval } from '../../evaluate/interval.ts';
 import { fitTemperature } from '../../evaluate/temperature.ts';
 import type { Engine } from '../../runtime/engine.ts';
 import { RunFolder } from '../../train/run-folder.ts';
@@ -9,17 +9,17 @@ import { finishRun, type RunResult } from '../finish-run.ts';
 import { inWorkshop, withEngine } from '../in-workshop.ts';
 import { JobProfile } from '../job-profile.ts';
 import { newRunFolder } from '../new-run-folder.ts';
-import { predictionsOf } from '../held-out-predictions.ts';
+import { predictionsOf, type HeldOutPredictions } from '../held-out-predictions.ts';
+import type { OpenedNetwork } from '../opened-network.ts';
 import type { TrainingData } from '../prepare-data.ts';
 import { Stages } from '../stages.ts';
 import type { ResumeControl, TrainControl } from '../train-control.ts';
-import type { Workshop } from '../workshop.ts';
 import { workshopFor } from '../workshop-for.ts';
 import { writeModel } from '../write-model.ts';
 import { Decisions } from './decisions.ts';
 import { factsOf } from './facts.ts';
 import { finetuneAttempt } from './finetune-attempt.ts';
-import { openPlan, planData, type OpenedPlan } from './open-plan.ts';
+import { openNamed, openPlan, planData, type OpenedPlan } from './open-plan.ts';
 import { describeOutline, outlineOf } from './outline.ts';
 import {
   planFromRun,
@@ -28,8 +28,10 @@ import {
   type PlanOptions,
   type ResolvedPlanOptions,
 } from './plan-options.ts';
+import { estimateOf, type PlanEstimate } from './plan-estimate.ts';
 import type { Attempt, Candidate, PlanSite } from './plan-site.ts';
-import { probeAttempt } from './probe-attempt.ts';
+import { openedQuietly, probeAttempt } from './probe-attempt.ts';
+import { accuracyOf, rankBackbones } from './rank-backbones.ts';
 import { answerRate } from './rates.ts';
 import { fixmatchAttempt, supervisedAttempt } from './scratch-attempts.ts';
 import { selfTrainAttempt } from './self-train-attempt.ts';
@@ -46,6 +48,8 @@ export interface StageScore {
 export interface PlanResult extends RunResult {
   /** In the order in which they were done; the last that is kept is the model. */
   readonly stages: readonly StageScore[];
+  /** What the accuracy on new images is estimated to be, from the labelled images alone; absent where nothing could be held out. */
+  readonly estimate?: PlanEstimate;
 }
 
 /** Seconds that the end of a run takes: proof of parity, latency, report, and the scores of three networks. */
@@ -87,7 +91,7 @@ export function resumePlan(run: RunFolder, control: ResumeControl): Promise<Plan
   return withEngine(options.train, control, profile?.job, async (engine) => {
     const data = await planData(options, control, profile);
     run.checkData(data.dataset.fingerprint, control.acceptDataChange ?? false);
-    const opened = await openPlan(options, data, control);
+    const opened = await openNamed(options, data, control);
     const acceptEngine = control.acceptEngine ?? false;
     return work(run, engine, { options, data, opened, control, acceptEngine, start, profile });
   });
@@ -120,36 +124,76 @@ function work(run: RunFolder, engine: Engine, job: Job): Promise<PlanResult> {
     const outline = await decisions.decide('outline', () => outlineOf(site, opened, answer, decisions.spent));
     run.append({ type: 'plan', budget: options.budget, stages: outline });
     control.onProgress?.({ type: 'note', message: describeOutline(outline, options.budget) });
-    const [candidate] = opened.candidates;
-    const { preprocessing } = candidate?.opened ?? opened.base;
-    return workshopFor(workshop, preprocessing, train.maxPixels * 1e6, async (own) => {
-      const at = { ...site, workshop: own };
-      const attempts = candidate === undefined ? await fromScratch(at) : await fromBackbone(at, candidate);
-      return finish(at, attempts, start);
-    });
+    if (opened.candidates.length === 0)
+      return finish(site, { attempts: await fromScratch(site, opened.base), others: [] }, start);
+    const ranked = opened.candidates.length > 1 ? await rankBackbones(site, opened.candidates) : [];
+    const attempts = await fromBackbone(site, ranked[0]?.candidate ?? opened.candidates[0]!);
+    const others = ranked.slice(1).flatMap(({ held }) => (held === undefined ? [] : [held]));
+    return finish(site, { attempts, others }, start);
   });
+}
+
+/** What was done, and what else was chosen among. */
+interface Outcome {
+  readonly attempts: readonly Attempt[];
+  readonly others: readonly HeldOutPredictions[];
 }
 
 /** Transfer: the head, then what may be better and has time. */
 async function fromBackbone(site: PlanSite, candidate: Candidate): Promise<Attempt[]> {
-  const probe = await probeAttempt(site, candidate);
-  await exportModel(site, probe);
-  const attempts = [probe];
-  const selfTrained = await selfTrainAttempt(site, candidate);
-  if (selfTrained !== undefined) attempts.push(selfTrained);
-  // A student has learnt from the labels, too: fine-tuning on these alone is for where there is none.
-  if (selfTrained?.isKept !== true) {
-    const tuned = await finetuneAttempt(site, candidate, probe);
-    if (tuned !== undefined) attempts.push(tuned);
+  const { opened } = candidate;
+  const probe = await within(site, opened, async (at) => {
+    const first = await probeAttempt(at, candidate);
+    await exportModel(at, first);
+    return first;
+  });
+  if (probe.held !== undefined && isAtChance(probe.held)) {
+    site.workshop.onProgress?.({
+      type: 'warning',
+      message: `The features of ${opened.source.name} tell the classes apart no better than chance (${(100 * accuracyOf(probe.held)).toFixed(1)} % right out of fold): the images are of another domain than it was trained on, or the labels do not fit them. The plan goes on from scratch.`,
+    });
+    const { opened: scratch } = await openedQuietly(site, undefined, {});
+    return [probe, ...(await fromScratch(site, scratch, probe))];
   }
-  return attempts;
+  return within(site, opened, async (at) => {
+    const attempts = [probe];
+    const selfTrained = await selfTrainAttempt(at, candidate);
+    if (selfTrained !== undefined) attempts.push(selfTrained);
+    // A student has learnt from the labels, too: fine-tuning on these alone is for where there is none.
+    if (selfTrained?.isKept !== true) {
+      const tuned = await finetuneAttempt(at, candidate, probe);
+      if (tuned !== undefined) attempts.push(tuned);
+    }
+    return attempts;
+  });
 }
 
-async function fromScratch(site: PlanSite): Promise<Attempt[]> {
-  const supervised = await supervisedAttempt(site);
-  await exportModel(site, supervised);
-  const further = await fixmatchAttempt(site, supervised);
-  return further === undefined ? [supervised] : [supervised, further];
+function fromScratch(site: PlanSite, opened: OpenedNetwork, probe?: Attempt): Promise<Attempt[]> {
+  return within(site, opened, async (at) => {
+    const supervised = await supervisedAttempt(at, probe);
+    if (!supervised.isKept) return [supervised];
+    await exportModel(at, supervised);
+    const further = await fixmatchAttempt(at, supervised);
+    return further === undefined ? [supervised] : [supervised, further];
+  });
+}
+
+/** On images as the network takes them. */
+function within<T>(
+  site: PlanSite,
+  { preprocessing }: Pick<OpenedNetwork, 'preprocessing'>,
+  use: (site: PlanSite) => Promise<T>,
+): Promise<T> {
+  return workshopFor(site.workshop, preprocessing, site.options.train.maxPixels * 1e6, (workshop) =>
+    use({ ...site, workshop }),
+  );
+}
+
+/** Whether the largest class alone would be right as often, for all that so few images tell. */
+function isAtChance(held: HeldOutPredictions): boolean {
+  const counts = held.classes.map((_, k) => Array.from(held.labels).filter((label) => label === k).length);
+  const n = held.labels.length;
+  return wilsonInterval(Math.round(accuracyOf(held) * n), n)[0] <= Math.max(...counts) / n;
 }
 
 /** A usable model while further stages are at work. */
@@ -166,45 +210,58 @@ async function exportModel({ run, workshop, options, data }: PlanSite, attempt: 
   });
 }
 
-async function finish(site: PlanSite, attempts: readonly Attempt[], started: number): Promise<PlanResult> {
-  const { run, workshop, options, data } = site;
+async function finish(site: PlanSite, { attempts, others }: Outcome, started: number): Promise<PlanResult> {
+  const { run, options, data } = site;
   const winner = attempts.findLast(({ isKept }) => isKept)!;
   const scores = new Map<Attempt, number>();
   if (!data.crossValidated)
     for (const attempt of attempts.filter((one) => one !== winner))
-      scores.set(attempt, await accuracyOf(workshop, run, attempt, data));
+      scores.set(attempt, await within(site, attempt.network, (at) => scoreOf(at, attempt)));
   const { network, calibration, source } = winner;
-  const finished = await finishRun(run, workshop, {
-    network,
-    calibration,
-    source,
-    data,
-    options: options.train,
-    method: 'plan',
-    started,
+  const estimate = estimateOf({
+    labels: data.train.map(({ label }) => label),
+    classes: data.classes,
+    others,
+    attempts,
+    prior: attempts.findLast(({ prior }) => prior !== undefined)?.prior,
   });
+  const finished = await within(site, network, (at) =>
+    finishRun(run, at.workshop, {
+      network,
+      calibration,
+      source,
+      data,
+      options: options.train,
+      method: 'plan',
+      started,
+      ...(estimate && { estimate }),
+    }),
+  );
   scores.set(winner, finished.accuracy);
   const stages = attempts.map((attempt): StageScore => {
     const accuracy = scores.get(attempt);
     return { stage: attempt.stage, isKept: attempt.isKept, ...(accuracy !== undefined && { accuracy }) };
   });
-  return { ...finished, stages };
+  if (estimate === undefined) return { ...finished, stages };
+  const { accuracy, interval, found } = estimate;
+  // Where the score is the folds', the winner's own would be flattered by the choice.
+  return {
+    ...finished,
+    ...(data.crossValidated && { accuracy, interval }),
+    stages,
+    estimate: { accuracy, interval, found },
+  };
 }
 
 /** On the images of the score, which decides nothing any more. */
-async function accuracyOf(
-  workshop: Workshop,
-  run: RunFolder,
-  { stage, network }: Attempt,
-  data: TrainingData,
-): Promise<number> {
+async function scoreOf({ workshop, run, data }: PlanSite, { stage, network }: Attempt): Promise<number> {
   run.append({
     type: 'test-opened',
     reason: `score of the stage ${stage}, beside the final one`,
     scoredOn: data.scoredOn,
     images: data.score.length,
   });
-  const { accuracy } = evaluatePredictions(await predictionsOf(workshop, network, data, data.score, data.scoredOn));
+  const accuracy = accuracyOf(await predictionsOf(workshop, network, data, data.score, data.scoredOn));
   run.append({ type: 'plan-score', stage, accuracy });
   return accuracy;
 }

@@ -10,8 +10,8 @@ import { timedStage, trainingRate } from './rates.ts';
 /** What learns from unlabelled images from scratch: the average of the weights labels, corrected to the labels' shares. */
 export const FIXMATCH = { method: 'fixmatch', labeller: 'average', align: 'labelled' } as const;
 
-/** A network from random weights, on labels alone. */
-export async function supervisedAttempt(site: PlanSite): Promise<Attempt> {
+/** A network from random weights, on labels alone. @param probe of a backbone, which it is then judged by */
+export async function supervisedAttempt(site: PlanSite, probe?: Attempt): Promise<Attempt> {
   const { facts, decisions, workshop, stages } = site;
   const stage = 'supervised';
   const isNew = !decisions.has(stage);
@@ -27,14 +27,20 @@ export async function supervisedAttempt(site: PlanSite): Promise<Attempt> {
   const { value: trained, seconds } = await timedStage(site, 'scratch', opened, of, () =>
     opened.train(underName(workshop, stage), stages.within(`${stage}-`)),
   );
+  const judgement = probe && judge(GAINS[stage], trained.calibration, trained.calibration && probe.held);
+  const isKept = judgement?.isKept ?? true;
   tellStage(site, {
     stage,
-    state: 'kept',
-    why: 'A network from random weights, on the labels alone, is what further stages must beat.',
+    state: isKept ? 'kept' : 'dropped',
+    why:
+      judgement === undefined
+        ? 'A network from random weights, on the labels alone, is what further stages must beat.'
+        : judgementInWords(judgement, GAINS[stage], 'the probe'),
     planned: length.seconds,
     seconds,
+    judgement,
   });
-  return { ...trained, stage, source: opened.source, isKept: true };
+  return { ...trained, held: trained.calibration, stage, source: opened.source, isKept, judgement };
 }
 
 /** FixMatch for the rest of the time. */
@@ -71,7 +77,8 @@ export async function fixmatchAttempt(site: PlanSite, supervised: Attempt): Prom
     seconds,
     judgement,
   });
-  return { ...trained, stage, source: opened.source, isKept: judgement.isKept };
+  const { isKept } = judgement;
+  return { ...trained, held: trained.calibration, stage, source: opened.source, isKept, judgement };
 }
 
 /** Held-out answers of the supervised network, where both have some. */

@@ -1,3 +1,5 @@
+import { estimatePrior } from '../../labelling/class-prior.ts';
+import { heldOf, rowsWhere } from '../self-training/held-answers.ts';
 import { openSelfTrainNetworks } from '../self-training/self-train-networks.ts';
 import { resolveSelfTrainOptions, type ResolvedSelfTrainOptions } from '../self-training/self-train-options.ts';
 import type { RoundsCourse } from '../self-training/self-train-job.ts';
@@ -5,7 +7,7 @@ import { SelfTraining } from '../self-training/self-training.ts';
 import { selfTrainLength } from './facts.ts';
 import { GAINS } from './gains.ts';
 import { judge, judgementInWords, type Judgement } from './judge.ts';
-import { JUDGING_FOLDS, type RoundsLength } from './lengths.ts';
+import { FOLD_SHARE, JUDGING_FOLDS, type RoundsLength } from './lengths.ts';
 import { tellStage, timeOf, type Attempt, type Candidate, type PlanSite } from './plan-site.ts';
 import { openedQuietly } from './probe-attempt.ts';
 import { answerRate, timedStage, trainingRate } from './rates.ts';
@@ -32,16 +34,21 @@ export async function selfTrainAttempt(site: PlanSite, candidate: Candidate): Pr
   const options = selfTrainOptions(site, candidate, length);
   const networks = await openSelfTrainNetworks(options, data, {});
   let first: Judgement | undefined;
+  let prior: readonly number[] | undefined;
   const course: RoundsCourse = {
-    judgedRounds: length.judgedRounds,
+    judgedFolds: length.judgedFolds,
+    answered({ probabilities }, held) {
+      prior ??= held && estimatePrior(heldOf(held), probabilities, data.classes).prior;
+    },
     verdict(round, held, best) {
-      const judgement = judge(round === 1 ? GAINS['self-train'] : GAINS['further-round'], held, held && best);
+      const before = held && best && rowsWhere(best, (id) => held.ids.includes(id));
+      const judgement = judge(round === 1 ? GAINS['self-train'] : GAINS['further-round'], held, before);
       if (round === 1) first = judgement;
       return { isKept: judgement.isKept, goesOn: judgement.isKept };
     },
   };
-  const images = length.epochs * length.epochImages * (length.rounds + proven(length));
-  const trainings = length.rounds + JUDGING_FOLDS * length.judgedRounds;
+  const images = length.epochs * length.epochImages * (length.rounds + length.judgedFolds * FOLD_SHARE);
+  const trainings = length.rounds + length.judgedFolds;
   const { value: trained, seconds } = await timedStage(site, 'finetune', opened, { isNew, images, trainings }, () =>
     new SelfTraining({ run, workshop, stages, job: { options, data, networks, control, course } }).train(),
   );
@@ -54,20 +61,29 @@ export async function selfTrainAttempt(site: PlanSite, candidate: Candidate): Pr
     seconds,
     judgement: first,
   });
-  return { ...trained, stage, isKept };
+  // Students of folds are trained for less long: what they say is in the judgement, and no figure of its own.
+  return { ...trained, held: undefined, stage, isKept, judgement: first && withFurther(first, trained.round), prior };
 }
 
-/** What folds train, in rounds. */
-function proven({ judgedRounds, foldShare }: RoundsLength): number {
-  return judgedRounds * JUDGING_FOLDS * foldShare;
+/** With what later rounds are expected to bring. */
+function withFurther({ expected, ...judgement }: Judgement, rounds: number): Judgement {
+  const { mean, deviation } = GAINS['further-round'];
+  const more = Math.max(0, rounds - 1);
+  return {
+    ...judgement,
+    expected: {
+      mean: expected.mean + more * mean,
+      deviation: Math.hypot(expected.deviation, Math.sqrt(more) * deviation),
+    },
+  };
 }
 
 function selfTrainOptions(
   { options }: PlanSite,
   { spec }: Candidate,
-  { rounds, epochs, epochImages, foldShare }: RoundsLength,
+  { rounds, epochs, epochImages }: RoundsLength,
 ): ResolvedSelfTrainOptions {
   const { train } = options;
-  const own = resolveSelfTrainOptions({ data: train.data, backbone: spec, rounds, epochImages, foldShare });
+  const own = resolveSelfTrainOptions({ data: train.data, backbone: spec, rounds, epochImages });
   return { ...own, train: { ...train, backbone: spec, epochs, folds: JUDGING_FOLDS } };
 }

@@ -1,6 +1,6 @@
 import type { Sample } from '../../datasets/dataset.ts';
 import type { RunFolder } from '../../train/run-folder.ts';
-import { labellers, networkLabeller, type Labeller } from './labeller.ts';
+import { labellers, networkLabeller, type Answer, type Labeller } from './labeller.ts';
 import { methodOf } from '../method.ts';
 import type { HeldAnswers } from './held-answers.ts';
 import type { Network } from '../network.ts';
@@ -25,9 +25,11 @@ export interface SelfTrainJob {
 
 /** Decides on rounds. */
 export interface RoundsCourse {
-  /** Rounds, from the first, that have students of folds; the later ones are judged without held-out images. */
-  readonly judgedRounds: number;
-  /** @param held of the round's student, or of those of the folds @param best of the best before */
+  /** Folds that have students in the first round; later rounds, and with 0 all, are judged without held-out images. */
+  readonly judgedFolds: number;
+  /** What a round's teacher says of all unlabelled images, and said of held-out ones. */
+  answered(answer: Answer, held: HeldAnswers | undefined): void;
+  /** @param held of the round's student, or of those of the folds @param best of the best before, perhaps on more images */
   verdict(round: number, held: HeldAnswers | undefined, best: HeldAnswers | undefined): Verdict;
 }
 

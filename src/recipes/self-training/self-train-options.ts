@@ -43,8 +43,6 @@ const ownSchema = z.strictObject({
   labelledShare: z.number().gt(0).lt(1).default(0.25),
   /** Images of an epoch, at most. */
   epochImages: z.int().min(1).default(1000),
-  /** Of a round's epochs, those of a fold's student. Default a quarter; from scratch half. */
-  foldShare: z.number().gt(0).max(1).optional(),
 });
 
 /** Options of training that mean nothing where students are trained by rounds. */

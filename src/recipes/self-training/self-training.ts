@@ -114,7 +114,7 @@ export class SelfTraining {
       return stopped;
     }
     const { course } = this.#site.job;
-    const folds = round > (course?.judgedRounds ?? round) ? [] : best.folds;
+    const folds = best.folds.slice(0, course === undefined ? undefined : round === 1 ? course.judgedFolds : 0);
     const judged = await foldStudents(this.#site, name, spec, folds, best.held, this.#labelling);
     const isShorter = round === 1 && judged.held !== undefined;
     let verdict = this.#verdict(round, judged.held, best, isShorter, alarms);
@@ -127,8 +127,9 @@ export class SelfTraining {
         held = await this.#onValidation(labeller);
         verdict = this.#verdict(round, held, best, false, alarms);
       }
-      // Of a student that nothing was held out of, its teacher's answers are the nearest there is.
-      teacher = { ...judged, round, trained, labeller, held: held ?? best.held };
+      // Of a student that nothing was held out of, or little, its teacher's answers are the nearest there is.
+      const isWhole = (held?.labels.length ?? 0) >= (best.held?.labels.length ?? 0);
+      teacher = { ...judged, round, trained, labeller, held: isWhole ? held : best.held };
     }
     history.push(held === undefined ? counts : { ...counts, held: heldOf(held) });
     tell(held, verdict, verdict.reasons);
@@ -206,9 +207,11 @@ export class SelfTraining {
   /** Of all unlabelled images; written to `pseudo-labels/NAME.csv`. */
   async #labels(name: string, { labeller, held }: Teacher, how: LabellingOptions): Promise<MachineLabels> {
     const { classes, unlabeled } = this.#site.job.data;
-    const made = await this.#site.stages.run(`${name}-labels`, async (folder) =>
-      machineLabels(await answerOf(labeller, unlabeled, classes.length, folder), classes, held, how),
-    );
+    const made = await this.#site.stages.run(`${name}-labels`, async (folder) => {
+      const answer = await answerOf(labeller, unlabeled, classes.length, folder);
+      this.#site.job.course?.answered(answer, held);
+      return machineLabels(answer, classes, held, how);
+    });
     if (made.warning !== undefined) this.#site.workshop.onProgress?.({ type: 'warning', message: made.warning });
     const file = this.#site.run.file('pseudo-labels', `${name}.csv`);
     await mkdir(dirname(file), { recursive: true });

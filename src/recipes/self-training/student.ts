@@ -36,7 +36,7 @@ export interface StudentPlan {
 
 /** @param pool labelled images, and how many more may be used */
 export function studentPlan(
-  { train, labelledShare, epochImages, foldShare }: ResolvedSelfTrainOptions,
+  { train, labelledShare, epochImages }: ResolvedSelfTrainOptions,
   network: ResolvedTrainOptions,
   pool: { readonly labelled: number; readonly unlabelled: number },
   isFold = false,
@@ -47,7 +47,7 @@ export function studentPlan(
   const draws = Math.max(1, perEpoch - labelledDraws);
   const usual = planTraining(network, method, pool.labelled + pool.unlabelled);
   const whole = train.epochs ?? Math.max(1, Math.round(ROUND_IMAGES[method] / perEpoch));
-  const epochs = isFold ? Math.max(1, Math.round(whole * (foldShare ?? FOLD_SHARE[method]))) : whole;
+  const epochs = isFold ? Math.max(1, Math.round(whole * FOLD_SHARE[method])) : whole;
   const plan: TrainingPlan = {
     ...usual,
     epochs,
