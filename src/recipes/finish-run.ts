@@ -2,6 +2,7 @@ import { writeFileAtomic } from '../core/atomic-file.ts';
 import { timed } from '../core/profile.ts';
 import { abstainThreshold } from '../evaluate/abstain.ts';
 import { fitTemperature } from '../evaluate/temperature.ts';
+import type { VariantMeasurement } from '../export/measure.ts';
 import { evaluatePredictions } from '../evaluate/evaluation.ts';
 import type { RunFolder } from '../train/run-folder.ts';
 import type { Workshop } from './workshop.ts';
@@ -24,6 +25,8 @@ export interface RunResult {
   readonly n: number;
   readonly scoredOn: string;
   readonly seconds: number;
+  /** The forms of the model that were written, float32 first: size, latency, and accuracy on the images of the score. */
+  readonly forms: readonly VariantMeasurement[];
 }
 
 /** Calibrates, scores once, exports and reports: what turns trained weights into a run's result. */
@@ -67,6 +70,7 @@ export async function finishRun(run: RunFolder, workshop: Workshop, request: Fin
     n: evaluation.n,
     scoredOn: data.scoredOn,
     seconds,
+    forms: measured,
   };
 }
 

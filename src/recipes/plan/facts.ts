@@ -63,20 +63,21 @@ export const finetuneLength = (time: Time, facts: Facts, secondsAnImage: number)
     most: facts.folds,
   });
 
-/** The rest of the time is the unlabelled images', where there are any. */
-export const scratchLength = (time: Time, facts: Facts, secondsAnImage: number): FittedLength | undefined =>
-  fittedLength(
-    { ...time, left: time.left * (facts.withoutUnlabelled === undefined ? SCRATCH_SHARE : 1) },
-    {
-      images: facts.labelled,
-      wanted: facts.epochs.scratch,
-      secondsAnImage,
-      most: Math.min(facts.folds, SCRATCH_FOLDS),
-    },
-  );
+/**
+ * The rest of the time is the unlabelled images', where there are any; labels alone are then held out of folds only where all that
+ * suits them fits.
+ */
+export function scratchLength(time: Time, facts: Facts, secondsAnImage: number): FittedLength | undefined {
+  const request = { images: facts.labelled, wanted: facts.epochs.scratch, secondsAnImage };
+  const most = Math.min(facts.folds, SCRATCH_FOLDS);
+  if (facts.withoutUnlabelled !== undefined) return fittedLength(time, { ...request, most });
+  const share = { ...time, left: time.left * SCRATCH_SHARE };
+  const proven = fittedLength(share, { ...request, most });
+  return proven?.epochs === request.wanted || time.mustProve ? proven : fittedLength(share, { ...request, most: 0 });
+}
 
 /** Of the time, for labels alone. */
-const SCRATCH_SHARE = 0.4;
+const SCRATCH_SHARE = 1 / 3;
 /** A network from scratch needs each image more than a pretrained one: fewer folds have time. */
 const SCRATCH_FOLDS = 2;
 

@@ -63,5 +63,5 @@ export function judgementInWords({ isKept, worse, expected, seen }: Judgement, p
     seen === undefined
       ? `Nothing was held out to judge it by: elsewhere it brought ${points(prior.mean)} ± ${(100 * prior.deviation).toFixed(1)} points (${prior.source}).`
       : `On ${seen.n} held-out images ${points(seen.mean)} ± ${(100 * seen.error).toFixed(1)} points over ${over}; with what it brought elsewhere (${points(prior.mean)} ± ${(100 * prior.deviation).toFixed(1)}), ${points(expected.mean)} ± ${(100 * expected.deviation).toFixed(1)}.`;
-  return `${evidence} The chance that it is worse is ${Math.round(100 * worse)} %: ${isKept ? 'kept' : 'dropped'}.`;
+  return `${evidence} The chance that it is worse is ${Math.round(100 * worse)} %${isKept ? '' : ', above the 80 % that it may be'}.`;
 }

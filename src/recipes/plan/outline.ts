@@ -35,6 +35,13 @@ export function outlineOf(
   const short = facts.withoutUnlabelled ?? 'there is not enough time';
   const [candidate] = candidates;
   if (candidate !== undefined) {
+    if (candidates.length > 1)
+      add(
+        'rank',
+        { seconds: candidates.length * (OVERHEAD + facts.labelled * answer) },
+        `${candidates.length} backbones by a cross-validated probe and LogME; what follows is estimated with the first`,
+        '',
+      );
     const train = guessedRate(site, 'finetune', base, answer);
     add(
       'probe',

@@ -29,11 +29,13 @@ import {
   type ResolvedPlanOptions,
 } from './plan-options.ts';
 import { estimateOf, type PlanEstimate } from './plan-estimate.ts';
-import type { Attempt, Candidate, PlanSite } from './plan-site.ts';
+import { tellStage, type Attempt, type Candidate, type PlanSite } from './plan-site.ts';
 import { openedQuietly, probeAttempt } from './probe-attempt.ts';
 import { accuracyOf, rankBackbones } from './rank-backbones.ts';
 import { answerRate } from './rates.ts';
 import { fixmatchAttempt, supervisedAttempt } from './scratch-attempts.ts';
+import { chooseSize, type ChosenSize } from './size.ts';
+import { distillAttempt, DISTILLING_SHARE } from './distill-attempt.ts';
 import { selfTrainAttempt } from './self-train-attempt.ts';
 import { StageTimes } from './stage-times.ts';
 
@@ -124,19 +126,54 @@ function work(run: RunFolder, engine: Engine, job: Job): Promise<PlanResult> {
     const outline = await decisions.decide('outline', () => outlineOf(site, opened, answer, decisions.spent));
     run.append({ type: 'plan', budget: options.budget, stages: outline });
     control.onProgress?.({ type: 'note', message: describeOutline(outline, options.budget) });
-    if (opened.candidates.length === 0)
-      return finish(site, { attempts: await fromScratch(site, opened.base), others: [] }, start);
-    const ranked = opened.candidates.length > 1 ? await rankBackbones(site, opened.candidates) : [];
-    const attempts = await fromBackbone(site, ranked[0]?.candidate ?? opened.candidates[0]!);
+    if (opened.candidates.length === 0) {
+      const size = await wantedSize(site, opened.base, []);
+      return finish(site, { attempts: await fromScratch(site, opened.base), others: [], size }, start);
+    }
+    const { candidates } = opened;
+    const ranked = candidates.length > 1 ? await rankBackbones(site, candidates) : [];
+    const best = ranked[0]?.candidate ?? candidates[0]!;
+    const smaller = candidates.filter((candidate) => candidate !== best);
+    const size = await wantedSize(site, best.opened, smaller);
+    const student = candidates.find(({ spec }) => spec === size?.student);
+    // Without images to be taught on, the network of the wanted size learns by itself.
+    const isTaught = student !== undefined && facts.unlabelled > 0;
+    const reserved = isTaught ? DISTILLING_SHARE * options.budget : 0;
+    const attempts = await fromBackbone(
+      { ...site, finishing: finishing + reserved },
+      isTaught ? best : (student ?? best),
+    );
+    if (isTaught) attempts.push(await distilled(site, student, attempts));
     const others = ranked.slice(1).flatMap(({ held }) => (held === undefined ? [] : [held]));
-    return finish(site, { attempts, others }, start);
+    return finish(site, { attempts, others, size }, start);
   });
+}
+
+/** Undefined where none was asked for. */
+async function wantedSize(
+  site: PlanSite,
+  best: OpenedNetwork,
+  smaller: readonly Candidate[],
+): Promise<ChosenSize | undefined> {
+  const { options, decisions } = site;
+  if (options.maxBytes === undefined && options.maxMilliseconds === undefined) return undefined;
+  const size = await decisions.decide('size', () => chooseSize(site, best, smaller));
+  tellStage(site, { stage: 'size', state: 'kept', why: size.why });
+  return size;
+}
+
+/** The best so far as a teacher. */
+async function distilled(site: PlanSite, student: Candidate, attempts: readonly Attempt[]): Promise<Attempt> {
+  const best = attempts.findLast(({ isKept }) => isKept)!;
+  await within(site, best.network, (at) => exportModel(at, best));
+  return within(site, student.opened, (at) => distillAttempt(at, student, best, site.run.file('model.onnx')));
 }
 
 /** What was done, and what else was chosen among. */
 interface Outcome {
   readonly attempts: readonly Attempt[];
   readonly others: readonly HeldOutPredictions[];
+  readonly size: ChosenSize | undefined;
 }
 
 /** Transfer: the head, then what may be better and has time. */
@@ -144,7 +181,7 @@ async function fromBackbone(site: PlanSite, candidate: Candidate): Promise<Attem
   const { opened } = candidate;
   const probe = await within(site, opened, async (at) => {
     const first = await probeAttempt(at, candidate);
-    await exportModel(at, first);
+    await exportFirst(at, first);
     return first;
   });
   if (probe.held !== undefined && isAtChance(probe.held)) {
@@ -172,7 +209,7 @@ function fromScratch(site: PlanSite, opened: OpenedNetwork, probe?: Attempt): Pr
   return within(site, opened, async (at) => {
     const supervised = await supervisedAttempt(at, probe);
     if (!supervised.isKept) return [supervised];
-    await exportModel(at, supervised);
+    await exportFirst(at, supervised);
     const further = await fixmatchAttempt(at, supervised);
     return further === undefined ? [supervised] : [supervised, further];
   });
@@ -197,20 +234,25 @@ function isAtChance(held: HeldOutPredictions): boolean {
 }
 
 /** A usable model while further stages are at work. */
+async function exportFirst(site: PlanSite, attempt: Attempt): Promise<void> {
+  const file = site.run.file('model.onnx');
+  if (existsSync(file)) return;
+  await exportModel(site, attempt);
+  site.workshop.onProgress?.({
+    type: 'note',
+    message: `A first model is there (${attempt.stage}): ${file}. What is better replaces it at the end.`,
+  });
+}
+
 async function exportModel({ run, workshop, options, data }: PlanSite, attempt: Attempt): Promise<void> {
-  if (existsSync(run.file('model.onnx'))) return;
   const { calibration, network } = attempt;
   const temperature = calibration === undefined ? 1 : fitTemperature(calibration).temperature;
   const abstain = calibration && abstainThreshold(calibration, options.train.abstainPrecision, temperature);
   const request = { network, data, options: { ...options.train, variants: [] }, method: 'plan' };
   await writeModel(run, workshop, request, { temperature, abstain }, data.train.slice(0, 6));
-  workshop.onProgress?.({
-    type: 'note',
-    message: `A first model is there (${attempt.stage}): ${run.file('model.onnx')}. What is better replaces it at the end.`,
-  });
 }
 
-async function finish(site: PlanSite, { attempts, others }: Outcome, started: number): Promise<PlanResult> {
+async function finish(site: PlanSite, { attempts, others, size }: Outcome, started: number): Promise<PlanResult> {
   const { run, options, data } = site;
   const winner = attempts.findLast(({ isKept }) => isKept)!;
   const scores = new Map<Attempt, number>();
@@ -231,25 +273,40 @@ async function finish(site: PlanSite, { attempts, others }: Outcome, started: nu
       calibration,
       source,
       data,
-      options: options.train,
+      options: {
+        ...options.train,
+        // Nothing was held out of it.
+        ...(calibration === undefined && { folds: 0 }),
+        variants: size?.form === 'int8' ? [...options.train.variants, 'int8' as const] : options.train.variants,
+      },
       method: 'plan',
       started,
       ...(estimate && { estimate }),
     }),
   );
-  scores.set(winner, finished.accuracy);
+  const delivered = inForm(finished, run, size);
+  scores.set(winner, delivered.accuracy);
   const stages = attempts.map((attempt): StageScore => {
     const accuracy = scores.get(attempt);
     return { stage: attempt.stage, isKept: attempt.isKept, ...(accuracy !== undefined && { accuracy }) };
   });
-  if (estimate === undefined) return { ...finished, stages };
-  const { accuracy, interval, found } = estimate;
+  if (estimate === undefined) return { ...delivered, stages };
+  const { accuracy, interval } = estimate;
   // Where the score is the folds', the winner's own would be flattered by the choice.
+  return { ...delivered, ...(data.crossValidated && { accuracy, interval }), stages, estimate };
+}
+
+/** The form that was asked for as the run's model. */
+function inForm(finished: RunResult, run: RunFolder, size: ChosenSize | undefined): RunResult {
+  const int8 = size?.form === 'int8' ? finished.forms.find(({ variant }) => variant === 'int8') : undefined;
+  if (int8 === undefined) return finished;
+  const { n } = finished;
+  const accuracy = int8.accuracy ?? finished.accuracy;
   return {
     ...finished,
-    ...(data.crossValidated && { accuracy, interval }),
-    stages,
-    estimate: { accuracy, interval, found },
+    model: run.file('model.int8.onnx'),
+    accuracy,
+    interval: wilsonInterval(Math.round(accuracy * n), n),
   };
 }
 
