@@ -36,7 +36,7 @@ async function slowMachine(name: string): Promise<{ GLEANER_CACHE: string }> {
   await using engine = await Engine.start({ threads: 1 });
   const times = await StageTimes.open(engine);
   const key = sha256(await readFile(backbone)).slice(0, 16);
-  for (const network of [`${key}@28x28`, 'digits@28x28'])
+  for (const network of [`${key}@28x28`, 'digits@12x12'])
     for (const [what, seconds] of TIMES) await times.add(what, network, seconds, 1);
   return env;
 }
@@ -135,7 +135,10 @@ describe('the plan', () => {
 
   it('goes from labels alone to unlabelled images where there is no backbone', async () => {
     const env = await slowMachine('scratch');
-    const finished = await runGleaner(train('scratch', '--model', 'digits').toSpliced(1, 1, few), { env });
+    const finished = await runGleaner(
+      train('scratch', '--model', 'digits', '--input-size', '12').toSpliced(1, 1, few),
+      { env },
+    );
     expect(finished.code, finished.stderr).toBe(0);
     expect(lastJson(finished)['stages']).toMatchObject([
       { stage: 'supervised', accuracy: expect.any(Number) },

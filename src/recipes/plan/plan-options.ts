@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { InputError } from '../../core/errors.ts';
+import { defaultInputSize } from '../../models/registry.ts';
 import { parseOptions } from '../parse-options.ts';
 import {
   resolveTrainOptions,
@@ -87,6 +88,8 @@ export function resolvePlanOptions(options: PlanOptions, where = 'options of the
   const backbones = [own.backbone ?? []].flat().flatMap((entry) => (existsSync(entry) ? [entry] : entry.split(',')));
   if (backbones.length > 0 && train.model !== undefined)
     throw new InputError('Give --backbone or --model, not both: --model trains from scratch.');
+  // Named wrongly, it is known before anything is read.
+  if (train.model !== undefined) defaultInputSize(train.model);
   const { maxSize, maxLatency } = own;
   return {
     train,
