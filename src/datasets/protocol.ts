@@ -59,7 +59,7 @@ export function protocolOf(
     if (held.length === 0)
       throw new InputError(
         `${dataset.root} has ${counted(train.length, 'labelled image')} in ${counted(dataset.classes.length, 'class', 'classes')}: ` +
-          'too few to hold any out for the score. Add images (three of each class are the least), or a test folder.',
+          `too few${groups.length > 0 ? ', as copies count as one,' : ''} to hold any out for the score. Add ${groups.length > 0 ? 'other ' : ''}images (three of each class are the least), or a test folder.`,
       );
     warnUnscored(dataset, held, warnings);
     parts = {

@@ -21,7 +21,8 @@ import { consistencyMethodOf, methodName, methodOf } from './method.ts';
 import { openNetwork } from './open-network.ts';
 import type { OpenedNetwork } from './opened-network.ts';
 import { isPlan, oneBackbone, trainingOptionIn, type PlanOptions } from './plan/plan-options.ts';
-import { resumePlan, runPlan, type PlanResult } from './plan/run-plan.ts';
+import type { PlanResult } from './plan/finish-plan.ts';
+import { resumePlan, runPlan } from './plan/run-plan.ts';
 import { refuseSelfTraining } from './self-training/self-train-options.ts';
 import { Stages } from './stages.ts';
 

@@ -18,5 +18,6 @@ export function planFromEvents(events: readonly Event[]): PlanSummary | undefine
     const known = stages.get(String(stage));
     if (type === 'plan-score' && known !== undefined) stages.set(known.stage, { ...known, accuracy: Number(accuracy) });
   }
-  return { budget: Number(begun['budget']), stages: [...stages.values()] };
+  const remarks = events.flatMap(({ type, message }) => (type === 'plan-remark' ? [String(message)] : []));
+  return { budget: Number(begun['budget']), stages: [...stages.values()], remarks: [...new Set(remarks)] };
 }

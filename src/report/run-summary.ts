@@ -58,6 +58,8 @@ export interface PlanSummary {
   /** Seconds. */
   readonly budget: number;
   readonly stages: readonly PlanStageSummary[];
+  /** What the reader should know of the data. */
+  readonly remarks?: readonly string[];
   /** Of the accuracy on new images, from the labelled images alone, and how it was found. */
   readonly estimate?: {
     readonly accuracy: number;

@@ -3,7 +3,7 @@ import { html, type Html } from '../html.ts';
 import type { PlanSummary } from '../run-summary.ts';
 
 /** Why each stage was run, kept or dropped, and what is expected of the model. */
-export function plan({ budget, stages, estimate }: PlanSummary): Html {
+export function plan({ budget, stages, estimate, remarks = [] }: PlanSummary): Html {
   const seconds = (value: number | undefined): string => (value === undefined ? '–' : duration(value));
   return html`<h2 id="plan">Plan</h2>
     <p class="muted">
@@ -16,6 +16,7 @@ export function plan({ budget, stages, estimate }: PlanSummary): Html {
         right; 95 % interval ${percentRange(estimate.interval)}. ${estimate.found}
       </p>`
     }
+    ${remarks.map((text) => html`<p class="warning">${text}</p>`)}
     <div class="scroll">
       <table>
         <thead>
