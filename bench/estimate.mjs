@@ -16,13 +16,12 @@ import { fitTemperature } from '../dist/evaluate/temperature.js';
 import { estimatePrior } from '../dist/labelling/class-prior.js';
 import { fitLinearProbe } from '../dist/recipes/linear-probe.js';
 import { openNetwork } from '../dist/recipes/open-network.js';
+import { PROBE_FOLDS } from '../dist/recipes/plan/open-plan.js';
 import { weightsOf } from '../dist/recipes/plan/plan-estimate.js';
 import { resolveTrainOptions } from '../dist/recipes/train-options.js';
 import { Engine } from '../dist/runtime/engine.js';
 import { figure, Report, round } from './support/report.mjs';
 import { mean } from './support/statistics.mjs';
-
-const FOLDS = 5;
 
 const { values } = parseArgs({
   options: {
@@ -146,7 +145,7 @@ function foldsOf(labels, stream) {
     stream,
   ).toSorted((a, b) => labels[a] - labels[b]);
   const fold = [];
-  for (const [at, i] of order.entries()) fold[i] = at % FOLDS;
+  for (const [at, i] of order.entries()) fold[i] = at % PROBE_FOLDS;
   return fold;
 }
 

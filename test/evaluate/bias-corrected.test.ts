@@ -10,12 +10,14 @@ function candidates(chances: readonly number[], n: number, seed: number): boolea
 }
 
 describe('bias-corrected cross-validation', () => {
-  it('is the plain accuracy and its Wilson interval for one candidate', () => {
+  it('is the plain accuracy for one candidate, with the interval of fewer images', () => {
     const right = candidates([0.7], 100, 0);
     const share = right[0]!.filter(Boolean).length / 100;
     const { accuracy, interval, optimism } = biasCorrectedAccuracy(right);
     expect(accuracy).toBe(share);
-    expect(interval).toEqual(wilsonInterval(share * 100, 100));
+    const images = 100 / 1.15 ** 2;
+    expect(interval).toEqual(wilsonInterval(share * images, images).map((x) => expect.closeTo(x, 12)));
+    expect(interval[0]).toBeLessThan(wilsonInterval(share * 100, 100)[0]);
     expect(optimism).toBe(0);
   });
 
@@ -43,8 +45,9 @@ describe('bias-corrected cross-validation', () => {
     const weights = Array.from({ length: 100 }, (_, i) => (i < 50 ? 1.8 : 0.2));
     const { accuracy, interval } = biasCorrectedAccuracy(right, weights);
     expect(accuracy).toBeCloseTo(0.9, 12);
-    // (sum w)² / sum w² = 10,000 / 164.
-    expect(interval).toEqual(wilsonInterval(accuracy * (10_000 / 164), 10_000 / 164).map((x) => expect.closeTo(x, 12)));
+    // (sum w)² / sum w² = 10,000 / 164, over the spread of models.
+    const images = 10_000 / 164 / 1.15 ** 2;
+    expect(interval).toEqual(wilsonInterval(accuracy * images, images).map((x) => expect.closeTo(x, 12)));
   });
 
   it('refuses predictions of different images', () => {

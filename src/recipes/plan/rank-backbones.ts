@@ -6,6 +6,7 @@ import { openNetwork } from '../open-network.ts';
 import type { HeldOutPredictions } from '../held-out-predictions.ts';
 import { underName } from '../under-name.ts';
 import { workshopFor } from '../workshop-for.ts';
+import { PROBE_FOLDS } from './open-plan.ts';
 import { tellStage, type Candidate, type PlanSite } from './plan-site.ts';
 
 /** Labelled images that backbones are compared on, at most: more would tell little more, and take long. */
@@ -33,7 +34,7 @@ export async function rankBackbones(site: PlanSite, candidates: readonly Candida
   const tried = shuffled(train, randomStream(options.train.seed, 'rank')).slice(0, COMPARED);
   const found: Suitability[] = [];
   for (const [i, candidate] of candidates.entries()) {
-    const own = { ...options.train, backbone: candidate.spec, method: 'probe' as const };
+    const own = { ...options.train, backbone: candidate.spec, method: 'probe' as const, folds: PROBE_FOLDS };
     const opened = await openNetwork(own, 'probe', { ...data, train: tried, validation: [] }, {});
     const name = `rank-${i + 1}`;
     found.push(

@@ -6,7 +6,7 @@ import type { PlanSite } from './plan-site.ts';
 /** Held-out images, at least, of which anything is said. */
 const LEAST_IMAGES = 20;
 /** Of what chance leaves to be won, a share that is next to nothing. */
-const NO_SKILL = 0.1;
+const NO_SKILL = 0.2;
 /** Two classes are told apart where so many of their images are put on the right side of the two. */
 const TOLD_APART = 0.75;
 
