@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -146,4 +146,26 @@ describe('the plan', () => {
     ]);
     expect(await eventsOf('scratch', 'consistency')).not.toHaveLength(0);
   }, 240_000);
+});
+
+describe('data that no plan helps', () => {
+  it('are refused in a sentence that says what to do', async () => {
+    const copies = join(folder, 'copies');
+    const single = join(folder, 'single');
+    for (const colour of ['blue', 'red']) {
+      const image = join(data, 'train', colour, '0.png');
+      await mkdir(join(copies, colour), { recursive: true });
+      await mkdir(join(single, colour), { recursive: true });
+      for (let i = 0; i < 4; i++) await cp(image, join(copies, colour, `${i}.png`));
+      await cp(image, join(single, colour, '0.png'));
+    }
+    for (const [of, why] of [
+      [copies, /too few, as copies count as one, to hold any out for the score. Add other images/],
+      [single, /too few to hold any out for the score. Add images/],
+    ] as const) {
+      const refused = await runGleaner(['train', of, '--out', join(folder, 'refused'), ...BACKBONE]);
+      expect(refused.code).toBe(2);
+      expect(refused.stderr).toMatch(why);
+    }
+  }, 60_000);
 });

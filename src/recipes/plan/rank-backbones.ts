@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { randomStream, shuffled } from '../../core/random.ts';
 import { decisions } from '../../evaluate/predictions.ts';
 import { fitTemperature } from '../../evaluate/temperature.ts';
@@ -76,5 +77,5 @@ function inWords({ candidate, accuracy, nll, logMe: evidence }: Suitability): st
     accuracy === undefined
       ? ''
       : `probe ${(100 * accuracy).toFixed(1)} % out of fold, negative log-likelihood ${nll!.toFixed(3)}, `;
-  return `${candidate.opened.source.name} (${probe}LogME ${evidence.toFixed(3)})`;
+  return `${basename(candidate.spec)} (${probe}LogME ${evidence.toFixed(3)})`;
 }

@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { InputError } from '../../core/errors.ts';
 import type { VariantMeasurement } from '../../export/measure.ts';
 import { exportVariants } from '../export-variants.ts';
@@ -30,7 +31,7 @@ export async function chooseSize(
 ): Promise<ChosenSize> {
   const { options } = site;
   const wanted = [
-    ...(options.maxBytes === undefined ? [] : [`${(options.maxBytes / 1e6).toFixed(1)} MB`]),
+    ...(options.maxBytes === undefined ? [] : [size(options.maxBytes)]),
     ...(options.maxMilliseconds === undefined ? [] : [`${options.maxMilliseconds} ms an image`]),
   ].join(' and ');
   const own = await formsOf(site, best);
@@ -56,7 +57,7 @@ export async function chooseSize(
   return {
     form: student.form.variant as ChosenSize['form'],
     student: student.candidate.spec,
-    why: `${best.source.name} is ${inWords(own[0]!)}, too large or slow for ${wanted}, and so is ${inWords(own[1]!)}: the model is ${student.candidate.opened.source.name}, ${inWords(student.form)}.`,
+    why: `${best.source.name} is ${inWords(own[0]!)}, too large or slow for ${wanted}, and so is ${inWords(own[1]!)}: the model is ${basename(student.candidate.spec)}, ${inWords(student.form)}.`,
   };
 }
 
@@ -82,5 +83,9 @@ function fits(
 }
 
 function inWords({ variant, bytes, millisecondsPerImage }: VariantMeasurement): string {
-  return `${variant} of ${(bytes / 1e6).toFixed(1)} MB at ${millisecondsPerImage.toFixed(1)} ms`;
+  return `${variant} of ${size(bytes)} at ${millisecondsPerImage.toFixed(1)} ms`;
+}
+
+function size(bytes: number): string {
+  return bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} KB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }
