@@ -27,7 +27,6 @@ export interface EstimateRequest {
  * @returns undefined where nothing was held out
  */
 export function estimateOf({ labels, classes, others, attempts, prior }: EstimateRequest): PlanEstimate | undefined {
-  const winner = attempts.findLast(({ isKept }) => isKept)!;
   const held = [...others, ...attempts.flatMap(({ held: own }) => (own === undefined ? [] : [own]))];
   const known = held.filter(({ ids }) => ids!.length === labels.length);
   if (known.length === 0) return undefined;
@@ -45,15 +44,20 @@ export function estimateOf({ labels, classes, others, attempts, prior }: Estimat
       ? ''
       : ` The labels were not drawn as the unlabelled images are; classes count as they are estimated to occur among these: ${classes.map((name, k) => `${name} ${(100 * prior![k]!).toFixed(0)} %`).join(', ')}.`;
   const base = `Bias-corrected cross-validation of ${known.length === 1 ? 'one candidate' : `${known.length} candidates`} on ${labels.length} labelled images.${drawn}`;
-  if (winner.held !== undefined) return { accuracy: corrected.accuracy, interval: corrected.interval, found: base };
-  const { mean, deviation } = winner.judgement!.expected;
+  // What was kept after the last stage that has held-out answers of its own.
+  const kept = attempts.filter(({ isKept }) => isKept);
+  const unproven = kept.slice(kept.findLastIndex(({ held: own }) => own !== undefined) + 1);
+  if (unproven.length === 0) return { accuracy: corrected.accuracy, interval: corrected.interval, found: base };
+  const gains = unproven.map(({ judgement }) => judgement!.expected);
+  const mean = gains.reduce((sum, gain) => sum + gain.mean, 0);
+  const deviation = Math.hypot(...gains.map((gain) => gain.deviation));
   const accuracy = Math.min(1, Math.max(0, corrected.accuracy + mean));
   const side = (limit: number): number => Math.hypot(limit - corrected.accuracy, 1.96 * deviation);
   const [low, high] = corrected.interval;
   return {
     accuracy,
     interval: [Math.max(0, accuracy - side(low)), Math.min(1, accuracy + side(high))],
-    found: `${base} The stage ${winner.stage} was held out of nothing: what it is expected to bring (${(100 * mean).toFixed(1)} ± ${(100 * deviation).toFixed(1)} points) is added.`,
+    found: `${base} Of ${unproven.map(({ stage }) => stage).join(' and ')} there are no held-out answers of full length: what is expected of it (${(100 * mean).toFixed(1)} ± ${(100 * deviation).toFixed(1)} points) is added.`,
   };
 }
 

@@ -5,11 +5,8 @@ import { cachePart } from '../../core/cache-folder.ts';
 import type { Engine } from '../../runtime/engine.ts';
 import { processor } from '../../runtime/processor.ts';
 
-/**
- * What is timed: an image of training on a backbone or from scratch, a step with unlabelled images, an image that a network
- * answers, an image read and compared with the others, and the end of a run.
- */
-export type Timed = 'finetune' | 'scratch' | 'fixmatch' | 'answer' | 'read' | 'finish';
+/** What is timed: an image of training on a backbone, from scratch, or with unlabelled images beside it, and one that a network answers. */
+export type Timed = 'finetune' | 'scratch' | 'fixmatch' | 'answer';
 
 /** How long a machine took for what, in the cache: the next plan's estimates come from it. */
 export class StageTimes {
