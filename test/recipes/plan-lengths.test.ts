@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { fittedLength, roundsLength, stepsLength } from '../../src/recipes/plan/lengths.ts';
 import { DURATION, FILE_SIZE, LATENCY, parseQuantity } from '../../src/recipes/plan/quantity.ts';
 

@@ -44,7 +44,7 @@ export async function finishPlan(
       scores.set(attempt, await within(site, attempt.network, (at) => scoreOf(at, attempt)));
   const { network, calibration, source } = winner;
   const estimate = estimateOf({
-    labels: data.train.map(({ label }) => label),
+    labels: (data.validation.length > 0 ? data.validation : data.train).map(({ label }) => label),
     classes: data.classes,
     others,
     attempts,

@@ -10,7 +10,7 @@ export interface PlanEstimate extends Pick<AccuracyEstimate, 'accuracy' | 'inter
 }
 
 export interface EstimateRequest {
-  /** Of the labelled images, in any order. */
+  /** Of the images held out: all labelled ones in folds, or those of validation. */
   readonly labels: readonly number[];
   readonly classes: readonly string[];
   /** All that was chosen among, beside the stages. */

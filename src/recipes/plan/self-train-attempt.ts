@@ -33,6 +33,10 @@ export async function selfTrainAttempt(site: PlanSite, candidate: Candidate): Pr
   }
   const options = selfTrainOptions(site, candidate, length);
   const networks = await openSelfTrainNetworks(options, data, {});
+  // Validation images judge the student itself.
+  const { shortfall: _, ...ofStudent } = GAINS[stage];
+  const isValidated = data.validation.length > 0;
+  const gain = isValidated ? ofStudent : GAINS[stage];
   let first: Judgement | undefined;
   let prior: readonly number[] | undefined;
   const course: RoundsCourse = {
@@ -42,7 +46,7 @@ export async function selfTrainAttempt(site: PlanSite, candidate: Candidate): Pr
     },
     verdict(round, held, best) {
       const before = held && best && rowsWhere(best, (id) => held.ids.includes(id));
-      const judgement = judge(round === 1 ? GAINS['self-train'] : GAINS['further-round'], held, before);
+      const judgement = judge(round === 1 ? gain : GAINS['further-round'], held, before);
       if (round === 1) first = judgement;
       return { isKept: judgement.isKept, goesOn: judgement.isKept };
     },
@@ -56,13 +60,14 @@ export async function selfTrainAttempt(site: PlanSite, candidate: Candidate): Pr
   tellStage(site, {
     stage,
     state: isKept ? 'kept' : 'dropped',
-    why: `${trained.round} of ${length.rounds} rounds. ${first === undefined ? 'Its machine labels collapse.' : judgementInWords(first, GAINS[stage], 'the probe')}${length.rounds > 1 && trained.round > 1 ? ' Later rounds are not proven: that would take more than a quarter of the time.' : ''}`,
+    why: `${trained.round} of ${length.rounds} rounds. ${first === undefined ? 'Its machine labels collapse.' : judgementInWords(first, gain, 'the probe')}${length.rounds > 1 && trained.round > 1 ? ' Later rounds are not proven: that would take more than a quarter of the time.' : ''}`,
     planned: length.seconds,
     seconds,
     judgement: first,
   });
   // Students of folds are trained for less long: what they say is in the judgement, and no figure of its own.
-  return { ...trained, held: undefined, stage, isKept, judgement: first && withFurther(first, trained.round), prior };
+  const held = isValidated ? trained.calibration : undefined;
+  return { ...trained, held, stage, isKept, judgement: first && withFurther(first, trained.round), prior };
 }
 
 /** With what later rounds are expected to bring. */
