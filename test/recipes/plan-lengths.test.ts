@@ -31,6 +31,8 @@ describe('lengths of stages', () => {
         expect(length.seconds).toBeLessThanOrEqual(at.left + 1e-6);
         expect(judgedFolds * ((epochs * epochImages) / 4) * (train + answer)).toBeLessThanOrEqual(at.budget / 4);
         expect(rounds * epochs * epochImages * train).toBeLessThanOrEqual(at.left);
+        const trained = (rounds + judgedFolds / 4) * epochs * epochImages * train;
+        expect(length.besides + trained).toBeCloseTo(length.seconds, 4);
       }),
     );
   });

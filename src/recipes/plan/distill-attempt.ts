@@ -41,7 +41,7 @@ export async function distillAttempt(
   });
   const selfTrain = { ...own, train: { ...options.train, backbone: spec, epochs, folds: 0 } };
   const networks = await openSelfTrainNetworks(selfTrain, data, {});
-  const of = { isNew, images: epochs * epochImages, trainings: 1 };
+  const of = { isNew, images: epochs * epochImages, besides: length.besides };
   const quiet = { ...workshop, onProgress: undefined };
   const { value: trained, seconds } = await timedStage(site, 'finetune', opened, of, () =>
     new SelfTraining({
@@ -72,4 +72,4 @@ export async function distillAttempt(
 }
 
 /** Where no time is left: a model of another size than was asked for would be of no use. */
-const SHORTEST = { rounds: 1, judgedFolds: 0, epochs: 8, epochImages: 250, seconds: 0 };
+const SHORTEST = { rounds: 1, judgedFolds: 0, epochs: 8, epochImages: 250, seconds: 0, besides: 0 };

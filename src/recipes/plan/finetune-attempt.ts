@@ -33,7 +33,7 @@ export async function finetuneAttempt(
     site,
     'finetune',
     opened,
-    { isNew, images, trainings: 1 + folds },
+    { isNew, images, besides: length.besides },
     () => tuned.opened.train(workshop, stages),
   );
   const before =

@@ -14,12 +14,18 @@ export interface Time {
   readonly budget: number;
 }
 
+/** How long a stage is expected to take. */
+export interface Length {
+  readonly seconds: number;
+  /** Of these, what does not grow with the images that are trained on. */
+  readonly besides: number;
+}
+
 /** A training on labelled images, and again without each of its folds. */
-export interface FittedLength {
+export interface FittedLength extends Length {
   readonly epochs: number;
   /** 0: the prior alone judges. */
   readonly folds: number;
-  readonly seconds: number;
 }
 
 /**
@@ -45,19 +51,18 @@ export function fittedLength(
     );
     // A shorter training that is proven, or a longer one that is not: half of what suits may be given up for the proof.
     if (fit >= Math.max(1, wanted / (folds === 0 ? 4 : 2)))
-      return { epochs: fit, folds, seconds: fit * perEpoch + (1 + folds) * OVERHEAD };
+      return { epochs: fit, folds, seconds: fit * perEpoch + (1 + folds) * OVERHEAD, besides: (1 + folds) * OVERHEAD };
   }
   return undefined;
 }
 
 /** Rounds of self-training. */
-export interface RoundsLength {
+export interface RoundsLength extends Length {
   readonly rounds: number;
   /** Folds whose students judge the first round; 0: the prior alone judges, as it does later rounds. */
   readonly judgedFolds: number;
   readonly epochs: number;
   readonly epochImages: number;
-  readonly seconds: number;
 }
 
 /** Images of a round: what suits, and the least from which a student learns more than its teacher knows. */
@@ -67,7 +72,9 @@ const MOST_ROUNDS = 3;
 /** Of a round, what the student of a fold is trained, and the least that says something of the round's student. */
 export const FOLD_SHARE = 1 / 4;
 const LEAST_FOLD_IMAGES = 1500;
-/** Epochs of a round: a fold has a whole number of them. */
+/** Seconds for the first teacher and those of the folds: probes on features that are there. */
+const TEACHERS = 4;
+/** Epochs of a round, of as many images each: a fold has a whole number of them. */
 const ROUND_EPOCHS = 8;
 
 /** How many rounds there is time for, and how long ones. @returns undefined where not even a short one fits */
@@ -79,24 +86,24 @@ export function roundsLength(
   const proofSeconds = (images: number, folds: number): number =>
     folds * (images * FOLD_SHARE * (train + answer) + 2 * OVERHEAD);
   for (const folds of [JUDGING_FOLDS, 2, 0].filter((count) => count <= most && (count === most || !mustProve)))
-    for (let images = ROUND_IMAGES; images >= LEAST_IMAGES; images -= 250) {
+    for (let images = ROUND_IMAGES; images >= LEAST_IMAGES; images -= 200) {
       const proof = proofSeconds(images, folds);
       const isTooDear = proof > PROVING_SHARE * budget || (folds > 0 && images * FOLD_SHARE < LEAST_FOLD_IMAGES);
-      const first = roundSeconds(images) + proof;
+      const first = TEACHERS + roundSeconds(images) + proof;
       if ((isTooDear && !mustProve) || first > left) continue;
       const rounds = Math.min(MOST_ROUNDS, 1 + Math.floor((left - first) / roundSeconds(images)));
-      const epochImages = Math.round(images / ROUND_EPOCHS);
+      const epochImages = images / ROUND_EPOCHS;
       const seconds = first + (rounds - 1) * roundSeconds(images);
-      return { rounds, judgedFolds: folds, epochs: ROUND_EPOCHS, epochImages, seconds };
+      const besides = seconds - (rounds + folds * FOLD_SHARE) * images * train;
+      return { rounds, judgedFolds: folds, epochs: ROUND_EPOCHS, epochImages, seconds, besides };
     }
   return undefined;
 }
 
 /** Training with unlabelled images for the rest of the time. */
-export interface StepsLength {
+export interface StepsLength extends Length {
   readonly steps: number;
   readonly folds: number;
-  readonly seconds: number;
 }
 
 /** From so many steps on, labels of unlabelled images count at all. */
@@ -108,5 +115,8 @@ const LEAST_STEPS = 200;
  */
 export function stepsLength({ left }: Time, secondsAStep: number, folds: number): StepsLength | undefined {
   const steps = Math.floor((left / (1 + folds) - OVERHEAD) / secondsAStep);
-  return steps < LEAST_STEPS ? undefined : { steps, folds, seconds: (1 + folds) * (steps * secondsAStep + OVERHEAD) };
+  const besides = (1 + folds) * OVERHEAD;
+  return steps < LEAST_STEPS
+    ? undefined
+    : { steps, folds, seconds: (1 + folds) * steps * secondsAStep + besides, besides };
 }

@@ -2,7 +2,6 @@ import { answerSeconds, STEP_COST } from '../answer-seconds.ts';
 import type { OpenedNetwork } from '../opened-network.ts';
 import type { ResolvedTrainOptions } from '../train-options.ts';
 import { workshopFor } from '../workshop-for.ts';
-import { OVERHEAD } from './lengths.ts';
 import { networkKey, type PlanSite } from './plan-site.ts';
 import type { Timed } from './stage-times.ts';
 import { trainingSeconds } from './training-seconds.ts';
@@ -40,19 +39,19 @@ export function guessedRate({ times }: RateSite, what: Timed, opened: OpenedNetw
 
 /**
  * Does a stage and keeps how long it took for the next plan's estimates, unless it was begun before.
- * @param of how many images it trained on in how many trainings
+ * @param of how many images it trained on, and the seconds that were expected for all else
  */
 export async function timedStage<T>(
   { times }: Pick<PlanSite, 'times'>,
   what: Timed,
   opened: OpenedNetwork,
-  of: { readonly isNew: boolean; readonly images: number; readonly trainings: number },
+  of: { readonly isNew: boolean; readonly images: number; readonly besides: number },
   work: () => Promise<T>,
 ): Promise<{ readonly value: T; readonly seconds: number }> {
   const start = performance.now();
   const value = await work();
   const seconds = (performance.now() - start) / 1000;
-  const trained = seconds - of.trainings * OVERHEAD;
+  const trained = seconds - of.besides;
   if (of.isNew && trained > 0) await times.add(what, networkKey(opened), trained, of.images);
   return { value, seconds };
 }

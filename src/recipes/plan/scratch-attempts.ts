@@ -17,13 +17,18 @@ export async function supervisedAttempt(site: PlanSite, probe?: Attempt): Promis
   const isNew = !decisions.has(stage);
   const length = await decisions.decide(stage, async () => {
     const secondsAnImage = await trainingRate(site, 'scratch', await openedQuietly(site, undefined, {}));
-    const shortest = { epochs: Math.ceil(facts.epochs.scratch / 4), folds: facts.crossValidated ? 2 : 0, seconds: 0 };
+    const shortest = {
+      epochs: Math.ceil(facts.epochs.scratch / 4),
+      folds: facts.crossValidated ? 2 : 0,
+      seconds: 0,
+      besides: 0,
+    };
     return scratchLength(timeOf(site), facts, secondsAnImage) ?? shortest;
   });
   const { epochs } = length;
   const folds = facts.crossValidated ? Math.max(2, length.folds) : length.folds;
   const { opened } = await openedQuietly(site, undefined, { method: 'scratch', epochs, folds });
-  const of = { isNew, images: epochs * facts.labelled * Math.max(1, folds), trainings: 1 + folds };
+  const of = { isNew, images: epochs * facts.labelled * Math.max(1, folds), besides: length.besides };
   const { value: trained, seconds } = await timedStage(site, 'scratch', opened, of, () =>
     opened.train(underName(workshop, stage), stages.within(`${stage}-`)),
   );
@@ -64,7 +69,7 @@ export async function fixmatchAttempt(site: PlanSite, supervised: Attempt): Prom
   }
   const { steps, folds } = length;
   const { opened } = await openedQuietly(site, undefined, { ...FIXMATCH, steps, folds });
-  const of = { isNew, images: steps * facts.batchSize * (1 + folds), trainings: 1 + folds };
+  const of = { isNew, images: steps * facts.batchSize * (1 + folds), besides: length.besides };
   const { value: trained, seconds } = await timedStage(site, 'fixmatch', opened, of, () =>
     opened.train(underName(workshop, stage), stages.within(`${stage}-`)),
   );

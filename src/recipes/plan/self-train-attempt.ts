@@ -52,9 +52,12 @@ export async function selfTrainAttempt(site: PlanSite, candidate: Candidate): Pr
     },
   };
   const images = length.epochs * length.epochImages * (length.rounds + length.judgedFolds * FOLD_SHARE);
-  const trainings = length.rounds + length.judgedFolds;
-  const { value: trained, seconds } = await timedStage(site, 'finetune', opened, { isNew, images, trainings }, () =>
-    new SelfTraining({ run, workshop, stages, job: { options, data, networks, control, course } }).train(),
+  const { value: trained, seconds } = await timedStage(
+    site,
+    'finetune',
+    opened,
+    { isNew, images, besides: length.besides },
+    () => new SelfTraining({ run, workshop, stages, job: { options, data, networks, control, course } }).train(),
   );
   const isKept = trained.round > 0;
   tellStage(site, {
