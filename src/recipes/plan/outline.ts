@@ -65,12 +65,8 @@ export function outlineOf(
     }
   } else {
     const alone = scratchLength(time(), facts, guessedRate(site, 'scratch', base, answer));
-    add(
-      'supervised',
-      alone,
-      `${alone?.epochs} epochs from random weights on the labelled images`,
-      'the shortest that is',
-    );
+    const epochs = alone === undefined ? 'the shortest training there is' : `${alone.epochs} epochs`;
+    add('supervised', alone ?? { seconds: OVERHEAD }, `${epochs} from random weights on the labelled images`, '');
     const steps = fixmatchLength(time(), facts, guessedRate(site, 'fixmatch', base, FIXMATCH_COST * answer));
     add('fixmatch', steps, `${steps?.steps} steps with ${facts.unlabelled} unlabelled images`, short);
   }
