@@ -20,7 +20,7 @@ import { inWorkshop, withEngine } from './in-workshop.ts';
 import { consistencyMethodOf, methodName, methodOf } from './method.ts';
 import { openNetwork } from './open-network.ts';
 import type { OpenedNetwork } from './opened-network.ts';
-import { isPlan, oneBackbone, trainingOptionIn, type PlanOptions } from './plan/plan-options.ts';
+import { isPlan, ofOneMethod, trainingOptionIn, type PlanOptions } from './plan/plan-options.ts';
 import type { PlanResult } from './plan/finish-plan.ts';
 import { resumePlan, runPlan } from './plan/run-plan.ts';
 import { refuseSelfTraining } from './self-training/self-train-options.ts';
@@ -39,7 +39,7 @@ export type TrainResult = RunResult & Partial<PlanResult>;
  */
 export async function train(options: TrainOptions | PlanOptions, control: TrainControl = {}): Promise<TrainResult> {
   if (isPlan(options)) return runPlan(options, control);
-  const resolved = resolveTrainOptions(oneBackbone(options));
+  const resolved = resolveTrainOptions(ofOneMethod(options));
   checkTogether(resolved);
   const named = options.method === undefined ? trainingOptionIn(options) : undefined;
   if (named !== undefined)

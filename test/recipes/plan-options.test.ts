@@ -6,7 +6,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { Decisions } from '../../src/recipes/plan/decisions.ts';
 import {
   isPlan,
-  oneBackbone,
+  ofOneMethod,
   planFromRun,
   recordedPlan,
   resolvePlanOptions,
@@ -35,8 +35,9 @@ describe('which options ask for the plan', () => {
     expect(() => resolvePlanOptions({ data: 'd', bugdet: '3m' } as never)).toThrow(/"bugdet" .*"budget"/);
     expect(() => resolvePlanOptions({ data: 'd', budget: 'soon' })).toThrow(/--budget soon/);
     expect(() => resolvePlanOptions({ data: 'd', backbone: 'b', model: 'digits' })).toThrow(/not both/);
-    expect(() => oneBackbone({ data: 'd', method: 'finetune', backbone: ['a', 'b'] } as never)).toThrow(/2 backbones/);
-    expect(oneBackbone({ data: 'd', epochs: 1, backbone: ['a'] } as never)).toMatchObject({ backbone: 'a' });
+    expect(() => ofOneMethod({ data: 'd', method: 'finetune', backbone: ['a', 'b'] } as never)).toThrow(/2 backbones/);
+    expect(() => ofOneMethod({ data: 'd', method: 'probe', budget: '3m' } as never)).toThrow(/"budget" is of the plan/);
+    expect(ofOneMethod({ data: 'd', epochs: 1, backbone: ['a'] } as never)).toMatchObject({ backbone: 'a' });
   });
 
   it('take backbones with commas, units, and come back from config.json', () => {

@@ -56,14 +56,19 @@ export function isPlan(options: TrainOptions | PlanOptions): options is PlanOpti
 
 /**
  * Options of one method's training, whose backbone may stand in a list.
- * @throws InputError for several
+ * @throws InputError for several, and for what only a plan has
  */
-export function oneBackbone(options: TrainOptions | PlanOptions): unknown {
-  const { backbone } = options;
+export function ofOneMethod(options: TrainOptions | PlanOptions): unknown {
+  const { backbone, method = 'finetune' } = options;
+  const unfit = ONLY_PLAN.find((name) => (options as PlanOptions)[name] !== undefined);
+  if (unfit !== undefined)
+    throw new InputError(
+      `"${unfit}" is of the plan, and has no place with method "${method}": leave one of the two out.`,
+    );
   if (!Array.isArray(backbone)) return options;
   if (backbone.length > 1)
     throw new InputError(
-      `One network is trained by --method ${options.method ?? 'finetune'}, got ${backbone.length} backbones: the plan chooses among several (leave out the method and the options of its training).`,
+      `One network is trained by --method ${method}, got ${backbone.length} backbones: the plan chooses among several (leave out the method and the options of its training).`,
     );
   return { ...options, backbone: backbone[0] };
 }
