@@ -16,6 +16,7 @@ const data = join(folder, 'data');
 const few = join(folder, 'few');
 /** A network that was trained on nothing, whose features tell colours apart. */
 const backbone = join(folder, 'backbone.onnx');
+const large = join(folder, 'large.onnx');
 const BACKBONE = ['--backbone', backbone, '--mean', '127.5', '--std', '127.5'];
 
 /**
@@ -35,9 +36,9 @@ async function slowMachine(name: string): Promise<{ GLEANER_CACHE: string }> {
   process.env['GLEANER_CACHE'] = env.GLEANER_CACHE;
   await using engine = await Engine.start({ threads: 1 });
   const times = await StageTimes.open(engine);
-  const key = sha256(await readFile(backbone)).slice(0, 16);
-  for (const network of [`${key}@28x28`, 'digits@12x12'])
-    for (const [what, seconds] of TIMES) await times.add(what, network, seconds, 1);
+  const files = await Promise.all([backbone, large].map((file) => readFile(file)));
+  const networks = [...files.map((bytes) => `${sha256(bytes).slice(0, 16)}@28x28`), 'digits@12x12'];
+  for (const network of networks) for (const [what, seconds] of TIMES) await times.add(what, network, seconds, 1);
   return env;
 }
 
@@ -45,6 +46,7 @@ beforeAll(async () => {
   await writeColourData(data, { train: 6, test: 8, unlabeled: 30 });
   await writeColourData(few, { train: 2, test: 8, unlabeled: 30 });
   await writeFile(backbone, writeModel({ graph: buildModel('digits', { classes: 5, seed: 1, width: 4 }).graph }));
+  await writeFile(large, writeModel({ graph: buildModel('digits', { classes: 5, seed: 1, width: 16 }).graph }));
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -132,6 +134,23 @@ describe('the plan', () => {
     expect(one!.equals(other!)).toBe(true);
     expect(one!.equals(first)).toBe(false);
   }, 240_000);
+
+  it('ranks backbones, and distils the best to one of the wanted size', async () => {
+    const env = await slowMachine('size');
+    const flags = ['--backbone', `${backbone},${large}`, ...BACKBONE.slice(2)];
+    const finished = await runGleaner(train('size', '--max-size', '40KB', ...flags), { env });
+    expect(finished.code, finished.stderr).toBe(0);
+    const told = await eventsOf('size', 'plan-stage');
+    const why = new Map(told.map((event) => [event['stage'], String(event['why'])]));
+    expect(why.get('rank')).toMatch(/Of 2 backbones on 18 labelled images: large.onnx .*LogME.*; backbone.onnx/);
+    expect(why.get('size')).toMatch(/too large or slow for 40.0 KB.*the model is backbone.onnx, float32 of \d\d\.\d KB/);
+    const { stages, forms } = lastJson(finished) as { stages: { stage: string }[]; forms: { bytes: number }[] };
+    expect(stages.at(-1)!.stage).toBe('distill');
+    expect(forms[0]!.bytes).toBeLessThanOrEqual(40_000);
+    const refused = await runGleaner(train('refused', '--max-size', '1KB', ...flags), { env });
+    expect(refused.code).toBe(2);
+    expect(refused.stderr).toMatch(/No network at hand meets 1.0 KB; the nearest is int8 of .* KB/);
+  }, 180_000);
 
   it('goes from labels alone to unlabelled images where there is no backbone', async () => {
     const env = await slowMachine('scratch');
