@@ -143,7 +143,9 @@ describe('the plan', () => {
     const told = await eventsOf('size', 'plan-stage');
     const why = new Map(told.map((event) => [event['stage'], String(event['why'])]));
     expect(why.get('rank')).toMatch(/Of 2 backbones on 18 labelled images: large.onnx .*LogME.*; backbone.onnx/);
-    expect(why.get('size')).toMatch(/too large or slow for 40.0 KB.*the model is backbone.onnx, float32 of \d\d\.\d KB/);
+    expect(why.get('size')).toMatch(
+      /too large or slow for 40.0 KB.*the model is backbone.onnx, float32 of \d\d\.\d KB/,
+    );
     const { stages, forms } = lastJson(finished) as { stages: { stage: string }[]; forms: { bytes: number }[] };
     expect(stages.at(-1)!.stage).toBe('distill');
     expect(forms[0]!.bytes).toBeLessThanOrEqual(40_000);
