@@ -2,7 +2,7 @@
 import { basename, join } from 'node:path';
 import { trainCell } from '../support/train-cell.mjs';
 
-/** What `gleaner train` does with a backbone where it is told nothing. */
+/** What `gleaner train --method finetune` does where it is told nothing. */
 export const FINETUNE_POLICY = 'randomresizedcrop(scale=0.5..1,ratio=0.75..1.333)|flip';
 
 export const clothing = {
@@ -35,7 +35,14 @@ export const clothing = {
   open: async ({ data, lists, backbone }) => ({
     run: ({ options, seed }, place) =>
       trainCell(
-        { ...options, backbone, data, seed, labelsList: join(lists, `clothing-10-per-class-seed${seed}.txt`) },
+        {
+          method: 'finetune',
+          ...options,
+          backbone,
+          data,
+          seed,
+          labelsList: join(lists, `clothing-10-per-class-seed${seed}.txt`),
+        },
         place,
       ),
   }),

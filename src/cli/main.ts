@@ -10,6 +10,7 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 /** A command's code is loaded where it is asked for: `predict` answers within a second. */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   train: async () => (await import('./train.ts')).trainCommand(),
+  plan: async () => (await import('./plan.ts')).planCommand(),
   'self-train': async () => (await import('./self-train.ts')).selfTrainCommand(),
   'pseudo-label': async () => (await import('./self-train.ts')).pseudoLabelCommand(),
   pretrain: async () => (await import('./pretrain.ts')).pretrainCommand(),

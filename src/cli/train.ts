@@ -5,6 +5,7 @@ import {
   resumeTraining,
   train,
   type ContinueOptions,
+  type PlanOptions,
   type TrainOptions,
 } from '../index.ts';
 import { checkDataOrResume } from './data-or-resume.ts';
@@ -17,8 +18,8 @@ import {
   flipFlag,
   lossFlag,
   modelFlags,
-  networkFlags,
   gradientsFlag,
+  planFlags,
   preprocessingFlags,
   profileFlag,
   configFlag,
@@ -29,7 +30,8 @@ import { readConfig } from './read-config.ts';
 import { showRunResult } from './run-result.ts';
 
 type TrainFlags = CommonOptions &
-  Omit<TrainOptions, 'data'> & {
+  Omit<TrainOptions, 'data' | 'method' | 'backbone'> &
+  Omit<PlanOptions, 'data'> & {
     config?: string;
     resume?: string;
     acceptEngine?: boolean;
@@ -41,9 +43,10 @@ type TrainFlags = CommonOptions &
 export function trainCommand(): Command {
   return defineCommand<TrainFlags>(
     'train [data]',
-    'Trains a classifier on a folder of classes, a manifest (CSV, JSONL, COCO, Label Studio) or Parquet',
+    'Trains a classifier on a folder of classes, a manifest (CSV, JSONL, COCO, Label Studio) or Parquet, by a plan within a budget of time or by one method',
     [
-      'train photos --backbone mobilenet_v2.onnx',
+      'train photos --budget 10m',
+      'train photos --backbone mobilenet_v2.onnx,efficientnet_lite0.onnx --max-size 5MB',
       'train photos --backbone mobilenet_v2.onnx --method probe --labels-per-class 10',
       'train digits --method scratch --epochs 40 --out runs/digits',
       'train digits --method freematch --steps 1000',
@@ -51,7 +54,7 @@ export function trainCommand(): Command {
       'train --continue runs/digits --labels suggested.csv',
     ],
     (command) => {
-      configFlag(runFlags(networkFlags(command)));
+      configFlag(runFlags(planFlags(command)));
       dataFlags(command)
         .option('--labels <files...>', 'labels of images that have none: CSV with the columns path and label')
         .option('--continue <run>', 'with --labels: train as that run did, with its labels and these')
@@ -97,7 +100,7 @@ export function trainCommand(): Command {
                 ...given,
                 ...(labels && { labelFiles: labels }),
                 ...(args[0] && { data: args[0] }),
-              } as TrainOptions,
+              } as TrainOptions | PlanOptions,
               control,
             )
           : await resumeTraining(resume, {

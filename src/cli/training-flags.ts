@@ -9,14 +9,29 @@ export function networkFlags(command: Command): Command {
   return command
     .option('--backbone <file|url|hf:owner/repo>', 'pretrained network to start from')
     .option('--model <name>', 'built-in network to train from scratch')
+    .addOption(choice('--method <name>', 'default: finetune with a backbone, else scratch', METHODS));
+}
+
+const METHODS = ['probe', 'finetune', 'scratch', ...CONSISTENCY_METHOD_NAMES];
+
+/** Of the plan, which chooses among methods and networks. */
+export function planFlags(command: Command): Command {
+  return command
+    .option(
+      '--backbone <file|url|hf:owner/repo>',
+      'pretrained network to start from; for the plan several, with commas or given again (default: those in the cache)',
+      (text: string, before: string[] = []) => [...before, text],
+    )
+    .option('--model <name>', 'built-in network to train from scratch')
     .addOption(
-      choice('--method <name>', 'default: finetune with a backbone, else scratch', [
-        'probe',
-        'finetune',
-        'scratch',
-        ...CONSISTENCY_METHOD_NAMES,
+      choice('--method <name>', 'default: the plan; with an option of training finetune or scratch', [
+        'plan',
+        ...METHODS,
       ]),
-    );
+    )
+    .option('--budget <time>', 'of the plan: 90s, 10m (default), 2h')
+    .option('--max-size <bytes>', "of the plan's model: 5MB")
+    .option('--max-latency <time>', "of the plan's model, for one image on this machine: 20ms");
 }
 
 export function dataFlags(command: Command): Command {

@@ -4,7 +4,7 @@ import { homedir, tmpdir, userInfo } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 
 /** What is kept between runs, a folder each: everything in it can be made again. */
-export const CACHE_PARTS = ['backbones', 'images', 'parquet', 'features', 'tuning'] as const;
+export const CACHE_PARTS = ['backbones', 'images', 'parquet', 'features', 'tuning', 'times'] as const;
 export type CachePart = (typeof CACHE_PARTS)[number];
 
 export interface CacheFolder {

@@ -59,10 +59,12 @@ export function protocolOf(
     const { held, rest } = holdOut(train, groups, options.holdout ?? HOLDOUT, options.seed);
     if (held.length === 0) {
       const grouped = membersOf(train).size;
+      const hasCopies = grouped === 0 && groups.length > 0;
       throw new InputError(
         `${dataset.root} has ${counted(train.length, 'labelled image')} in ${counted(dataset.classes.length, 'class', 'classes')}` +
-          `${grouped === 0 ? '' : ` and ${counted(grouped, 'group')}`}: too few to hold any out for the score. ` +
-          `Add ${grouped === 0 ? 'images (three of each class are the least)' : 'groups (two of each class are the least)'}, or a test folder.`,
+          `${grouped === 0 ? '' : ` and ${counted(grouped, 'group')}`}: ` +
+          `too few${hasCopies ? ', as copies count as one,' : ''} to hold any out for the score. ` +
+          `Add ${grouped === 0 ? `${hasCopies ? 'other ' : ''}images (three of each class are the least)` : 'groups (two of each class are the least)'}, or a test folder.`,
       );
     }
     warnUnscored(dataset, held, warnings);

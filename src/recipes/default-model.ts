@@ -9,14 +9,19 @@ export interface Images {
 export function defaultModel(data: Images): string {
   const side = medianSide(data);
   if (side <= 30) return 'digits';
-  return side <= 48 ? 'cifar_resnet20' : 'mobilenetv2_050';
+  return isSmall(data) ? 'cifar_resnet20' : 'mobilenetv2_050';
 }
 
 /** Side of its input, in pixels. */
 export function defaultSide(data: Images): number {
   const side = medianSide(data);
   if (side <= 30) return 28;
-  return side <= 48 ? 32 : 128;
+  return isSmall(data) ? 32 : 128;
+}
+
+/** Whether images are of the size of drawings and icons, not of photos. */
+export function isSmall(data: Images): boolean {
+  return medianSide(data) <= 48;
 }
 
 /** Median of the shorter sides of the training images, in pixels. */

@@ -29,6 +29,12 @@ export interface FinishRequest {
   readonly method: string;
   readonly source: NetworkSource;
   readonly taughtBy?: TaughtBy;
+  /** Of the accuracy on new images, from the labelled images alone. */
+  readonly estimate?: {
+    readonly accuracy: number;
+    readonly interval: readonly [low: number, high: number];
+    readonly found: string;
+  };
   /** `performance.now()` at the start. */
   readonly started: number;
 }

@@ -2,6 +2,7 @@ import { writeFileAtomic } from '../core/atomic-file.ts';
 import { timed } from '../core/profile.ts';
 import { abstainThreshold } from '../evaluate/abstain.ts';
 import { fitTemperature } from '../evaluate/temperature.ts';
+import type { VariantMeasurement } from '../export/measure.ts';
 import { evaluatePredictions } from '../evaluate/evaluation.ts';
 import { outlierScores, outlierThreshold } from '../evaluate/outliers.ts';
 import type { OutlierParts } from '../export/deployable.ts';
@@ -27,6 +28,8 @@ export interface RunResult {
   readonly n: number;
   readonly scoredOn: string;
   readonly seconds: number;
+  /** The forms of the model that were written, float32 first: size, latency, and accuracy on the images of the score. */
+  readonly forms: readonly VariantMeasurement[];
 }
 
 /** Calibrates, scores once, exports and reports: what turns trained weights into a run's result. */
@@ -63,6 +66,7 @@ export async function finishRun(run: RunFolder, workshop: Workshop, request: Fin
     outliers: outliers.threshold === undefined ? null : setAside(predictions, outliers.threshold),
     calibratedOn: calibration?.foundOn ?? null,
     ...request.taughtBy?.agreement,
+    ...(request.estimate && { estimate: request.estimate }),
   };
   await writeFileAtomic(run.file('metrics.json'), `${JSON.stringify(metrics, undefined, 2)}\n`);
   const report = { ...request, evaluation, abstain, seconds, measured };
@@ -76,6 +80,7 @@ export async function finishRun(run: RunFolder, workshop: Workshop, request: Fin
     n: evaluation.n,
     scoredOn: data.scoredOn,
     seconds,
+    forms: measured,
   };
 }
 

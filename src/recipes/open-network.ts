@@ -14,6 +14,7 @@ import { givenBackbone } from './given-backbone.ts';
 import type { Method } from './method.ts';
 import type { OpenedNetwork, Trained } from './opened-network.ts';
 import { heldOutlierScores } from './outlier-scoring.ts';
+import { featuresOf } from './features.ts';
 import { probeStage, type ProbeOutcome } from './probe-stage.ts';
 import { describeSizes } from './smaller-images.ts';
 import { trainNetwork } from './train-network.ts';
@@ -89,6 +90,7 @@ async function open(
       preprocessing: `${describePreprocessing(preprocessing)} (${backbone.preprocessingSource})`,
     },
     untrained: () => withNewHead(graph, embedding, preprocessing, data.classes.length, 'zeros', options.dropout ?? 0),
+    features: (workshop, samples) => featuresOf(workshop, extractor, samples),
     begin,
     async train(workshop, stages) {
       if (method === 'finetune')

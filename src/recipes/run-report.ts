@@ -10,6 +10,7 @@ import { thumbnailUri } from '../images/encode.ts';
 import { summarize } from '../onnx/inspect.ts';
 import { specialize } from '../onnx/specialize.ts';
 import { renderModelCard } from '../report/model-card.ts';
+import { planFromEvents } from '../report/plan-from-events.ts';
 import { renderReport } from '../report/report.ts';
 import type { RunSummary } from '../report/run-summary.ts';
 import { roundsFromEvents } from '../report/rounds-from-events.ts';
@@ -35,6 +36,7 @@ export async function writeRunReport(run: RunFolder, workshop: Workshop, request
   const events = await readEvents(run.file('events.jsonl'));
   const { dataset } = data;
   const groups = membersOf(dataset.samples).size;
+  const planned = planFromEvents(events);
   const parts = {
     train: data.train,
     validation: data.validation,
@@ -50,6 +52,7 @@ export async function writeRunReport(run: RunFolder, workshop: Workshop, request
     warnings: dataset.warnings,
     ...(evaluation && { evaluation, scoredOn: data.scoredOn }),
     ...(request.taughtBy && { teacher: request.taughtBy }),
+    ...(planned && { plan: { ...planned, ...(request.estimate && { estimate: request.estimate }) } }),
     testOpenings: events
       .filter(({ type }) => type === 'test-opened')
       .map(({ reason, time }) => ({ reason: String(reason), at: time })),

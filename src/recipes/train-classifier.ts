@@ -10,7 +10,7 @@ import { labelOnce } from './evidence/label-once.ts';
 import { finishRun, type RunResult } from './finish-run.ts';
 import { newRunFolder } from './new-run-folder.ts';
 import { prepareData, type TrainingData } from './prepare-data.ts';
-import type { TrainControl } from './train-control.ts';
+import type { ResumeControl, TrainControl } from './train-control.ts';
 import {
   resolveTrainOptions,
   withAbsolutePaths,
@@ -22,21 +22,33 @@ import { inWorkshop, withEngine } from './in-workshop.ts';
 import { consistencyMethodOf, methodName, methodOf } from './method.ts';
 import { openNetwork } from './open-network.ts';
 import type { OpenedNetwork } from './opened-network.ts';
+import { isPlan, ofOneMethod, trainingOptionIn, type PlanOptions } from './plan/plan-options.ts';
+import type { PlanResult } from './plan/finish-plan.ts';
+import { resumePlan, runPlan } from './plan/run-plan.ts';
 import { refuseSelfTraining } from './self-training/self-train-options.ts';
 import { Stages } from './stages.ts';
 
-export type TrainResult = RunResult;
+/** Of a plan, what became of its stages beside. */
+export type TrainResult = RunResult & Partial<PlanResult>;
 
 /**
  * Trains a classifier on a folder of labelled images and writes a run: the deployable model, its score with an
- * interval, and a report.
+ * interval, and a report. Where neither a method nor an option of one method's training is named, a plan chooses among the
+ * methods within `budget` (10 minutes).
  * @throws InputError for bad options or data; AbortedError once what was trained is saved; RunError for a fault.
  * @example
- * const { accuracy, model } = await train({ data: 'photos', backbone: 'mobilenet_v2.onnx' });
+ * const { accuracy, model } = await train({ data: 'photos', backbone: 'mobilenet_v2.onnx', budget: '15m' });
  */
-export async function train(options: TrainOptions, control: TrainControl = {}): Promise<TrainResult> {
-  const resolved = resolveTrainOptions(options);
+export async function train(options: TrainOptions | PlanOptions, control: TrainControl = {}): Promise<TrainResult> {
+  if (isPlan(options)) return runPlan(options, control);
+  const resolved = resolveTrainOptions(ofOneMethod(options));
   checkTogether(resolved);
+  const named = options.method === undefined ? trainingOptionIn(options) : undefined;
+  if (named !== undefined)
+    control.onProgress?.({
+      type: 'note',
+      message: `"${named}" belongs to the training of one method: this is --method ${methodOf(resolved)}, no plan.`,
+    });
   // Reading begins while the engine starts, and ends where that fails.
   const stop = new AbortController();
   const signal = AbortSignal.any([stop.signal, ...(control.signal ? [control.signal] : [])]);
@@ -64,14 +76,6 @@ export async function train(options: TrainOptions, control: TrainControl = {}): 
   }
 }
 
-export interface ResumeControl extends TrainControl {
-  /** Go on although the engine, or how it computes, differs. */
-  readonly acceptEngine?: boolean;
-  readonly acceptDataChange?: boolean;
-  /** As the option of `train`; a run that was started with it goes on with it. */
-  readonly profile?: boolean;
-}
-
 /**
  * Continues a run that was interrupted; it ends with the same bytes as one that never was.
  * @throws InputError where there is no such run, it has finished, or data or engine changed and that was not accepted.
@@ -83,6 +87,7 @@ export async function resumeTraining(folder: string, control: ResumeControl = {}
       throw new InputError(
         `The run in ${folder} is a distillation; continue it with: gleaner distill --resume ${folder}`,
       );
+    if (run.config['plan'] !== undefined) return await resumePlan(run, control);
     refuseSelfTraining(run.config, folder, `continue it with gleaner ${String(run.config['method'])} --resume`);
     const options = resolveTrainOptions(run.config['options'], `config.json of ${folder}`);
     const profile = (control.profile ?? options.profile) ? new JobProfile() : undefined;

@@ -6,3 +6,11 @@ export interface TrainControl {
   readonly signal?: AbortSignal;
   readonly onProgress?: OnProgress;
 }
+
+export interface ResumeControl extends TrainControl {
+  /** Go on although the engine, or how it computes, differs. */
+  readonly acceptEngine?: boolean;
+  readonly acceptDataChange?: boolean;
+  /** As the option of `train`; a run that was started with it goes on with it. */
+  readonly profile?: boolean;
+}

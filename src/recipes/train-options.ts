@@ -22,6 +22,42 @@ const CONSISTENCY_OPTIONS = [
   'strong',
 ] as const;
 
+/** Options that belong to the training of one method: whoever gives one has chosen a method, and no plan. */
+export const TRAINING_OPTIONS = [
+  'epochs',
+  'batchSize',
+  'lr',
+  'headLr',
+  'optimizer',
+  'weightDecay',
+  'momentum',
+  'schedule',
+  'warmupEpochs',
+  'labelSmoothing',
+  'classWeights',
+  'clipNorm',
+  'accumulate',
+  'recompute',
+  'ema',
+  'blend',
+  'batchNorm',
+  'layerDecay',
+  'trainSize',
+  'finalEpochs',
+  'unfreezeEpochs',
+  'train',
+  'freeze',
+  'dropout',
+  'stochasticDepth',
+  'patience',
+  'augment',
+  'consistency',
+  'cropScale',
+  'findLr',
+  'folds',
+  ...CONSISTENCY_OPTIONS,
+] as const;
+
 const perChannel = z.tuple([z.number(), z.number(), z.number()]);
 
 /**

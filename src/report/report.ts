@@ -6,6 +6,7 @@ import { data } from './sections/data.ts';
 import { headline } from './sections/headline.ts';
 import { machineLabels } from './sections/machine-labels.ts';
 import { mistakes } from './sections/mistakes.ts';
+import { plan } from './sections/plan.ts';
 import { provenance } from './sections/provenance.ts';
 import { rounds } from './sections/rounds.ts';
 import { confidence, score } from './sections/score.ts';
@@ -23,6 +24,7 @@ export function renderReport(run: RunSummary): string {
   const { evaluation } = run;
   const sections: readonly (readonly [id: string, name: string, content: Html])[] = [
     ['score', 'Score', evaluation ? score(run, evaluation) : html``],
+    ['plan', 'Plan', run.plan ? plan(run.plan) : html``],
     ['teacher', 'Teacher', run.teacher ? teacher(run.teacher) : html``],
     ['rounds', 'Rounds', rounds(run.rounds ?? [])],
     ['machine-labels', 'Machine labels', run.machineLabels ? machineLabels(run.machineLabels) : html``],

@@ -29,6 +29,8 @@ export interface RunSummary {
   /** `data:` URIs of images (PNG, JPEG or WebP) by the id of a mistake. */
   readonly pictures?: Readonly<Record<string, string>>;
 
+  /** Of a plan: which stages were done, and why. */
+  readonly plan?: PlanSummary;
   /** Of a network that others taught. */
   readonly teacher?: TeacherSummary;
   readonly data?: DataSummary;
@@ -52,6 +54,32 @@ export interface OtherScore {
   readonly accuracy: number;
   readonly interval?: readonly [low: number, high: number];
   readonly n: number;
+}
+
+export interface PlanSummary {
+  /** Seconds. */
+  readonly budget: number;
+  readonly stages: readonly PlanStageSummary[];
+  /** What the reader should know of the data. */
+  readonly remarks?: readonly string[];
+  /** Of the accuracy on new images, from the labelled images alone, and how it was found. */
+  readonly estimate?: {
+    readonly accuracy: number;
+    readonly interval: readonly [low: number, high: number];
+    readonly found: string;
+  };
+}
+
+export interface PlanStageSummary {
+  readonly stage: string;
+  readonly state: string;
+  /** In words, with figures. */
+  readonly why: string;
+  /** Seconds, as they were expected and were. */
+  readonly planned?: number;
+  readonly seconds?: number;
+  /** On the images of the score, of a stage whose network is not the model. */
+  readonly accuracy?: number;
 }
 
 export interface TeacherSummary {

@@ -31,7 +31,7 @@ import { searchTemperature } from './search-temperature.ts';
 import { Stages } from '../stages.ts';
 import { openTeacher, type Teacher } from './teacher.ts';
 import { teacherAnswers } from './teacher-answers.ts';
-import type { ResumeControl } from '../train-classifier.ts';
+import type { ResumeControl } from '../train-control.ts';
 import { trainNetwork } from '../train-network.ts';
 import { withAbsolutePaths } from '../train-options.ts';
 import { planTraining } from '../training-plan.ts';

@@ -2,6 +2,7 @@ import type { Sample } from '../../datasets/dataset.ts';
 import { openNetwork } from '../open-network.ts';
 import type { LabelledSample } from '../prepare-data.ts';
 import type { ResolvedTrainOptions } from '../train-options.ts';
+import { underName } from '../under-name.ts';
 import type { Workshop } from '../workshop.ts';
 import { workshopFor } from '../workshop-for.ts';
 import type { Labeller } from './labeller.ts';
@@ -103,18 +104,7 @@ export class FirstTeachers {
     const quiet = control.signal === undefined ? {} : { signal: control.signal };
     const opened = await openNetwork(own, method, { ...data, train: labelled, validation: [] }, quiet);
     const trained = await workshopFor(workshop, opened.preprocessing, own.maxPixels * 1e6, (at) =>
-      opened.train(
-        {
-          ...at,
-          // Under a name of its own: neither the curves nor the passes of several trainings are one.
-          choices: {
-            target: at.choices.target,
-            microBatch: (stage, decide) => at.choices.microBatch(`${name}-${stage}`, decide),
-          },
-          record: (event) => at.record(event['stage'] === method ? { ...event, stage: `${name}-${method}` } : event),
-        },
-        stages.within(`${name}-`),
-      ),
+      opened.train(underName(at, name), stages.within(`${name}-`)),
     );
     return { network: trained.network, of: opened };
   }

@@ -108,13 +108,15 @@ export async function foldStudents(
   return { folds: students, held: await outOfFold(site, name, students) };
 }
 
-/** What each fold's labeller says of the images that were held out of it. */
+/** What each fold's labeller says of the images that were held out of it; of all labelled images, where no fold is left out. */
 export async function outOfFold(
   { stages, job }: SelfTrainSite,
   name: string,
   folds: readonly FoldState[],
 ): Promise<HeldAnswers> {
-  const { train: samples, classes } = job.data;
+  const { classes } = job.data;
+  const judged = new Set(folds.flatMap(({ fold }) => fold.held));
+  const samples = job.data.train.filter((sample) => judged.has(sample));
   const rowOf = new Map(samples.map((sample, row) => [sample, row]));
   const probabilities = new Float32Array(samples.length * classes.length);
   const agreement = new Float32Array(samples.length);

@@ -44,9 +44,14 @@ export function heldOf({ logits, labels }: HeldAnswers): HeldPredictions {
 
 /** Without what is known of the classes of some images. */
 export function withoutRows(held: HeldAnswers, samples: readonly Sample[]): HeldAnswers {
-  const k = held.classes.length;
   const left = new Set(samples.map(({ id }) => id));
-  const rows = held.ids.flatMap((id, row) => (left.has(id) ? [] : [row]));
+  return rowsWhere(held, (id) => !left.has(id));
+}
+
+/** What is known of some images. */
+export function rowsWhere(held: HeldAnswers, isWanted: (id: string) => boolean): HeldAnswers {
+  const k = held.classes.length;
+  const rows = held.ids.flatMap((id, row) => (isWanted(id) ? [row] : []));
   return {
     ...held,
     logits: Float32Array.from(rows.flatMap((row) => [...held.logits.subarray(row * k, (row + 1) * k)])),

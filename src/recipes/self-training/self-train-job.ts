@@ -1,13 +1,15 @@
 import type { Sample } from '../../datasets/dataset.ts';
 import type { RunFolder } from '../../train/run-folder.ts';
-import { labellers, networkLabeller, type Labeller } from './labeller.ts';
+import { labellers, networkLabeller, type Answer, type Labeller } from './labeller.ts';
 import { methodOf } from '../method.ts';
 import type { LabellingOptions } from '../../labelling/label-images.ts';
+import type { HeldAnswers } from './held-answers.ts';
 import type { Network } from '../network.ts';
 import type { OpenedNetwork } from '../opened-network.ts';
 import type { LabelledSample, TrainingData } from '../prepare-data.ts';
 import { parseThreshold } from './parse-threshold.ts';
 import { EmbeddedImages, propagationLabeller } from './propagation-labeller.ts';
+import type { Verdict } from './round-score.ts';
 import type { RoundsNetwork, SelfTrainNetworks } from './self-train-networks.ts';
 import type { ResolvedSelfTrainOptions } from './self-train-options.ts';
 import type { Stages } from '../stages.ts';
@@ -19,6 +21,18 @@ export interface SelfTrainJob {
   readonly data: TrainingData;
   readonly networks: SelfTrainNetworks;
   readonly control: TrainControl;
+  /** Who decides on rounds, in place of the usual rules. */
+  readonly course?: RoundsCourse;
+}
+
+/** Decides on rounds. */
+export interface RoundsCourse {
+  /** Folds that have students in the first round; later rounds, and with 0 all, are judged without held-out images. */
+  readonly judgedFolds: number;
+  /** What a round's teacher says of all unlabelled images, and said of held-out ones. */
+  answered(answer: Answer, held: HeldAnswers | undefined): void;
+  /** @param held of the round's student, or of those of the folds @param best of the best before, perhaps on more images */
+  verdict(round: number, held: HeldAnswers | undefined, best: HeldAnswers | undefined): Verdict;
 }
 
 /** Where and on what self-training works. */

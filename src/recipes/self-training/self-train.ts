@@ -21,8 +21,7 @@ import {
 import { openSelfTrainNetworks } from './self-train-networks.ts';
 import { SelfTraining } from './self-training.ts';
 import { Stages } from '../stages.ts';
-import type { ResumeControl } from '../train-classifier.ts';
-import type { TrainControl } from '../train-control.ts';
+import type { ResumeControl, TrainControl } from '../train-control.ts';
 import { workshopFor } from '../workshop-for.ts';
 
 const METHODS = ['self-train', 'pseudo-label'] as const;

@@ -22,6 +22,8 @@ const FINAL_TEMPERATURE = 2;
 
 export interface SelfTrained extends Trained {
   readonly source: OpenedNetwork['source'];
+  /** Whose student it is; 0: the first teacher. */
+  readonly round: number;
 }
 
 /** Who labels in the next round, and what is known of it. */
@@ -60,7 +62,7 @@ export class SelfTraining {
   /** Rounds, until they are done or no longer better; then the distillation, if there is to be one. */
   async train(): Promise<SelfTrained> {
     const { rounds, final } = this.#site.job.networks;
-    await this.#tellTime();
+    if (this.#site.job.course === undefined) await this.#tellTime();
     const kept = [await this.#begin()];
     const history: LabellingRound[] = [];
     for (const [i, spec] of rounds.entries()) {
@@ -72,7 +74,7 @@ export class SelfTraining {
     let best = kept.at(-1)!;
     if (final !== undefined) best = await this.#distilled(final, best);
     const { network, of } = best.trained!;
-    return { network, source: of.source, calibration: best.held };
+    return { network, source: of.source, calibration: best.held, round: best.round };
   }
 
   async #tellTime(): Promise<void> {
@@ -116,9 +118,11 @@ export class SelfTraining {
       tell(undefined, { isKept: false, goesOn: false }, collapsed);
       return stopped;
     }
-    const judged = await foldStudents(this.#site, name, spec, best.folds, best.held, this.#labelling);
+    const { course } = this.#site.job;
+    const folds = best.folds.slice(0, course === undefined ? undefined : round === 1 ? course.judgedFolds : 0);
+    const judged = await foldStudents(this.#site, name, spec, folds, best.held, this.#labelling);
     const isShorter = round === 1 && judged.held !== undefined;
-    let verdict = this.#verdict(judged.held, best, isShorter, alarms);
+    let verdict = this.#verdict(round, judged.held, best, isShorter, alarms);
     let { held } = judged;
     let teacher: Teacher | undefined;
     if (verdict.isKept) {
@@ -126,9 +130,11 @@ export class SelfTraining {
       const labeller = this.#labeller(trained.network);
       if (held === undefined) {
         held = await this.#onValidation(labeller);
-        verdict = this.#verdict(held, best, false, alarms);
+        verdict = this.#verdict(round, held, best, false, alarms);
       }
-      teacher = { ...judged, round, trained, labeller, held };
+      // Of a student that nothing was held out of, or little, its teacher's answers are the nearest there is.
+      const isWhole = (held?.labels.length ?? 0) >= (best.held?.labels.length ?? 0);
+      teacher = { ...judged, round, trained, labeller, held: isWhole ? held : best.held };
     }
     history.push(held === undefined ? counts : { ...counts, held: heldOf(held) });
     tell(held, verdict, verdict.reasons);
@@ -152,12 +158,14 @@ export class SelfTraining {
   }
 
   #verdict(
+    round: number,
     held: HeldAnswers | undefined,
     best: Teacher,
     isShorter: boolean,
     alarms: (held?: HeldAnswers) => readonly string[],
   ): Verdict & { readonly reasons: readonly string[] } {
-    const verdict = verdictOn(held, best.held, isShorter);
+    const { course } = this.#site.job;
+    const verdict = course?.verdict(round, held, best.held) ?? verdictOn(held, best.held, isShorter);
     const reasons = held === undefined ? [] : alarms(held);
     // A teacher that is a file is no network to be kept.
     if (best.trained === undefined) return { ...verdict, isKept: true, reasons };
@@ -207,6 +215,7 @@ export class SelfTraining {
     const { classes, unlabeled, train } = job.data;
     const { made, agreement } = await stages.run(`${name}-labels`, async (folder) => {
       const answer = await answerOf(labeller, unlabeled, classes.length, folder);
+      job.course?.answered(answer, held);
       return { made: machineLabels(answer, classes, held, how), agreement: answer.agreement };
     });
     if (made.warning !== undefined) workshop.onProgress?.({ type: 'warning', message: made.warning });

@@ -7,6 +7,7 @@ const METHODS: Readonly<Record<string, string>> = {
   probe: 'A new last layer on frozen features',
   finetune: 'Fine-tuned from a pretrained network',
   scratch: 'Trained from scratch',
+  plan: 'Trained by a plan within a budget of time',
   distill: 'Taught by another network',
 };
 

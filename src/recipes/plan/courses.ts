@@ -1,0 +1,92 @@
+import { existsSync } from 'node:fs';
+import { abstainThreshold } from '../../evaluate/abstain.ts';
+import { fitTemperature } from '../../evaluate/temperature.ts';
+import type { OpenedNetwork } from '../opened-network.ts';
+import { workshopFor } from '../workshop-for.ts';
+import { writeModel } from '../write-model.ts';
+import { distillAttempt } from './distill-attempt.ts';
+import { finetuneAttempt } from './finetune-attempt.ts';
+import type { Attempt, Candidate, PlanSite } from './plan-site.ts';
+import { openedQuietly, probeAttempt } from './probe-attempt.ts';
+import { accuracyOf } from './rank-backbones.ts';
+import { confusedPairs, isAtChance, remark } from './remarks.ts';
+import { fixmatchAttempt, supervisedAttempt } from './scratch-attempts.ts';
+import { selfTrainAttempt } from './self-train-attempt.ts';
+
+/** Transfer: the head, then what may be better and has time. */
+export async function fromBackbone(site: PlanSite, candidate: Candidate): Promise<Attempt[]> {
+  const { opened } = candidate;
+  const probe = await within(site, opened, async (at) => {
+    const first = await probeAttempt(at, candidate);
+    await exportFirst(at, first);
+    return first;
+  });
+  if (probe.held !== undefined && isAtChance(probe.held)) {
+    remark(
+      site,
+      `The features of ${opened.source.name} tell the classes apart no better than chance (${(100 * accuracyOf(probe.held)).toFixed(1)} % right out of fold): the images are of another domain than it was trained on, or the labels do not fit them. The plan goes on from scratch; another --backbone may help more.`,
+    );
+    const { opened: scratch } = await openedQuietly(site, undefined, {});
+    return [probe, ...(await fromScratch(site, scratch, probe))];
+  }
+  for (const pair of probe.held === undefined ? [] : confusedPairs(probe.held)) remark(site, pair);
+  return within(site, opened, async (at) => {
+    const attempts = [probe];
+    const selfTrained = await selfTrainAttempt(at, candidate);
+    if (selfTrained !== undefined) attempts.push(selfTrained);
+    // A student has learnt from the labels, too: fine-tuning on these alone is for where there is none.
+    if (selfTrained?.isKept !== true) {
+      const tuned = await finetuneAttempt(at, candidate, probe);
+      if (tuned !== undefined) attempts.push(tuned);
+    }
+    return attempts;
+  });
+}
+
+/** From random weights: on labels alone, then on all images. @param probe that was no better than chance */
+export function fromScratch(site: PlanSite, opened: OpenedNetwork, probe?: Attempt): Promise<Attempt[]> {
+  return within(site, opened, async (at) => {
+    const supervised = await supervisedAttempt(at, probe);
+    if (!supervised.isKept) return [supervised];
+    await exportFirst(at, supervised);
+    const further = await fixmatchAttempt(at, supervised);
+    return further === undefined ? [supervised] : [supervised, further];
+  });
+}
+
+/** On images as the network takes them. */
+export function within<T>(
+  site: PlanSite,
+  { preprocessing }: Pick<OpenedNetwork, 'preprocessing'>,
+  use: (site: PlanSite) => Promise<T>,
+): Promise<T> {
+  return workshopFor(site.workshop, preprocessing, site.options.train.maxPixels * 1e6, (workshop) =>
+    use({ ...site, workshop }),
+  );
+}
+
+/** A usable model while further stages are at work. */
+async function exportFirst(site: PlanSite, attempt: Attempt): Promise<void> {
+  const file = site.run.file('model.onnx');
+  if (existsSync(file)) return;
+  await exportModel(site, attempt);
+  site.workshop.onProgress?.({
+    type: 'note',
+    message: `A first model is there (${attempt.stage}): ${file}. What is better replaces it at the end.`,
+  });
+}
+
+async function exportModel({ run, workshop, options, data }: PlanSite, attempt: Attempt): Promise<void> {
+  const { calibration, network } = attempt;
+  const temperature = calibration === undefined ? 1 : fitTemperature(calibration).temperature;
+  const abstain = calibration && abstainThreshold(calibration, options.train.abstainPrecision, temperature);
+  const request = { network, data, options: { ...options.train, variants: [] }, method: 'plan' };
+  await writeModel(run, workshop, request, { temperature, abstain }, data.train.slice(0, 6));
+}
+
+/** The best so far as a teacher. */
+export async function distilled(site: PlanSite, student: Candidate, attempts: readonly Attempt[]): Promise<Attempt> {
+  const best = attempts.findLast(({ isKept }) => isKept)!;
+  await within(site, best.network, (at) => exportModel(at, best));
+  return within(site, student.opened, (at) => distillAttempt(at, student, best, site.run.file('model.onnx')));
+}

@@ -1,0 +1,96 @@
+import { foldsOf, unlabeledImages, type TrainingData } from '../prepare-data.ts';
+import type { ResolvedTrainOptions } from '../train-options.ts';
+import { planTraining } from '../training-plan.ts';
+import { fittedLength, JUDGING_FOLDS, roundsLength, stepsLength } from './lengths.ts';
+import type { FittedLength, RoundsLength, StepsLength, Time } from './lengths.ts';
+
+/** Unlabelled images, at least, and as a share of the labelled ones, that learning from is tried. */
+const LEAST_UNLABELLED = 20;
+const LEAST_SHARE = 0.5;
+
+/** All that the lengths of a plan's stages depend on beside time. */
+export interface Facts {
+  readonly labelled: number;
+  readonly unlabelled: number;
+  /** Images that the end is scored on. */
+  readonly scored: number;
+  /** That stages can be judged on; 0 where validation images judge, or nothing can be held out. */
+  readonly folds: number;
+  /** Whether the score itself comes from the folds. */
+  readonly crossValidated: boolean;
+  /** Epochs that suit, and labelled images a step with unlabelled ones. */
+  readonly epochs: { readonly finetune: number; readonly scratch: number };
+  readonly batchSize: number;
+  /** Why unlabelled images are not learnt from. */
+  readonly withoutUnlabelled: string | undefined;
+}
+
+export function factsOf(data: TrainingData, options: ResolvedTrainOptions): Facts {
+  const { train, unlabeled, score, validation, crossValidated } = data;
+  const consistent = { ...options, method: 'fixmatch' } as const;
+  return {
+    labelled: train.length,
+    unlabelled: unlabeled.length,
+    scored: score.length,
+    folds: validation.length > 0 ? 0 : foldsOf(train, data, JUDGING_FOLDS, options.seed).length,
+    crossValidated,
+    epochs: {
+      finetune: planTraining(options, 'finetune', train.length).epochs,
+      scratch: planTraining(options, 'scratch', train.length).epochs,
+    },
+    batchSize: planTraining(consistent, 'scratch', train.length, unlabeledImages(data)).batchSize,
+    withoutUnlabelled: whyNone(data),
+  };
+}
+
+function whyNone({ classes, train, unlabeled, unlabeledCount }: TrainingData): string | undefined {
+  const shown = new Set(train.map(({ label }) => label));
+  const missing = classes.filter((_, label) => !shown.has(label));
+  if (unlabeledCount === 0) return 'There is no image without a label.';
+  if (unlabeled.length < Math.max(LEAST_UNLABELLED, LEAST_SHARE * train.length))
+    return `There are too few images without a label (${unlabeled.length}) to learn from.`;
+  if (missing.length > 0)
+    return `No labelled image shows ${missing.join(', ')}: unlabelled images of it would be taken for others. Label one of each.`;
+  return undefined;
+}
+
+/** Seconds an image of training. */
+export const finetuneLength = (time: Time, facts: Facts, secondsAnImage: number): FittedLength | undefined =>
+  fittedLength(time, {
+    images: facts.labelled,
+    wanted: facts.epochs.finetune,
+    secondsAnImage,
+    most: facts.folds,
+  });
+
+/**
+ * The rest of the time is the unlabelled images', where there are any; labels alone are then held out of folds only where all that
+ * suits them fits.
+ */
+export function scratchLength(time: Time, facts: Facts, secondsAnImage: number): FittedLength | undefined {
+  const request = { images: facts.labelled, wanted: facts.epochs.scratch, secondsAnImage };
+  const most = Math.min(facts.folds, SCRATCH_FOLDS);
+  if (facts.withoutUnlabelled !== undefined) return fittedLength(time, { ...request, most });
+  const share = { ...time, left: time.left * SCRATCH_SHARE };
+  const proven = fittedLength(share, { ...request, most });
+  return proven?.epochs === request.wanted || time.mustProve ? proven : fittedLength(share, { ...request, most: 0 });
+}
+
+/** Of the time, for labels alone. */
+const SCRATCH_SHARE = 1 / 3;
+/** A network from scratch needs each image more than a pretrained one: fewer folds have time. */
+const SCRATCH_FOLDS = 2;
+
+export const selfTrainLength = (
+  time: Time,
+  facts: Facts,
+  seconds: { readonly train: number; readonly answer: number },
+): RoundsLength | undefined =>
+  facts.withoutUnlabelled === undefined
+    ? roundsLength(time, { unlabelled: facts.unlabelled, most: facts.folds, ...seconds })
+    : undefined;
+
+export const fixmatchLength = (time: Time, facts: Facts, secondsAnImage: number): StepsLength | undefined =>
+  facts.withoutUnlabelled === undefined
+    ? stepsLength(time, facts.batchSize * secondsAnImage, facts.crossValidated ? SCRATCH_FOLDS : 0)
+    : undefined;

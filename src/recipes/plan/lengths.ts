@@ -1,0 +1,122 @@
+/** Seconds a training takes beside its images: a graph compiled, weights loaded and saved, held-out images answered. */
+export const OVERHEAD = 2.5;
+/** Of the budget, what proving that a stage pays may cost. */
+const PROVING_SHARE = 1 / 4;
+/** Folds that a stage is judged on, where time allows. */
+export const JUDGING_FOLDS = 3;
+
+/** Time that is there. */
+export interface Time {
+  /** Whether the score itself comes from folds: then none can be left out. */
+  readonly mustProve: boolean;
+  /** Until the end of the budget, less what finishing takes. */
+  readonly left: number;
+  readonly budget: number;
+}
+
+/** How long a stage is expected to take. */
+export interface Length {
+  readonly seconds: number;
+  /** Of these, what does not grow with the images that are trained on. */
+  readonly besides: number;
+}
+
+/** A training on labelled images, and again without each of its folds. */
+export interface FittedLength extends Length {
+  readonly epochs: number;
+  /** 0: the prior alone judges. */
+  readonly folds: number;
+}
+
+/**
+ * How long a training on labelled images may be.
+ * @param wanted epochs that suit, where there is time @param most folds that the images can be dealt into
+ * @returns undefined where a quarter of that does not fit
+ */
+export function fittedLength(
+  { left, budget, mustProve }: Time,
+  { images, wanted, secondsAnImage, most }: { images: number; wanted: number; secondsAnImage: number; most: number },
+): FittedLength | undefined {
+  const epoch = images * secondsAnImage;
+  for (const folds of [JUDGING_FOLDS, 2, 0].filter((count) => count <= most && (count > 0 || !mustProve))) {
+    // Each of k folds is trained without a k-th of the images.
+    const perEpoch = epoch * Math.max(1, folds);
+    const proving = folds === 0 ? 0 : perEpoch - epoch;
+    const fit = Math.floor(
+      Math.min(
+        wanted,
+        (left - (1 + folds) * OVERHEAD) / perEpoch,
+        proving === 0 || mustProve ? wanted : (PROVING_SHARE * budget - folds * OVERHEAD) / proving,
+      ),
+    );
+    // A shorter training that is proven, or a longer one that is not: half of what suits may be given up for the proof.
+    if (fit >= Math.max(1, wanted / (folds === 0 ? 4 : 2)))
+      return { epochs: fit, folds, seconds: fit * perEpoch + (1 + folds) * OVERHEAD, besides: (1 + folds) * OVERHEAD };
+  }
+  return undefined;
+}
+
+/** Rounds of self-training. */
+export interface RoundsLength extends Length {
+  readonly rounds: number;
+  /** Folds whose students judge the first round; 0: the prior alone judges, as it does later rounds. */
+  readonly judgedFolds: number;
+  readonly epochs: number;
+  readonly epochImages: number;
+}
+
+/** Images of a round: what suits, and the least from which a student learns more than its teacher knows. */
+const ROUND_IMAGES = 7000;
+const LEAST_IMAGES = 3000;
+const MOST_ROUNDS = 3;
+/** Of a round, what the student of a fold is trained, and the least that says something of the round's student. */
+export const FOLD_SHARE = 1 / 4;
+const LEAST_FOLD_IMAGES = 1500;
+/** Seconds for the first teacher and those of the folds: probes on features that are there. */
+const TEACHERS = 4;
+/** Epochs of a round, of as many images each: a fold has a whole number of them. */
+const ROUND_EPOCHS = 8;
+
+/** How many rounds there is time for, and how long ones. @returns undefined where not even a short one fits */
+export function roundsLength(
+  { left, budget, mustProve }: Time,
+  { unlabelled, train, answer, most }: { unlabelled: number; train: number; answer: number; most: number },
+): RoundsLength | undefined {
+  const roundSeconds = (images: number): number => images * train + unlabelled * answer + 2 * OVERHEAD;
+  const proofSeconds = (images: number, folds: number): number =>
+    folds * (images * FOLD_SHARE * (train + answer) + 2 * OVERHEAD);
+  for (const folds of [JUDGING_FOLDS, 2, 0].filter((count) => count <= most && (count === most || !mustProve)))
+    for (let images = ROUND_IMAGES; images >= LEAST_IMAGES; images -= 200) {
+      const proof = proofSeconds(images, folds);
+      const isTooDear = proof > PROVING_SHARE * budget || (folds > 0 && images * FOLD_SHARE < LEAST_FOLD_IMAGES);
+      const first = TEACHERS + roundSeconds(images) + proof;
+      if ((isTooDear && !mustProve) || first > left) continue;
+      const rounds = Math.min(MOST_ROUNDS, 1 + Math.floor((left - first) / roundSeconds(images)));
+      const epochImages = images / ROUND_EPOCHS;
+      const seconds = first + (rounds - 1) * roundSeconds(images);
+      const besides = seconds - (rounds + folds * FOLD_SHARE) * images * train;
+      return { rounds, judgedFolds: folds, epochs: ROUND_EPOCHS, epochImages, seconds, besides };
+    }
+  return undefined;
+}
+
+/** Training with unlabelled images for the rest of the time. */
+export interface StepsLength extends Length {
+  readonly steps: number;
+  readonly folds: number;
+}
+
+/** From so many steps on, labels of unlabelled images count at all. */
+const LEAST_STEPS = 200;
+
+/**
+ * @param folds where the score comes from these alone; each takes as long as all of the training
+ * @returns undefined where fewer steps than are of use fit
+ */
+export function stepsLength({ left }: Time, secondsAStep: number, folds: number): StepsLength | undefined {
+  const steps = Math.floor((left / (1 + folds) - OVERHEAD) / secondsAStep);
+  const besides = (1 + folds) * OVERHEAD;
+  return steps < LEAST_STEPS
+    ? undefined
+    : { steps, folds, seconds: (1 + folds) * steps * secondsAStep + besides, besides };
+}

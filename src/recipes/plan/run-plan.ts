@@ -1,0 +1,137 @@
+import { packageVersion } from '../../core/package-version.ts';
+import type { Engine } from '../../runtime/engine.ts';
+import { RunFolder } from '../../train/run-folder.ts';
+import { inWorkshop, withEngine } from '../in-workshop.ts';
+import { JobProfile } from '../job-profile.ts';
+import { newRunFolder } from '../new-run-folder.ts';
+import type { OpenedNetwork } from '../opened-network.ts';
+import type { TrainingData } from '../prepare-data.ts';
+import { Stages } from '../stages.ts';
+import type { ResumeControl, TrainControl } from '../train-control.ts';
+import { Decisions } from './decisions.ts';
+import { factsOf } from './facts.ts';
+import { openNamed, openPlan, planData, type OpenedPlan } from './open-plan.ts';
+import { describeOutline, outlineOf } from './outline.ts';
+import {
+  planFromRun,
+  recordedPlan,
+  resolvePlanOptions,
+  type PlanOptions,
+  type ResolvedPlanOptions,
+} from './plan-options.ts';
+import { tellStage, type Candidate, type PlanSite } from './plan-site.ts';
+import { rankBackbones } from './rank-backbones.ts';
+import { answerRate } from './rates.ts';
+import { chooseSize, type ChosenSize } from './size.ts';
+import { DISTILLING_SHARE } from './distill-attempt.ts';
+import { StageTimes } from './stage-times.ts';
+import { distilled, fromBackbone, fromScratch } from './courses.ts';
+import { finishPlan, type PlanResult } from './finish-plan.ts';
+
+/** Seconds that the end of a run takes: proof of parity, latency, report, and the scores of three networks. */
+export function finishingSeconds({ score }: TrainingData, answer: number): number {
+  return 4 + 3 * score.length * answer;
+}
+
+/** Chooses among the methods within a budget of time and runs what pays. @throws as `train` */
+export async function runPlan(options: PlanOptions, control: TrainControl): Promise<PlanResult> {
+  const resolved = resolvePlanOptions(options);
+  const start = performance.now();
+  const stop = new AbortController();
+  const signal = AbortSignal.any([stop.signal, ...(control.signal ? [control.signal] : [])]);
+  const profile = resolved.train.profile ? new JobProfile() : undefined;
+  const reading = planData(resolved, { ...control, signal }, profile);
+  reading.catch(() => {});
+  try {
+    return await withEngine(resolved.train, control, profile?.job, async (engine) => {
+      const data = await reading;
+      const opened = await openPlan(resolved, data, control);
+      const run = await RunFolder.create(resolved.train.out ?? newRunFolder(), {
+        dataFingerprint: data.dataset.fingerprint,
+        gleaner: packageVersion(),
+        method: 'plan',
+        ...recordedPlan({ ...resolved, backbones: opened.candidates.map(({ spec }) => spec) }),
+      });
+      return work(run, engine, { options: resolved, data, opened, control, acceptEngine: false, start, profile });
+    });
+  } finally {
+    stop.abort();
+  }
+}
+
+/** Continues a plan that was interrupted, on a run that is held. @throws as `resumeTraining` */
+export function resumePlan(run: RunFolder, control: ResumeControl): Promise<PlanResult> {
+  const options = planFromRun(run.config);
+  const start = performance.now();
+  const profile = (control.profile ?? options.train.profile) ? new JobProfile() : undefined;
+  return withEngine(options.train, control, profile?.job, async (engine) => {
+    const data = await planData(options, control, profile);
+    run.checkData(data.dataset.fingerprint, control.acceptDataChange ?? false);
+    const opened = await openNamed(options, data, control);
+    const acceptEngine = control.acceptEngine ?? false;
+    return work(run, engine, { options, data, opened, control, acceptEngine, start, profile });
+  });
+}
+
+interface Job {
+  readonly options: ResolvedPlanOptions;
+  readonly data: TrainingData;
+  readonly opened: OpenedPlan;
+  readonly control: TrainControl;
+  readonly acceptEngine: boolean;
+  readonly profile: JobProfile | undefined;
+  /** `performance.now()` at the beginning. */
+  readonly start: number;
+}
+
+function work(run: RunFolder, engine: Engine, job: Job): Promise<PlanResult> {
+  const { options, data, opened, control, acceptEngine, profile, start } = job;
+  const { train } = options;
+  const request = { options: train, data, control, acceptEngine };
+  return inWorkshop(run, engine, opened.base, request, { command: 'train', profile }, async (workshop) => {
+    const decisions = await Decisions.open(run.file('decisions.json'), start);
+    const times = await StageTimes.open(engine);
+    const rates = { workshop, options, data, times };
+    const answer = await decisions.decide('answer', () => answerRate(rates, opened.base));
+    const facts = factsOf(data, train);
+    const stages = new Stages(run, control, profile?.job);
+    const finishing = finishingSeconds(data, answer);
+    const site: PlanSite = { run, stages, control, facts, decisions, finishing, ...rates };
+    const outline = await decisions.decide('outline', () => outlineOf(site, opened, answer, decisions.spent));
+    run.append({ type: 'plan', budget: options.budget, stages: outline });
+    control.onProgress?.({ type: 'note', message: describeOutline(outline, options.budget) });
+    if (opened.candidates.length === 0) {
+      const size = await wantedSize(site, opened.base, []);
+      return finishPlan(site, { attempts: await fromScratch(site, opened.base), others: [], size }, start);
+    }
+    const { candidates } = opened;
+    const ranked = candidates.length > 1 ? await rankBackbones(site, candidates) : [];
+    const best = ranked[0]?.candidate ?? candidates[0]!;
+    const smaller = candidates.filter((candidate) => candidate !== best);
+    const size = await wantedSize(site, best.opened, smaller);
+    const student = candidates.find(({ spec }) => spec === size?.student);
+    // Without images to be taught on, the network of the wanted size learns by itself.
+    const isTaught = student !== undefined && facts.unlabelled > 0;
+    const reserved = isTaught ? DISTILLING_SHARE * options.budget : 0;
+    const attempts = await fromBackbone(
+      { ...site, finishing: finishing + reserved },
+      isTaught ? best : (student ?? best),
+    );
+    if (isTaught) attempts.push(await distilled(site, student, attempts));
+    const others = ranked.slice(1).flatMap(({ held }) => (held === undefined ? [] : [held]));
+    return finishPlan(site, { attempts, others, size }, start);
+  });
+}
+
+/** Undefined where none was asked for. */
+async function wantedSize(
+  site: PlanSite,
+  best: OpenedNetwork,
+  smaller: readonly Candidate[],
+): Promise<ChosenSize | undefined> {
+  const { options, decisions } = site;
+  if (options.maxBytes === undefined && options.maxMilliseconds === undefined) return undefined;
+  const size = await decisions.decide('size', () => chooseSize(site, best, smaller));
+  tellStage(site, { stage: 'size', state: 'kept', why: size.why });
+  return size;
+}
