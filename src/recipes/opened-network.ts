@@ -1,3 +1,4 @@
+import type { Sample } from '../datasets/dataset.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Workshop } from './workshop.ts';
 import type { Network } from './network.ts';
@@ -24,7 +25,7 @@ export interface OpenedNetwork {
   /** Of the shapes that will be trained; for measuring. */
   untrained(): Network;
   /** What a backbone makes of images, [n, D]; absent from scratch. */
-  features?(workshop: Workshop, samples: TrainingData['train']): Promise<Tensor>;
+  features?(workshop: Workshop, samples: readonly Sample[]): Promise<Tensor>;
   /** What training on these images starts from: random weights, or the backbone with a head fitted to them. */
   begin(workshop: Workshop, samples: TrainingData['train'], folder: string): Promise<Network>;
   train(workshop: Workshop, stages: RunStage): Promise<Trained>;

@@ -12,6 +12,7 @@ import { accuracyOf } from './rank-backbones.ts';
 import { confusedPairs, isAtChance, remark } from './remarks.ts';
 import { fixmatchAttempt, supervisedAttempt } from './scratch-attempts.ts';
 import { selfTrainAttempt } from './self-train-attempt.ts';
+import { spreadAttempt } from './spread-attempt.ts';
 
 /** Transfer: the head, then what may be better and has time. */
 export async function fromBackbone(site: PlanSite, candidate: Candidate): Promise<Attempt[]> {
@@ -49,7 +50,7 @@ export function fromScratch(site: PlanSite, opened: OpenedNetwork, probe?: Attem
     const supervised = await supervisedAttempt(at, probe);
     if (!supervised.isKept) return [supervised];
     await exportFirst(at, supervised);
-    const further = await fixmatchAttempt(at, supervised);
+    const further = (await spreadAttempt(at)) ?? (await fixmatchAttempt(at, supervised));
     return further === undefined ? [supervised] : [supervised, further];
   });
 }

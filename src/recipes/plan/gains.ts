@@ -1,5 +1,12 @@
 /** Stages whose worth is judged. */
-export type JudgedStage = 'supervised' | 'finetune' | 'self-train' | 'further-round' | 'fixmatch' | 'distill';
+export type JudgedStage =
+  | 'supervised'
+  | 'finetune'
+  | 'self-train'
+  | 'further-round'
+  | 'fixmatch'
+  | 'spread'
+  | 'distill';
 
 /** What a stage has brought on other data: gain in accuracy, as a normal distribution. */
 export interface Gain {
@@ -41,6 +48,11 @@ export const GAINS: Readonly<Record<JudgedStage, Gain>> = {
     mean: -0.02,
     deviation: 0.03,
     source: 'a smaller network than its teacher: no measurement, taken as a small loss',
+  },
+  spread: {
+    mean: 0.05,
+    deviation: 0.04,
+    source: 'over labels alone, MNIST, 100 labels, where labels spread well: 92.8 to 98.2 %',
   },
   fixmatch: {
     mean: 0.05,

@@ -120,3 +120,34 @@ export function stepsLength({ left }: Time, secondsAStep: number, folds: number)
     ? undefined
     : { steps, folds, seconds: (1 + folds) * steps * secondsAStep + besides, besides };
 }
+
+/** A student from scratch of labels that spread. */
+export interface SpreadLength extends Length {
+  readonly epochs: number;
+  readonly epochImages: number;
+  /** Where the score comes from folds: their students are trained half as long. */
+  readonly folds: number;
+}
+
+const SPREAD_EPOCH = 1000;
+/** Epochs of so many images that suit, and the least that beat the labels. */
+const SPREAD_EPOCHS = 90;
+const LEAST_SPREAD_EPOCHS = 15;
+/** Seconds for the graph of nearest images: products of numbers, so many a second, of each two images. */
+const FEATURES = 392;
+const PRODUCTS_A_SECOND = 1.5e9;
+
+/** @returns undefined where the least does not fit */
+export function spreadLength(
+  { left, mustProve }: Time,
+  { labelled, unlabelled }: { readonly labelled: number; readonly unlabelled: number },
+  secondsAnImage: number,
+): SpreadLength | undefined {
+  const folds = mustProve ? 2 : 0;
+  const graph = ((labelled + unlabelled) ** 2 * FEATURES) / 2 / PRODUCTS_A_SECOND;
+  const besides = 2 * graph + (2 + folds) * OVERHEAD;
+  const perEpoch = SPREAD_EPOCH * secondsAnImage * (1 + folds / 2);
+  const epochs = Math.min(SPREAD_EPOCHS, Math.floor((left - besides) / perEpoch));
+  if (epochs < LEAST_SPREAD_EPOCHS) return undefined;
+  return { epochs, epochImages: SPREAD_EPOCH, folds, seconds: epochs * perEpoch + besides, besides };
+}

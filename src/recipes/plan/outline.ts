@@ -68,7 +68,12 @@ export function outlineOf(
     const epochs = alone === undefined ? 'the shortest training there is' : `${alone.epochs} epochs`;
     add('supervised', alone ?? { seconds: OVERHEAD }, `${epochs} from random weights on the labelled images`, '');
     const steps = fixmatchLength(time(), facts, guessedRate(site, 'fixmatch', base, FIXMATCH_COST * answer));
-    add('fixmatch', steps, `${steps?.steps} steps with ${facts.unlabelled} unlabelled images`, short);
+    add(
+      'fixmatch',
+      steps,
+      `${steps?.steps} steps with ${facts.unlabelled} unlabelled images; or in their place, where labels spread well among images alike, a student of these`,
+      short,
+    );
   }
   stages.push({ stage: 'finish', seconds: finishing, what: `score, proof of the exported file, report` });
   return stages;

@@ -89,7 +89,8 @@ export function resolvePlanOptions(options: PlanOptions, where = 'options of the
     );
   const own = parseOptions(ownSchema, Object.fromEntries(given.filter(([name]) => isOwn(name))), where);
   const rest = Object.fromEntries(given.filter(([name]) => !isOwn(name)));
-  const train = resolveTrainOptions(rest, where, Object.keys(ownSchema.shape));
+  // Outlines help every backbone that was measured, and cost next to nothing (docs/backbones.md).
+  const train = resolveTrainOptions({ gradients: true, ...rest }, where, Object.keys(ownSchema.shape));
   const backbones = [own.backbone ?? []].flat().flatMap((entry) => (existsSync(entry) ? [entry] : entry.split(',')));
   if (backbones.length > 0 && train.model !== undefined)
     throw new InputError('Give --backbone or --model, not both: --model trains from scratch.');

@@ -9,10 +9,8 @@ import type { Labeller } from './labeller.ts';
 import { EmbeddedImages, propagationLabeller } from './propagation-labeller.ts';
 import { labellerOf, type SelfTrainSite, type Student } from './self-train-job.ts';
 
-/** What labels spread over where there is no backbone. */
-const WITHOUT_BACKBONE = 'builtin:gradients';
 /** Without a backbone, labels spread where that is right for so many of the labelled images held out; else a network is trained. */
-const OFTEN_RIGHT = 0.8;
+export const OFTEN_RIGHT = 0.8;
 
 type FirstMethod = 'probe' | 'finetune' | 'scratch' | 'propagation';
 
@@ -65,7 +63,7 @@ export class FirstTeachers {
   async #spreading(labelled: readonly LabelledSample[], name: string, workshop: Workshop): Promise<FirstTeacher> {
     const { job } = this.#site;
     const { train } = job.options;
-    const own = train.backbone === undefined ? { backbone: WITHOUT_BACKBONE, ...UNSAID } : {};
+    const own = train.backbone === undefined ? withoutBackbone : {};
     const student = await this.#train('probe', own, labelled, name, workshop);
     // The features of a probe are those of its backbone, whatever it was trained on: all folds share a graph.
     const { data } = job;
@@ -110,8 +108,9 @@ export class FirstTeachers {
   }
 }
 
-/** What options say of another network's input. */
-const UNSAID = {
+/** Options of the network that labels spread over where there is no backbone; what they say of another's input is none of its. */
+export const withoutBackbone = {
+  backbone: 'builtin:gradients',
   model: undefined,
   inputSize: undefined,
   mean: undefined,

@@ -1,0 +1,102 @@
+import { randomStream, shuffled } from '../../core/random.ts';
+import { PropagationGraph } from '../../labelling/label-propagation.ts';
+import { openNetwork } from '../open-network.ts';
+import { openSelfTrainNetworks } from '../self-training/self-train-networks.ts';
+import { OFTEN_RIGHT, withoutBackbone } from '../self-training/first-teacher.ts';
+import { resolveSelfTrainOptions, type ResolvedSelfTrainOptions } from '../self-training/self-train-options.ts';
+import { SelfTraining } from '../self-training/self-training.ts';
+import { workshopFor } from '../workshop-for.ts';
+import { GAINS } from './gains.ts';
+import { judge, judgementInWords } from './judge.ts';
+import { spreadLength, type SpreadLength } from './lengths.ts';
+import { tellStage, timeOf, type Attempt, type PlanSite } from './plan-site.ts';
+import { openedQuietly } from './probe-attempt.ts';
+import { timedStage, trainingRate } from './rates.ts';
+
+/** Unlabelled images among which it is tried whether labels spread well. */
+const TRIED = 2000;
+/** Where outlines tell the classes, they are what is varied: turned, shifted, slanted, bent and in part hidden. */
+const OUTLINES =
+  'evaluationcrop|affine(angle=-20..20,translatex=-0.1..0.1,translatey=-0.1..0.1,scale=0.8..1.2,shearx=-20..20,sheary=-10..10,fill=edge)|elastic(0..40,4,fill=edge)|cutout(size=0.1..0.35)';
+/** Of the images of a batch: all labels are nearly as good as those of people. */
+const LABELLED_SHARE = 0.05;
+const RATE = 0.1;
+
+/**
+ * From scratch, where images alike in their gradients show the same class: labels that spread among them, and a student that
+ * learns from all. @returns undefined where they don't, or time does not suffice
+ */
+export async function spreadAttempt(site: PlanSite): Promise<Attempt | undefined> {
+  const { run, data, facts, control, decisions, workshop, stages } = site;
+  const stage = 'spread';
+  if (facts.withoutUnlabelled !== undefined) return undefined;
+  const isNew = !decisions.has(stage);
+  const decided = await decisions.decide(stage, async () => {
+    const right = (await rightOfSpread(site)) ?? null;
+    if (right === null || right < OFTEN_RIGHT) return { right, length: null };
+    const train = await trainingRate(site, 'scratch', await openedQuietly(site, undefined, {}));
+    return { right, length: spreadLength(timeOf(site), facts, train) ?? null };
+  });
+  const { right, length } = decided;
+  const found =
+    right === null
+      ? 'There are too few labels to see whether labels spread well among images alike in their gradients.'
+      : `Labels that spread among images alike in their gradients are right for ${Math.round(100 * right)} % of labelled images held out.`;
+  if (length === null) {
+    const isRight = right !== null && right >= OFTEN_RIGHT;
+    tellStage(site, {
+      stage,
+      state: 'left out',
+      why: isRight ? `${found} The time that is left does not suffice for a student of them.` : found,
+    });
+    return undefined;
+  }
+  const { opened } = await openedQuietly(site, undefined, {});
+  const options = studentOptions(site, length);
+  const networks = await openSelfTrainNetworks(options, data, {});
+  const images = length.epochs * length.epochImages * (1 + length.folds / 2);
+  const { value: trained, seconds } = await timedStage(
+    site,
+    'scratch',
+    opened,
+    { isNew, images, besides: length.besides },
+    () => new SelfTraining({ run, workshop, stages, job: { options, data, networks, control } }).train(),
+  );
+  const isKept = trained.round > 0;
+  const judgement = judge(GAINS.spread, undefined, undefined);
+  tellStage(site, {
+    stage,
+    state: isKept ? 'kept' : 'dropped',
+    why: `${found} ${isKept ? judgementInWords(judgement, GAINS.spread, 'labels alone') : 'The student was no better than they.'}`,
+    planned: length.seconds,
+    seconds,
+    judgement,
+  });
+  return { ...trained, held: trained.calibration, stage, isKept, judgement };
+}
+
+/** Of labelled images held out, among some of the unlabelled ones. */
+async function rightOfSpread({ workshop, options, data }: PlanSite): Promise<number | undefined> {
+  const train = { ...options.train, ...withoutBackbone, method: 'probe' as const };
+  const opened = await openNetwork(train, 'probe', data, {});
+  const some = shuffled(data.unlabeled, randomStream(train.seed, 'spread')).slice(0, TRIED);
+  return workshopFor(workshop, opened.preprocessing, train.maxPixels * 1e6, async (at) => {
+    const { data: features, shape } = await opened.features!(at, [...data.train, ...some]);
+    const graph = await PropagationGraph.of(features as Float32Array, shape[1]!, at.signal);
+    const labels = [...data.train.map(({ label }) => label), ...some.map(() => undefined)];
+    return graph.spread(labels, data.classes.length).heldRight;
+  });
+}
+
+function studentOptions({ options }: PlanSite, { epochs, epochImages, folds }: SpreadLength): ResolvedSelfTrainOptions {
+  const { train } = options;
+  const own = resolveSelfTrainOptions({
+    data: train.data,
+    rounds: 1,
+    firstTeacher: 'propagation',
+    labels: 'hard',
+    labelledShare: LABELLED_SHARE,
+    epochImages,
+  });
+  return { ...own, train: { ...train, epochs, folds, augment: OUTLINES, lr: RATE, dropout: 0 } };
+}
