@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sha256 } from '../../src/core/atomic-file.ts';
+import { randomStream } from '../../src/core/random.ts';
+import { encodePng } from '../../src/images/encode.ts';
 import { buildModel } from '../../src/models/registry.ts';
 import { writeModel } from '../../src/onnx/write.ts';
 import { StageTimes, type Timed } from '../../src/recipes/plan/stage-times.ts';
@@ -14,6 +16,7 @@ import { lastJson, runGleaner, startGleaner } from '../support/run-gleaner.ts';
 const folder = mkdtempSync(join(tmpdir(), 'gleaner-plan-'));
 const data = join(folder, 'data');
 const few = join(folder, 'few');
+const stripes = join(folder, 'stripes');
 /** A network that was trained on nothing, whose features tell colours apart. */
 const backbone = join(folder, 'backbone.onnx');
 const large = join(folder, 'large.onnx');
@@ -26,7 +29,7 @@ const BACKBONE = ['--backbone', backbone, '--mean', '127.5', '--std', '127.5'];
 const TIMES: readonly (readonly [Timed, number])[] = [
   ['answer', 0.001],
   ['finetune', 0.15],
-  ['scratch', 0.01],
+  ['scratch', 0.03],
   ['fixmatch', 0.35],
 ];
 
@@ -37,7 +40,7 @@ async function slowMachine(name: string): Promise<{ GLEANER_CACHE: string }> {
   await using engine = await Engine.start({ threads: 1 });
   const times = await StageTimes.open(engine);
   const files = await Promise.all([backbone, large].map((file) => readFile(file)));
-  const networks = [...files.map((bytes) => `${sha256(bytes).slice(0, 16)}@28x28`), 'digits@12x12'];
+  const networks = [...files.map((bytes) => `${sha256(bytes).slice(0, 16)}@28x28`), 'digits@12x12', 'digits_16@14x14'];
   for (const network of networks) for (const [what, seconds] of TIMES) await times.add(what, network, seconds, 1);
   return env;
 }
@@ -45,10 +48,34 @@ async function slowMachine(name: string): Promise<{ GLEANER_CACHE: string }> {
 beforeAll(async () => {
   await writeColourData(data, { train: 6, test: 8, unlabeled: 30 });
   await writeColourData(few, { train: 2, test: 8, unlabeled: 30 });
+  await writeStripes(stripes);
   await writeFile(backbone, writeModel({ graph: buildModel('digits', { classes: 5, seed: 1, width: 4 }).graph }));
   await writeFile(large, writeModel({ graph: buildModel('digits', { classes: 5, seed: 1, width: 16 }).graph }));
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Stripes from left to right and from top to bottom under noise, in places and widths of their own. */
+async function writeStripes(root: string): Promise<void> {
+  const stream = randomStream('stripes');
+  const side = 14;
+  const parts = ['lying', 'standing'].flatMap((name) => [
+    { path: join('train', name), name, count: 6 },
+    { path: join('test', name), name, count: 20 },
+    { path: 'unlabeled', name, count: 30 },
+  ]);
+  for (const { path, name, count } of parts) {
+    await mkdir(join(root, path), { recursive: true });
+    for (let i = 0; i < count; i++) {
+      const [phase, period] = [stream.uniform(), 4 + 3 * stream.uniform()];
+      const data = Uint8Array.from({ length: side * side }, (_, at) => {
+        const along = name === 'lying' ? Math.floor(at / side) : at % side;
+        return 128 + 70 * Math.sin(2 * Math.PI * (along / period + phase)) + 20 * stream.normal();
+      });
+      const png = await encodePng({ width: side, height: side, channels: 1, data });
+      await writeFile(join(root, path, `${name}-${i}.png`), png);
+    }
+  }
+}
 
 const train = (name: string, ...flags: string[]): string[] => [
   'train',
@@ -103,8 +130,10 @@ describe('the plan', () => {
     expect(interval[0]).toBeLessThanOrEqual(accuracy);
     expect(interval[1]).toBeGreaterThanOrEqual(accuracy);
     const told = await eventsOf('whole', 'plan-stage');
-    expect(told.map(({ stage }) => stage)).toEqual(['probe', 'self-train']);
-    expect(told[1]!['why']).toMatch(/chance that it is worse is \d+ %/);
+    expect(told.map(({ stage }) => stage)).toEqual(['gradients', 'probe', 'self-train']);
+    // Tiles of one colour have none.
+    expect(told[0]!['state']).toBe('dropped');
+    expect(told[2]!['why']).toMatch(/chance that it is worse is \d+ %/);
     const report = await readFile(join(folder, 'whole', 'report.html'), 'utf8');
     expect(report).toContain('id="plan"');
     expect(report).toContain('From the labelled images alone');
@@ -166,6 +195,22 @@ describe('the plan', () => {
       { stage: 'fixmatch', accuracy: expect.any(Number) },
     ]);
     expect(await eventsOf('scratch', 'consistency')).not.toHaveLength(0);
+  }, 240_000);
+
+  it('learns from labels that spread among images alike, where these are often right', async () => {
+    const env = await slowMachine('spread');
+    const finished = await runGleaner(
+      train('spread', '--model', 'digits_16', '--input-size', '14').toSpliced(1, 1, stripes),
+      { env },
+    );
+    expect(finished.code, finished.stderr).toBe(0);
+    const result = lastJson(finished);
+    expect(result['stages']).toMatchObject([{ stage: 'supervised' }, { stage: 'spread', isKept: true }]);
+    expect(result['accuracy']).toBeGreaterThan(0.9);
+    const told = (await eventsOf('spread', 'plan-stage')).find(({ stage }) => stage === 'spread');
+    expect(told!['why']).toMatch(/alike in their gradients are right for 100 % of labelled images held out/);
+    const labels = await readFile(join(folder, 'spread', 'pseudo-labels', 'round-1.csv'), 'utf8');
+    expect(labels.split('\n')).toHaveLength(62);
   }, 240_000);
 });
 

@@ -23,6 +23,8 @@ export interface Facts {
   readonly batchSize: number;
   /** Why unlabelled images are not learnt from. */
   readonly withoutUnlabelled: string | undefined;
+  /** How often labels that spread among images alike are right for labelled images held out; undefined where it was not tried. */
+  readonly spreadRight?: number | undefined;
 }
 
 export function factsOf(data: TrainingData, options: ResolvedTrainOptions): Facts {

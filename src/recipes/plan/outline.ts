@@ -1,8 +1,9 @@
 import { finetuneLength, fixmatchLength, scratchLength, selfTrainLength } from './facts.ts';
-import { OVERHEAD } from './lengths.ts';
+import { OVERHEAD, spreadLength } from './lengths.ts';
 import type { OpenedPlan } from './open-plan.ts';
 import type { PlanSite } from './plan-site.ts';
 import { guessedRate, type RateSite } from './rates.ts';
+import { spreadsWell } from './spread-attempt.ts';
 
 /** What a stage is expected to take. */
 export interface PlannedStage {
@@ -67,13 +68,14 @@ export function outlineOf(
     const alone = scratchLength(time(), facts, guessedRate(site, 'scratch', base, answer));
     const epochs = alone === undefined ? 'the shortest training there is' : `${alone.epochs} epochs`;
     add('supervised', alone ?? { seconds: OVERHEAD }, `${epochs} from random weights on the labelled images`, '');
-    const steps = fixmatchLength(time(), facts, guessedRate(site, 'fixmatch', base, FIXMATCH_COST * answer));
-    add(
-      'fixmatch',
-      steps,
-      `${steps?.steps} steps with ${facts.unlabelled} unlabelled images; or in their place, where labels spread well among images alike, a student of these`,
-      short,
-    );
+    if (spreadsWell(facts)) {
+      const spread = spreadLength(time(), facts, guessedRate(site, 'scratch', base, answer));
+      const images = spread === undefined ? 0 : spread.epochs * spread.epochImages;
+      add('spread', spread, `labels that spread among images alike, and a student of ${images} images`, short);
+    } else {
+      const steps = fixmatchLength(time(), facts, guessedRate(site, 'fixmatch', base, FIXMATCH_COST * answer));
+      add('fixmatch', steps, `${steps?.steps} steps with ${facts.unlabelled} unlabelled images`, short);
+    }
   }
   stages.push({ stage: 'finish', seconds: finishing, what: `score, proof of the exported file, report` });
   return stages;

@@ -37,6 +37,8 @@ export interface ResolvedPlanOptions {
   readonly train: ResolvedTrainOptions;
   /** As they were named; empty: those in the cache. */
   readonly backbones: readonly string[];
+  /** Whether `train.gradients` was told; else the labels choose. */
+  readonly asksForGradients: boolean;
   /** Seconds. */
   readonly budget: number;
   readonly maxBytes?: number;
@@ -89,8 +91,7 @@ export function resolvePlanOptions(options: PlanOptions, where = 'options of the
     );
   const own = parseOptions(ownSchema, Object.fromEntries(given.filter(([name]) => isOwn(name))), where);
   const rest = Object.fromEntries(given.filter(([name]) => !isOwn(name)));
-  // Outlines help every backbone that was measured, and cost next to nothing (docs/backbones.md).
-  const train = resolveTrainOptions({ gradients: true, ...rest }, where, Object.keys(ownSchema.shape));
+  const train = resolveTrainOptions(rest, where, Object.keys(ownSchema.shape));
   const backbones = [own.backbone ?? []].flat().flatMap((entry) => (existsSync(entry) ? [entry] : entry.split(',')));
   if (backbones.length > 0 && train.model !== undefined)
     throw new InputError('Give --backbone or --model, not both: --model trains from scratch.');
@@ -100,6 +101,7 @@ export function resolvePlanOptions(options: PlanOptions, where = 'options of the
   return {
     train,
     backbones: backbones.map((entry) => entry.trim()),
+    asksForGradients: rest['gradients'] !== undefined,
     budget: parseQuantity(own.budget, DURATION, '--budget'),
     ...(maxSize !== undefined && { maxBytes: parseQuantity(maxSize, FILE_SIZE, '--max-size') }),
     ...(maxLatency !== undefined && { maxMilliseconds: parseQuantity(maxLatency, LATENCY, '--max-latency') }),

@@ -14,6 +14,7 @@ import { describeOutline, outlineOf, type PlannedStage } from './outline.ts';
 import { resolvePlanOptions, type PlanOptions } from './plan-options.ts';
 import { answerRate } from './rates.ts';
 import { finishingSeconds } from './run-plan.ts';
+import { rightOfSpread } from './spread-attempt.ts';
 import { StageTimes } from './stage-times.ts';
 
 /** What `train` would do. */
@@ -50,7 +51,9 @@ export async function plan(options: PlanOptions, control: TrainControl = {}): Pr
       const workshop = { engine, choices, pool, crops, record: () => {}, signal: control.signal };
       const site = { workshop, options: resolved, data, times: await StageTimes.open(engine) };
       const answer = await answerRate(site, opened.base);
-      const facts = factsOf(data, train);
+      const known = factsOf(data, train);
+      const isTried = opened.candidates.length === 0 && known.withoutUnlabelled === undefined;
+      const facts = { ...known, spreadRight: isTried ? await rightOfSpread(site) : undefined };
       const at = { ...site, facts, finishing: finishingSeconds(data, answer) };
       const stages = outlineOf(at, opened, answer, (performance.now() - start) / 1000);
       return { budget, stages, text: describeOutline(stages, budget) };

@@ -8,9 +8,10 @@ import type { OpenedNetwork } from '../opened-network.ts';
 import type { TrainingData } from '../prepare-data.ts';
 import { Stages } from '../stages.ts';
 import type { ResumeControl, TrainControl } from '../train-control.ts';
+import { chooseGradients } from './choose-gradients.ts';
 import { Decisions } from './decisions.ts';
-import { factsOf } from './facts.ts';
-import { openNamed, openPlan, planData, type OpenedPlan } from './open-plan.ts';
+import { factsOf, type Facts } from './facts.ts';
+import { openNamed, openPlan, planData, PROBE_FOLDS, type OpenedPlan } from './open-plan.ts';
 import { describeOutline, outlineOf } from './outline.ts';
 import {
   planFromRun,
@@ -20,10 +21,12 @@ import {
   type ResolvedPlanOptions,
 } from './plan-options.ts';
 import { tellStage, type Candidate, type PlanSite } from './plan-site.ts';
+import { openedQuietly } from './probe-attempt.ts';
 import { rankBackbones } from './rank-backbones.ts';
-import { answerRate } from './rates.ts';
+import { answerRate, type RateSite } from './rates.ts';
 import { chooseSize, type ChosenSize } from './size.ts';
 import { DISTILLING_SHARE } from './distill-attempt.ts';
+import { rightOfSpread } from './spread-attempt.ts';
 import { StageTimes } from './stage-times.ts';
 import { distilled, fromBackbone, fromScratch } from './courses.ts';
 import { finishPlan, type PlanResult } from './finish-plan.ts';
@@ -93,7 +96,7 @@ function work(run: RunFolder, engine: Engine, job: Job): Promise<PlanResult> {
     const times = await StageTimes.open(engine);
     const rates = { workshop, options, data, times };
     const answer = await decisions.decide('answer', () => answerRate(rates, opened.base));
-    const facts = factsOf(data, train);
+    const facts = await factsWith(rates, opened, decisions);
     const stages = new Stages(run, control, profile?.job);
     const finishing = finishingSeconds(data, answer);
     const site: PlanSite = { run, stages, control, facts, decisions, finishing, ...rates };
@@ -106,21 +109,44 @@ function work(run: RunFolder, engine: Engine, job: Job): Promise<PlanResult> {
     }
     const { candidates } = opened;
     const ranked = candidates.length > 1 ? await rankBackbones(site, candidates) : [];
-    const best = ranked[0]?.candidate ?? candidates[0]!;
-    const smaller = candidates.filter((candidate) => candidate !== best);
-    const size = await wantedSize(site, best.opened, smaller);
-    const student = candidates.find(({ spec }) => spec === size?.student);
+    const first = ranked[0]?.candidate ?? candidates[0]!;
+    const { gradients, others: passedOver } = options.asksForGradients
+      ? { gradients: train.gradients, others: [] }
+      : await chooseGradients(site, first);
+    const joined = { ...site, options: { ...options, train: { ...train, gradients } } };
+    const reopened = gradients === train.gradients ? candidates : await reopenedAll(joined, candidates);
+    const best = reopened[candidates.indexOf(first)]!;
+    const smaller = reopened.filter((candidate) => candidate !== best);
+    const size = await wantedSize(joined, best.opened, smaller);
+    const student = reopened.find(({ spec }) => spec === size?.student);
     // Without images to be taught on, the network of the wanted size learns by itself.
     const isTaught = student !== undefined && facts.unlabelled > 0;
     const reserved = isTaught ? DISTILLING_SHARE * options.budget : 0;
     const attempts = await fromBackbone(
-      { ...site, finishing: finishing + reserved },
+      { ...joined, finishing: finishing + reserved },
       isTaught ? best : (student ?? best),
     );
-    if (isTaught) attempts.push(await distilled(site, student, attempts));
-    const others = ranked.slice(1).flatMap(({ held }) => (held === undefined ? [] : [held]));
-    return finishPlan(site, { attempts, others, size }, start);
+    if (isTaught) attempts.push(await distilled(joined, student, attempts));
+    const outranked = ranked.slice(1).flatMap(({ held }) => (held === undefined ? [] : [held]));
+    const others = [...passedOver, ...outranked];
+    return finishPlan(joined, { attempts, others, size }, start);
   });
+}
+
+async function reopenedAll(site: PlanSite, candidates: readonly Candidate[]): Promise<Candidate[]> {
+  const again: Candidate[] = [];
+  for (const { spec } of candidates) {
+    const { opened } = await openedQuietly(site, spec, { method: 'probe', folds: PROBE_FOLDS });
+    again.push({ spec, opened });
+  }
+  return again;
+}
+
+async function factsWith(rates: RateSite, { candidates }: OpenedPlan, decisions: Decisions): Promise<Facts> {
+  const facts = factsOf(rates.data, rates.options.train);
+  if (candidates.length > 0 || facts.withoutUnlabelled !== undefined) return facts;
+  const right = await decisions.decide('spread-right', async () => (await rightOfSpread(rates)) ?? null);
+  return { ...facts, spreadRight: right ?? undefined };
 }
 
 /** Undefined where none was asked for. */

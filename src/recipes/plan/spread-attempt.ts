@@ -6,12 +6,13 @@ import { OFTEN_RIGHT, withoutBackbone } from '../self-training/first-teacher.ts'
 import { resolveSelfTrainOptions, type ResolvedSelfTrainOptions } from '../self-training/self-train-options.ts';
 import { SelfTraining } from '../self-training/self-training.ts';
 import { workshopFor } from '../workshop-for.ts';
+import type { Facts } from './facts.ts';
 import { GAINS } from './gains.ts';
 import { judge, judgementInWords } from './judge.ts';
 import { spreadLength, type SpreadLength } from './lengths.ts';
 import { tellStage, timeOf, type Attempt, type PlanSite } from './plan-site.ts';
 import { openedQuietly } from './probe-attempt.ts';
-import { timedStage, trainingRate } from './rates.ts';
+import { timedStage, trainingRate, type RateSite } from './rates.ts';
 
 /** Unlabelled images among which it is tried whether labels spread well. */
 const TRIED = 2000;
@@ -29,25 +30,21 @@ const RATE = 0.1;
 export async function spreadAttempt(site: PlanSite): Promise<Attempt | undefined> {
   const { run, data, facts, control, decisions, workshop, stages } = site;
   const stage = 'spread';
-  if (facts.withoutUnlabelled !== undefined) return undefined;
+  if (!spreadsWell(facts)) {
+    if (facts.spreadRight !== undefined) tellStage(site, { stage, state: 'left out', why: found(facts.spreadRight) });
+    return undefined;
+  }
   const isNew = !decisions.has(stage);
-  const decided = await decisions.decide(stage, async () => {
-    const right = (await rightOfSpread(site)) ?? null;
-    if (right === null || right < OFTEN_RIGHT) return { right, length: null };
+  const length = await decisions.decide(stage, async () => {
     const train = await trainingRate(site, 'scratch', await openedQuietly(site, undefined, {}));
-    return { right, length: spreadLength(timeOf(site), facts, train) ?? null };
+    return spreadLength(timeOf(site), facts, train) ?? null;
   });
-  const { right, length } = decided;
-  const found =
-    right === null
-      ? 'There are too few labels to see whether labels spread well among images alike in their gradients.'
-      : `Labels that spread among images alike in their gradients are right for ${Math.round(100 * right)} % of labelled images held out.`;
+  const how = found(facts.spreadRight!);
   if (length === null) {
-    const isRight = right !== null && right >= OFTEN_RIGHT;
     tellStage(site, {
       stage,
       state: 'left out',
-      why: isRight ? `${found} The time that is left does not suffice for a student of them.` : found,
+      why: `${how} The time that is left does not suffice for a student of them.`,
     });
     return undefined;
   }
@@ -67,7 +64,7 @@ export async function spreadAttempt(site: PlanSite): Promise<Attempt | undefined
   tellStage(site, {
     stage,
     state: isKept ? 'kept' : 'dropped',
-    why: `${found} ${isKept ? judgementInWords(judgement, GAINS.spread, 'labels alone') : 'The student was no better than they.'}`,
+    why: `${how} ${isKept ? judgementInWords(judgement, GAINS.spread, 'labels alone') : 'The student was no better than they.'}`,
     planned: length.seconds,
     seconds,
     judgement,
@@ -75,8 +72,16 @@ export async function spreadAttempt(site: PlanSite): Promise<Attempt | undefined
   return { ...trained, held: trained.calibration, stage, isKept, judgement };
 }
 
-/** Of labelled images held out, among some of the unlabelled ones. */
-async function rightOfSpread({ workshop, options, data }: PlanSite): Promise<number | undefined> {
+const found = (right: number): string =>
+  `Labels that spread among images alike in their gradients are right for ${Math.round(100 * right)} % of labelled images held out.`;
+
+/** Whether a student from scratch learns from labels that spread. */
+export function spreadsWell({ withoutUnlabelled, spreadRight = 0 }: Facts): boolean {
+  return withoutUnlabelled === undefined && spreadRight >= OFTEN_RIGHT;
+}
+
+/** How often labels that spread are right for labelled images held out, among some of the unlabelled ones; undefined for too few labels. */
+export async function rightOfSpread({ workshop, options, data }: RateSite): Promise<number | undefined> {
   const train = { ...options.train, ...withoutBackbone, method: 'probe' as const };
   const opened = await openNetwork(train, 'probe', data, {});
   const some = shuffled(data.unlabeled, randomStream(train.seed, 'spread')).slice(0, TRIED);
