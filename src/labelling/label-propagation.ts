@@ -81,7 +81,8 @@ const SPREADINGS: readonly [Spreading, ...Spreading[]] = [
   { neighbours: 20, gamma: 3, alpha: 0.9 },
 ];
 const CAUTIOUS = SPREADINGS.at(-1)!;
-const MOST_NEIGHBOURS = Math.max(...SPREADINGS.map(({ neighbours }) => neighbours));
+/** Neighbours that the ways of spreading need. */
+export const MOST_NEIGHBOURS = Math.max(...SPREADINGS.map(({ neighbours }) => neighbours));
 /** Of the labelled images, a share by which one way is more often right than another that is no chance. */
 const CLEARLY = 0.02;
 /** Parts of the labelled images, each held in turn. */
@@ -98,6 +99,11 @@ export class PropagationGraph {
     this.#embeddings = embeddings;
     this.#width = width;
     this.#nearest = nearest;
+  }
+
+  /** @param nearest exact neighbours, `MOST_NEIGHBOURS` of each row or all others where these are fewer */
+  static from(embeddings: Float32Array, width: number, nearest: Neighbours): PropagationGraph {
+    return new PropagationGraph(embeddings, width, nearest);
   }
 
   /** @param embeddings [N, width] @throws RangeError, AbortedError as `nearestNeighbours` */

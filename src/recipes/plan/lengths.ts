@@ -135,7 +135,7 @@ const SPREAD_EPOCHS = 90;
 const LEAST_SPREAD_EPOCHS = 15;
 /** Seconds for the graph of nearest images: products of numbers, so many a second, of each two images. */
 const FEATURES = 392;
-const PRODUCTS_A_SECOND = 1.5e9;
+const PRODUCTS_A_SECOND = 1e10;
 
 /** @returns undefined where the least does not fit */
 export function spreadLength(

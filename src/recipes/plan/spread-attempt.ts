@@ -1,6 +1,6 @@
 import { randomStream, shuffled } from '../../core/random.ts';
-import { PropagationGraph } from '../../labelling/label-propagation.ts';
 import { openNetwork } from '../open-network.ts';
+import { propagationGraph } from '../self-training/propagation-labeller.ts';
 import { openSelfTrainNetworks } from '../self-training/self-train-networks.ts';
 import { OFTEN_RIGHT, withoutBackbone } from '../self-training/first-teacher.ts';
 import { resolveSelfTrainOptions, type ResolvedSelfTrainOptions } from '../self-training/self-train-options.ts';
@@ -86,8 +86,7 @@ export async function rightOfSpread({ workshop, options, data }: RateSite): Prom
   const opened = await openNetwork(train, 'probe', data, {});
   const some = shuffled(data.unlabeled, randomStream(train.seed, 'spread')).slice(0, TRIED);
   return workshopFor(workshop, opened.preprocessing, train.maxPixels * 1e6, async (at) => {
-    const { data: features, shape } = await opened.features!(at, [...data.train, ...some]);
-    const graph = await PropagationGraph.of(features as Float32Array, shape[1]!, at.signal);
+    const graph = await propagationGraph(at, await opened.features!(at, [...data.train, ...some]));
     const labels = [...data.train.map(({ label }) => label), ...some.map(() => undefined)];
     return graph.spread(labels, data.classes.length).heldRight;
   });

@@ -1,6 +1,7 @@
 import { tensor, type Tensor } from '../../core/tensor.ts';
 import type { Sample } from '../../datasets/dataset.ts';
-import { PropagationGraph } from '../../labelling/label-propagation.ts';
+import { MOST_NEIGHBOURS, PropagationGraph } from '../../labelling/label-propagation.ts';
+import { nearestRows } from '../evidence/nearest-rows.ts';
 import { embeddingsOf, type Labeller } from './labeller.ts';
 import type { Network } from '../network.ts';
 import type { LabelledSample } from '../prepare-data.ts';
@@ -46,9 +47,23 @@ export class EmbeddedImages {
     return embeddingsOf(this.#workshop, this.#network, samples, this.#maxPixels);
   }
 
-  #graphOf({ data, shape }: Tensor): Promise<PropagationGraph> {
-    return PropagationGraph.of(data as Float32Array, shape[1]!, this.#workshop.signal);
+  #graphOf(embeddings: Tensor): Promise<PropagationGraph> {
+    return propagationGraph(this.#workshop, embeddings);
   }
+}
+
+/** The graph of rows [N, D], whose neighbours the engine finds. */
+export async function propagationGraph(
+  { engine, signal }: Pick<Workshop, 'engine' | 'signal'>,
+  { data, shape }: Tensor,
+): Promise<PropagationGraph> {
+  const [rows, width] = shape as [number, number];
+  const count = Math.min(MOST_NEIGHBOURS, rows - 1);
+  const embedded = { data: data as Float32Array, width };
+  const found = await nearestRows(engine, embedded, embedded, count, true, signal ? { signal } : {});
+  const indices = Int32Array.from(found.flatMap((near) => near.map(({ row }) => row)));
+  const similarities = Float32Array.from(found.flatMap((near) => near.map(({ similarity }) => similarity)));
+  return PropagationGraph.from(embedded.data, width, { indices, similarities });
 }
 
 /**
