@@ -11,21 +11,31 @@ const FOREIGN_SHARE = 0.5;
 export const selfTraining = {
   name: 'self-training',
   about: 'few labels and many unlabelled photos, by several backbones, with and without foreign images',
-  flags: { lists: { type: 'string' }, backbones: { type: 'string' }, foreign: { type: 'string' } },
+  flags: {
+    lists: { type: 'string' },
+    backbones: { type: 'string' },
+    foreign: { type: 'string' },
+    // Of all arms: histograms of gradients among the features.
+    gradients: { type: 'boolean', default: false },
+    // Of the plan, which is no arm by itself.
+    budget: { type: 'string', default: '15m' },
+  },
   needs: ['data', 'lists', 'backbones'],
   metrics: ['accuracy'],
   base: 'probe-1',
   /** `--backbones A.onnx,B.onnx`: arms end in the number of theirs. `--foreign DIR,DIR`: folders of foreign images. */
-  arms({ backbones, foreign }) {
+  arms({ backbones, foreign, gradients, budget }) {
     return backbones.split(',').flatMap((file, i) => {
       const backbone = basename(file);
+      const common = { backbone, ...(gradients && { gradients }) };
       return [
-        { name: `probe-${i + 1}`, options: { backbone, method: 'probe' } },
-        { name: `finetune-${i + 1}`, options: { backbone, method: 'finetune', augment: STUDENT_POLICY } },
-        { name: `self-train-${i + 1}`, options: { backbone, method: 'self-train' } },
+        { name: `probe-${i + 1}`, options: { ...common, method: 'probe' } },
+        { name: `finetune-${i + 1}`, options: { ...common, method: 'finetune', augment: STUDENT_POLICY } },
+        { name: `self-train-${i + 1}`, options: { ...common, method: 'self-train' } },
         ...(foreign === undefined
           ? []
-          : [{ name: `foreign-${i + 1}`, options: { backbone, method: 'self-train', foreign: FOREIGN_SHARE } }]),
+          : [{ name: `foreign-${i + 1}`, options: { ...common, method: 'self-train', foreign: FOREIGN_SHARE } }]),
+        { name: `plan-${i + 1}`, options: { ...common, method: 'plan', budget }, isExtra: true },
       ];
     });
   },

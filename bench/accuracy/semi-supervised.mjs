@@ -3,6 +3,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { VIEWS, writeFewLabels } from '../../scripts/digits.mjs';
+import { selfTrain } from '../../dist/index.js';
 import { trainCell } from '../support/train-cell.mjs';
 
 /** What the arms of a data set share. `batchSize` is of labelled images. */
@@ -61,6 +62,21 @@ export const semiSupervised = {
       { name: 'supervised', options: { ...common, augment: weak, ...alone(chosen.labels) } },
       { name: 'strong', options: { ...common, augment: strong, ...alone(chosen.labels) } },
       semi('fixmatch', { labeller: 'average', align: 'labelled' }),
+      // Each image once where FixMatch has two views.
+      {
+        name: 'spread',
+        options: {
+          ...common,
+          batchSize: 64,
+          method: 'self-train',
+          rounds: 1,
+          firstTeacher: 'propagation',
+          labels: 'hard',
+          labelledShare: 0.05,
+          augment: strong,
+          epochs: Math.round(views / 1000),
+        },
+      },
       semi('freematch', { labeller: 'average', align: 'labelled' }),
       // All labels: as many images computed, so far fewer passes.
       { name: 'all-labels', options: { ...common, augment: weak, ...alone(chosen.images), allLabels: true } },
@@ -86,7 +102,11 @@ export const semiSupervised = {
         const { data: from, list } = await labelled(set, seed);
         // Validation would take labels away, and choose among epochs in one arm only.
         const given = allLabels ? { val: 0 } : { labelsList: list };
-        return trainCell({ ...options, ...given, data: from, seed }, place);
+        const { method, ...rest } = options;
+        const all = { ...rest, ...given, data: from, seed };
+        return method === 'self-train'
+          ? trainCell(all, place, undefined, selfTrain)
+          : trainCell({ ...all, ...(method && { method }) }, place);
       },
     };
   },
