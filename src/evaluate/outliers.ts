@@ -1,4 +1,5 @@
 import { conjugateGradient } from '../core/conjugate-gradient.ts';
+import { LEAST_LENGTH, rowsOfLengthOne } from './rows-of-length-one.ts';
 
 /**
  * Which images are none of the known classes, by relative Mahalanobis distance (Ren et al. 2021, arXiv:2106.09022, eq. 3) on
@@ -28,8 +29,6 @@ const POWER_ROUNDS = 100;
 const AT_REST = 1e-6;
 /** Of the linear systems, which the shrinkage makes easy. */
 const TOLERANCE = 1e-5;
-/** Embeddings of zeros have no direction. */
-export const LEAST_LENGTH = 1e-12;
 /** More rows take time, and change little. */
 const MOST_ROWS = 1000;
 /**
@@ -55,8 +54,8 @@ export function fitOutlierScorer(
   const { width } = labelled;
   if (labels.length === 0 || labelled.data.length !== labels.length * width)
     throw new RangeError(`Expected [${labels.length}, ${width}] embeddings, got ${labelled.data.length} numbers.`);
-  const own = ofLengthOne(labelled.data, width);
-  const all = spread([own, ...(background === undefined ? [] : [ofLengthOne(background, width)])], width);
+  const own = rowsOfLengthOne(labelled.data, width);
+  const all = spread([own, ...(background === undefined ? [] : [rowsOfLengthOne(background, width)])], width);
   const mean = meanOf(all, width);
   for (let i = 0; i < all.length; i++) all[i]! -= mean[i % width]!;
   const covariance = covarianceProduct(all, width);
@@ -89,7 +88,7 @@ export function fitOutlierScorer(
 
 /** The higher, the less an image is like any known class. @param embeddings [N, width] @returns [N] */
 export function outlierScores({ weight, bias }: OutlierScorer, { data, width }: Embedded): Float32Array {
-  const rows = ofLengthOne(data, width);
+  const rows = rowsOfLengthOne(data, width);
   return Float32Array.from({ length: rows.length / width }, (_, i) => {
     let largest = -Infinity;
     for (let c = 0; c < bias.length; c++) {
@@ -175,17 +174,6 @@ function spread(parts: readonly Float64Array[], width: number): Float64Array {
   const taken = new Float64Array(count * width);
   for (let i = 0; i < count; i++) taken.set(rows[Math.floor((i * rows.length) / count)]!, i * width);
   return taken;
-}
-
-function ofLengthOne(data: Float32Array, width: number): Float64Array {
-  const result = Float64Array.from(data);
-  for (let from = 0; from < result.length; from += width) {
-    let square = 0;
-    for (let j = from; j < from + width; j++) square += result[j]! ** 2;
-    const scale = 1 / Math.max(Math.sqrt(square), LEAST_LENGTH);
-    for (let j = from; j < from + width; j++) result[j]! *= scale;
-  }
-  return result;
 }
 
 function meanOf(rows: Float64Array, width: number): Float64Array {

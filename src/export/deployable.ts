@@ -1,7 +1,8 @@
 import { ModelError } from '../core/errors.ts';
 import { float32Scalar, tensor } from '../core/tensor.ts';
 import { addCrop, addNormalise, checkNetworkInput, type Preprocessing } from '../models/preprocessing.ts';
-import { LEAST_LENGTH, type OutlierScorer } from '../evaluate/outliers.ts';
+import type { OutlierScorer } from '../evaluate/outliers.ts';
+import { LEAST_LENGTH } from '../evaluate/rows-of-length-one.ts';
 import { toMetadata, toModelJson, type ModelDescription } from '../models/description.ts';
 import { GraphBuilder } from '../onnx/builder.ts';
 import { append } from '../onnx/compose.ts';

@@ -6,7 +6,7 @@ import { randomStream } from '../../src/core/random.ts';
 import type { MachineLabel } from '../../src/labelling/label-images.ts';
 import { writeEvidence, type Evidence, type LabelledRound } from '../../src/recipes/evidence/evidence.ts';
 import { exampleLabels } from '../../src/recipes/evidence/example-labels.ts';
-import { nearestRows } from '../../src/recipes/evidence/nearest-rows.ts';
+import { nearestRows } from '../../src/recipes/nearest-rows.ts';
 import type { LabelledSample } from '../../src/recipes/prepare-data.ts';
 import { Engine } from '../../src/runtime/engine.ts';
 import { RunFolder } from '../../src/train/run-folder.ts';

@@ -6,7 +6,7 @@ import type { Sample } from '../../datasets/dataset.ts';
 import type { MachineLabel } from '../../labelling/label-images.ts';
 import type { RunFolder } from '../../train/run-folder.ts';
 import type { LabelledSample } from '../prepare-data.ts';
-import type { Nearest } from './nearest-rows.ts';
+import type { Nearest } from '../nearest-rows.ts';
 
 /** Folder of a run with a CSV and a JSONL file for every time that a machine labelled its images. */
 export const EVIDENCE_FOLDER = 'pseudo-labels';

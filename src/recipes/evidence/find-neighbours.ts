@@ -4,7 +4,7 @@ import { embeddingsOf } from '../self-training/labeller.ts';
 import type { TrainingData } from '../prepare-data.ts';
 import type { Workshop } from '../workshop.ts';
 import type { LabelledImages } from './evidence.ts';
-import { nearestRows } from './nearest-rows.ts';
+import { nearestRows } from '../nearest-rows.ts';
 
 /** Of each kind, beside a label. */
 const NEIGHBOURS = 3;

@@ -1,7 +1,7 @@
 import { tensor, type Tensor } from '../../core/tensor.ts';
 import type { Sample } from '../../datasets/dataset.ts';
 import { MOST_NEIGHBOURS, PropagationGraph } from '../../labelling/label-propagation.ts';
-import { nearestRows } from '../evidence/nearest-rows.ts';
+import { nearestRows } from '../nearest-rows.ts';
 import { embeddingsOf, type Labeller } from './labeller.ts';
 import type { Network } from '../network.ts';
 import type { LabelledSample } from '../prepare-data.ts';

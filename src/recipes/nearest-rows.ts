@@ -1,9 +1,9 @@
-import { tensor } from '../../core/tensor.ts';
-import type { Embedded } from '../../evaluate/outliers.ts';
-import { LEAST_LENGTH } from '../../evaluate/outliers.ts';
-import { GraphBuilder } from '../../onnx/builder.ts';
-import { writeModel } from '../../onnx/write.ts';
-import type { Engine } from '../../runtime/engine.ts';
+import { tensor } from '../core/tensor.ts';
+import type { Embedded } from '../evaluate/outliers.ts';
+import { rowsOfLengthOne } from '../evaluate/rows-of-length-one.ts';
+import { GraphBuilder } from '../onnx/builder.ts';
+import { writeModel } from '../onnx/write.ts';
+import type { Engine } from '../runtime/engine.ts';
 
 /** Rows of a matrix that are nearest to a row. */
 export interface Nearest {
@@ -47,10 +47,12 @@ export async function nearestRows(
   b.output('similarities');
   b.output('rows');
   const session = await engine.load(writeModel({ graph: b.build() }), { name: 'nearest rows', deterministic: true });
-  await engine.put({ [RESIDENT]: tensor('float32', [rows, width], ofLengthOne(others)) });
+  await engine.put({
+    [RESIDENT]: tensor('float32', [rows, width], Float32Array.from(rowsOfLengthOne(others.data, width))),
+  });
   try {
     const found: Nearest[][] = [];
-    const all = ofLengthOne(asked);
+    const all = Float32Array.from(rowsOfLengthOne(asked.data, width));
     for (let from = 0; from * width < all.length; from += BATCH) {
       const some = all.subarray(from * width, (from + BATCH) * width);
       const feeds = { asked: tensor('float32', [some.length / width, width], some) };
@@ -70,15 +72,4 @@ export async function nearestRows(
     await engine.free([RESIDENT]);
     await session.release();
   }
-}
-
-function ofLengthOne({ data, width }: Embedded): Float32Array {
-  const result = Float32Array.from(data);
-  for (let from = 0; from < result.length; from += width) {
-    let square = 0;
-    for (let j = from; j < from + width; j++) square += result[j]! ** 2;
-    const scale = 1 / Math.max(Math.sqrt(square), LEAST_LENGTH);
-    for (let j = from; j < from + width; j++) result[j]! *= scale;
-  }
-  return result;
 }
