@@ -46,15 +46,19 @@ export async function finishRun(run: RunFolder, workshop: Workshop, request: Fin
     });
 
   const { network } = request;
-  const outliers: OutlierParts = {
-    scorer: await timed(workshop.track, 'outliers', () => outlierScorerOf(workshop, network, data, options.seed)),
-    embedding: embeddingName(network),
-    threshold: calibration?.outliers && outlierThreshold(calibration.outliers),
-  };
+  // Without a labelled image, nothing says what the classes look like.
+  const outliers: OutlierParts | undefined =
+    data.train.length === 0
+      ? undefined
+      : {
+          scorer: await timed(workshop.track, 'outliers', () => outlierScorerOf(workshop, network, data, options.seed)),
+          embedding: embeddingName(network),
+          threshold: calibration?.outliers && outlierThreshold(calibration.outliers),
+        };
   // The protocol cross-validates only what can be dealt into folds.
   const predictions = data.crossValidated ? calibration! : await scorePredictions(run, workshop, request, outliers);
   const evaluation = evaluatePredictions(predictions, { temperature });
-  const decided = { temperature, abstain, outliers };
+  const decided = { temperature, abstain, ...(outliers && { outliers }) };
   const { parity, measured } = await writeModel(run, workshop, request, decided, data.score);
 
   const seconds = (performance.now() - started) / 1000;
@@ -63,7 +67,7 @@ export async function finishRun(run: RunFolder, workshop: Workshop, request: Fin
     ...evaluation,
     parity,
     abstain: abstain ?? null,
-    outliers: outliers.threshold === undefined ? null : setAside(predictions, outliers.threshold),
+    outliers: outliers?.threshold === undefined ? null : setAside(predictions, outliers.threshold),
     calibratedOn: calibration?.foundOn ?? null,
     ...request.taughtBy?.agreement,
     ...(request.estimate && { estimate: request.estimate }),
@@ -89,13 +93,14 @@ async function scorePredictions(
   run: RunFolder,
   workshop: Workshop,
   { network, data }: FinishRequest,
-  { scorer }: OutlierParts,
+  outliers: OutlierParts | undefined,
 ): Promise<HeldOutPredictions> {
   const { score, scoredOn: foundOn, classes } = data;
   run.append({ type: 'test-opened', reason: 'final score', scoredOn: foundOn, images: score.length });
   const { logits, embedded } = await answersOf(workshop, network, score, 'predict');
   const [labels, ids] = [score.map(({ label }) => label), score.map(({ id }) => id)];
-  return { classes, logits, labels, ids, foundOn, outliers: outlierScores(scorer, embedded) };
+  const scores = outliers && outlierScores(outliers.scorer, embedded);
+  return { classes, logits, labels, ids, foundOn, ...(scores && { outliers: scores }) };
 }
 
 /** What share of the images scored on, all of known classes, would be set aside. */
