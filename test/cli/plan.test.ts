@@ -29,7 +29,8 @@ const BACKBONE = ['--backbone', backbone, '--mean', '127.5', '--std', '127.5'];
 const TIMES: readonly (readonly [Timed, number])[] = [
   ['answer', 0.001],
   ['finetune', 0.15],
-  ['scratch', 0.03],
+  ['scratch', 0.01],
+  ['spread', 0.03],
   ['fixmatch', 0.35],
 ];
 

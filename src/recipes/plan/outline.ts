@@ -69,7 +69,7 @@ export function outlineOf(
     const epochs = alone === undefined ? 'the shortest training there is' : `${alone.epochs} epochs`;
     add('supervised', alone ?? { seconds: OVERHEAD }, `${epochs} from random weights on the labelled images`, '');
     if (spreadsWell(facts)) {
-      const spread = spreadLength(time(), facts, guessedRate(site, 'scratch', base, answer));
+      const spread = spreadLength(time(), facts, guessedRate(site, 'spread', base, answer));
       const images = spread === undefined ? 0 : spread.epochs * spread.epochImages;
       add('spread', spread, `labels that spread among images alike, and a student of ${images} images`, short);
     } else {

@@ -21,7 +21,8 @@ const OUTLINES =
   'evaluationcrop|affine(angle=-20..20,translatex=-0.1..0.1,translatey=-0.1..0.1,scale=0.8..1.2,shearx=-20..20,sheary=-10..10,fill=edge)|elastic(0..40,4,fill=edge)|cutout(size=0.1..0.35)';
 /** Of the images of a batch: all labels are nearly as good as those of people. */
 const LABELLED_SHARE = 0.05;
-const RATE = 0.1;
+/** How a student is trained. */
+const STUDENT = { augment: OUTLINES, batchSize: 64, lr: 0.1, dropout: 0 } as const;
 
 /**
  * From scratch, where images alike in their gradients show the same class: labels that spread among them, and a student that
@@ -36,7 +37,7 @@ export async function spreadAttempt(site: PlanSite): Promise<Attempt | undefined
   }
   const isNew = !decisions.has(stage);
   const length = await decisions.decide(stage, async () => {
-    const train = await trainingRate(site, 'scratch', await openedQuietly(site, undefined, {}));
+    const train = await trainingRate(site, 'spread', await openedQuietly(site, undefined, STUDENT));
     return spreadLength(timeOf(site), facts, train) ?? null;
   });
   const how = found(facts.spreadRight!);
@@ -54,7 +55,7 @@ export async function spreadAttempt(site: PlanSite): Promise<Attempt | undefined
   const images = length.epochs * length.epochImages * (1 + length.folds / 2);
   const { value: trained, seconds } = await timedStage(
     site,
-    'scratch',
+    'spread',
     opened,
     { isNew, images, besides: length.besides },
     () => new SelfTraining({ run, workshop, stages, job: { options, data, networks, control } }).train(),
@@ -102,5 +103,5 @@ function studentOptions({ options }: PlanSite, { epochs, epochImages, folds }: S
     labelledShare: LABELLED_SHARE,
     epochImages,
   });
-  return { ...own, train: { ...train, epochs, folds, augment: OUTLINES, lr: RATE, dropout: 0 } };
+  return { ...own, train: { ...train, ...STUDENT, epochs, folds } };
 }

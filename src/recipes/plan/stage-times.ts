@@ -5,8 +5,8 @@ import { cachePart } from '../../core/cache-folder.ts';
 import type { Engine } from '../../runtime/engine.ts';
 import { processor } from '../../runtime/processor.ts';
 
-/** What is timed: an image of training on a backbone, from scratch, or with unlabelled images beside it, and one that a network answers. */
-export type Timed = 'finetune' | 'scratch' | 'fixmatch' | 'answer';
+/** What is timed: an image of training on a backbone, from scratch, with unlabelled images beside it or with labels that spread, and one that a network answers. */
+export type Timed = 'finetune' | 'scratch' | 'fixmatch' | 'spread' | 'answer';
 
 /** How long a machine took for what, in the cache: the next plan's estimates come from it. */
 export class StageTimes {
