@@ -1,4 +1,5 @@
 import { openBackbone, type Backbone } from '../backbones/open.ts';
+import { withGradients } from '../models/join-gradients.ts';
 import type { TrainControl } from './train-control.ts';
 import type { ResolvedTrainOptions } from './train-options.ts';
 
@@ -6,10 +7,12 @@ import type { ResolvedTrainOptions } from './train-options.ts';
 export type BackboneOptions = Pick<
   ResolvedTrainOptions,
   'inputSize' | 'mean' | 'std' | 'channels' | 'interpolation' | 'cropFraction' | 'layout' | 'embedding' | 'logits'
->;
+> &
+  Partial<Pick<ResolvedTrainOptions, 'gradients'>>;
 
 /**
- * The backbone that options ask for, with what they say of its preprocessing, described.
+ * The backbone that options ask for, with what they say of its preprocessing, described; with histograms of gradients among its features
+ * where they ask for these.
  * @throws InputError, ModelError, RunError as `openBackbone`
  */
 export async function givenBackbone(
@@ -25,5 +28,10 @@ export async function givenBackbone(
     { ...(signal && { signal }), ...(onProgress && { onProgress }) },
   );
   onProgress?.({ type: 'note', message: backbone.description });
-  return backbone;
+  return options.gradients === true ? joined(backbone) : backbone;
+}
+
+function joined(backbone: Backbone): Backbone {
+  const { graph, embedding } = withGradients(backbone.model.graph, backbone.embedding, backbone.preprocessing);
+  return { ...backbone, model: { ...backbone.model, graph }, embedding };
 }

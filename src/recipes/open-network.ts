@@ -1,6 +1,4 @@
-import type { Backbone } from '../backbones/open.ts';
 import type { Tensor } from '../core/tensor.ts';
-import { withGradients } from '../models/join-gradients.ts';
 import { describePreprocessing } from '../models/preprocessing.ts';
 import type { Workshop } from './workshop.ts';
 import { withNewHead, type Network } from './network.ts';
@@ -66,8 +64,7 @@ async function open(
       train: (workshop, stages) => trainNetwork(workshop, stages, options, 'scratch', data, async () => network),
     };
   }
-  const given = await givenBackbone(options.backbone!, options, control);
-  const backbone = options.gradients ? joined(given) : given;
+  const backbone = await givenBackbone(options.backbone!, options, control);
   const { preprocessing, embedding } = backbone;
   const { graph } = backbone.model;
   const headed = (head: { weight: Tensor; bias: Tensor }): Network =>
@@ -118,10 +115,4 @@ async function open(
       });
     },
   };
-}
-
-/** With the histograms of the image's gradients among its features. */
-function joined(backbone: Backbone): Backbone {
-  const { graph, embedding } = withGradients(backbone.model.graph, backbone.embedding, backbone.preprocessing);
-  return { ...backbone, model: { ...backbone.model, graph }, embedding };
 }
