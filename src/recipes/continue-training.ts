@@ -1,5 +1,6 @@
 import { InputError } from '../core/errors.ts';
 import { readConfig } from '../train/run-folder.ts';
+import { toldAgain, type PlanOptions } from './plan/plan-options.ts';
 import { refuseSelfTraining } from './self-training/self-train-options.ts';
 import { train, type TrainResult } from './train-classifier.ts';
 import type { TrainControl } from './train-control.ts';
@@ -23,7 +24,8 @@ export async function optionsOfRun(run: string, instead: string): Promise<Resolv
 }
 
 /**
- * Trains as a finished run did, with its labels and further ones, into a new folder: same options, cached features.
+ * Trains as a finished run did, with its labels and further ones, into a new folder: same options, cached features; a plan plans
+ * anew.
  * Weights start where the run's started, and not where they ended: what folds are judged on must not have
  * been learnt from before, and a network that goes on from converged weights ends worse (Ash and Adams 2020, arXiv:1910.08475).
  * @param options take the place of the run's
@@ -38,6 +40,9 @@ export async function continueTraining(
 ): Promise<TrainResult> {
   if (labelFiles.length === 0)
     throw new InputError('Continue with which labels? Give a file of them: --labels NEW.csv.');
-  const { out: _, ...before } = await optionsOfRun(run, 'go on with "gleaner train"');
-  return train({ ...before, ...options, labelFiles: [...before.labelFiles, ...labelFiles] }, control);
+  const trained = await optionsOfRun(run, 'go on with "gleaner train"');
+  const config = await readConfig(run);
+  const { out: _, ...before } = config['plan'] === undefined ? trained : toldAgain(config);
+  const continued = { ...before, ...options, labelFiles: [...trained.labelFiles, ...labelFiles] };
+  return train(continued as TrainOptions | PlanOptions, control);
 }

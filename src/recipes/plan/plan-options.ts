@@ -122,3 +122,18 @@ export function planFromRun({ options, plan }: Readonly<Record<string, unknown>>
   const train = resolveTrainOptions(options, 'config.json of the run');
   return { ...(plan as Omit<ResolvedPlanOptions, 'train'>), train };
 }
+
+/** What the plan of a run was told, to be told again. @throws as `planFromRun` */
+export function toldAgain(config: Readonly<Record<string, unknown>>): PlanOptions {
+  const { train, backbones, asksForGradients, budget, maxBytes, maxMilliseconds } = planFromRun(config);
+  const left = new Set<string>([...TRAINING_OPTIONS, 'method', ...(asksForGradients ? [] : ['gradients'])]);
+  const kept = Object.entries(train).filter(([name, value]) => value !== undefined && !left.has(name));
+  return {
+    ...(Object.fromEntries(kept) as Pick<ResolvedTrainOptions, 'data' | 'labelFiles'>),
+    method: 'plan',
+    backbone: [...backbones],
+    budget,
+    ...(maxBytes !== undefined && { maxSize: maxBytes }),
+    ...(maxMilliseconds !== undefined && { maxLatency: maxMilliseconds }),
+  };
+}

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { randomStream } from '../../src/core/random.ts';
-import { GAINS, type Gain } from '../../src/recipes/plan/gains.ts';
-import { judge, judgementInWords } from '../../src/recipes/plan/judge.ts';
-import { weightsOf } from '../../src/recipes/plan/plan-estimate.ts';
-import type { Predictions } from '../../src/evaluate/predictions.ts';
+import { randomStream } from '../../../src/core/random.ts';
+import { GAINS, type Gain } from '../../../src/recipes/plan/gains.ts';
+import { judge, judgementInWords } from '../../../src/recipes/plan/judge.ts';
+import { weightsOf } from '../../../src/recipes/plan/plan-estimate.ts';
+import type { Predictions } from '../../../src/evaluate/predictions.ts';
 
 const PRIOR: Gain = { mean: 0.02, deviation: 0.03, source: 'a test' };
 

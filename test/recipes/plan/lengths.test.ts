@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import * as fc from 'fast-check';
-import { fittedLength, roundsLength, stepsLength } from '../../src/recipes/plan/lengths.ts';
-import { DURATION, FILE_SIZE, LATENCY, parseQuantity } from '../../src/recipes/plan/quantity.ts';
+import { fittedLength, roundsLength, stepsLength } from '../../../src/recipes/plan/lengths.ts';
+import { DURATION, FILE_SIZE, LATENCY, parseQuantity } from '../../../src/recipes/plan/quantity.ts';
 
 const seconds = fc.double({ min: 1e-4, max: 1, noNaN: true });
 const time = fc

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { biasCorrectedAccuracy } from '../../src/evaluate/bias-corrected.ts';
-import { estimateOf } from '../../src/recipes/plan/plan-estimate.ts';
-import type { Attempt } from '../../src/recipes/plan/plan-site.ts';
+import { biasCorrectedAccuracy } from '../../../src/evaluate/bias-corrected.ts';
+import { estimateOf } from '../../../src/recipes/plan/plan-estimate.ts';
+import type { Attempt } from '../../../src/recipes/plan/plan-site.ts';
 
 const CLASSES = ['a', 'b'];
 const LABELS = Array.from({ length: 40 }, (_, i) => i % 2);

@@ -3,14 +3,15 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { Decisions } from '../../src/recipes/plan/decisions.ts';
+import { Decisions } from '../../../src/recipes/plan/decisions.ts';
 import {
   isPlan,
   ofOneMethod,
   planFromRun,
   recordedPlan,
   resolvePlanOptions,
-} from '../../src/recipes/plan/plan-options.ts';
+  toldAgain,
+} from '../../../src/recipes/plan/plan-options.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'gleaner-plan-options-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -72,4 +73,25 @@ describe('decisions', () => {
     await writeFile(file, '{');
     await expect(Decisions.open(file, 0)).rejects.toThrow();
   });
+});
+
+it('what a plan was told is told again from its run, with nothing of the training of one method', () => {
+  const options = {
+    data: '/photos',
+    backbone: ['/a.onnx', '/b.onnx'],
+    budget: '2m',
+    maxSize: '5MB',
+    seed: 3,
+    labelsPerClass: 10,
+    gradients: true,
+  };
+  const resolved = resolvePlanOptions(options);
+  const again = toldAgain(JSON.parse(JSON.stringify(recordedPlan(resolved))) as Record<string, unknown>);
+  expect(isPlan(again)).toBe(true);
+  expect(resolvePlanOptions(again)).toEqual(resolved);
+});
+
+it('leaves the choice of gradients to the labels again', () => {
+  const resolved = resolvePlanOptions({ data: '/photos', backbone: '/a.onnx' });
+  expect(toldAgain(recordedPlan(resolved) as unknown as Record<string, unknown>)).not.toHaveProperty('gradients');
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { randomStream } from '../../src/core/random.ts';
-import { confusedPairs, isAtChance } from '../../src/recipes/plan/remarks.ts';
+import { randomStream } from '../../../src/core/random.ts';
+import { confusedPairs, isAtChance } from '../../../src/recipes/plan/remarks.ts';
 
 const CLASSES = ['a', 'b', 'c'];
 
