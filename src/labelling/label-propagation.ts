@@ -88,6 +88,13 @@ const CLEARLY = 0.02;
 /** Parts of the labelled images, each held in turn. */
 const HELD_PARTS = 3;
 
+/** Labels that were spread. */
+export interface Spread extends Propagation {
+  readonly how: Spreading;
+  /** Share of labelled images held in turn that were right so; undefined where there were too few to hold any. */
+  readonly heldRight: number | undefined;
+}
+
 /** A graph of embeddings over which labels of several sets of images can be spread. */
 export class PropagationGraph {
   readonly #embeddings: Float32Array;
@@ -95,34 +102,22 @@ export class PropagationGraph {
   readonly #nearest: Neighbours;
   readonly #graphs = new Map<Spreading, NeighbourGraph>();
 
-  private constructor(embeddings: Float32Array, width: number, nearest: Neighbours) {
+  /**
+   * @param embeddings [N, width]
+   * @param nearest exact neighbours, `MOST_NEIGHBOURS` of each row or all others where these are fewer
+   */
+  constructor(embeddings: Float32Array, width: number, nearest: Neighbours) {
     this.#embeddings = embeddings;
     this.#width = width;
     this.#nearest = nearest;
-  }
-
-  /** @param nearest exact neighbours, `MOST_NEIGHBOURS` of each row or all others where these are fewer */
-  static from(embeddings: Float32Array, width: number, nearest: Neighbours): PropagationGraph {
-    return new PropagationGraph(embeddings, width, nearest);
-  }
-
-  /** @param embeddings [N, width] @throws RangeError, AbortedError as `nearestNeighbours` */
-  static async of(embeddings: Float32Array, width: number, signal?: AbortSignal): Promise<PropagationGraph> {
-    const rows = embeddings.length / width;
-    const nearest = await nearestNeighbours(embeddings, width, Math.min(MOST_NEIGHBOURS, rows - 1), signal);
-    return new PropagationGraph(embeddings, width, nearest);
   }
 
   /**
    * Spreads labels in the one of three ways that is most often right on labelled images held in turn, a third of them each: in the
    * boldest that is not clearly worse than the best.
    * @param labels [N] a class, or undefined
-   * @returns also `heldRight`, the share of held images that were right so; undefined where there were too few to hold any
    */
-  spread(
-    labels: readonly (number | undefined)[],
-    classes: number,
-  ): Propagation & { readonly how: Spreading; readonly heldRight: number | undefined } {
+  spread(labels: readonly (number | undefined)[], classes: number): Spread {
     const known = Array.from(labels.keys()).filter((row) => labels[row] !== undefined);
     const right = (how: Spreading): number => {
       let count = 0;

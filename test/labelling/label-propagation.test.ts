@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { AbortedError } from '../../src/core/errors.ts';
 import { randomStream } from '../../src/core/random.ts';
 import { conjugateGradient } from '../../src/core/conjugate-gradient.ts';
-import { PropagationGraph, propagateLabels } from '../../src/labelling/label-propagation.ts';
+import { MOST_NEIGHBOURS, PropagationGraph, propagateLabels } from '../../src/labelling/label-propagation.ts';
 import { nearestNeighbours } from '../../src/labelling/nearest-neighbours.ts';
 
 const golden = JSON.parse(readFileSync(new URL('golden/labelling.json', import.meta.url), 'utf8')) as {
@@ -143,6 +143,10 @@ describe('label propagation', () => {
 });
 
 describe('a graph over which several sets of labels are spread', () => {
+  const graphOf = async (x: Float32Array, width: number): Promise<PropagationGraph> => {
+    const count = Math.min(MOST_NEIGHBOURS, x.length / width - 1);
+    return new PropagationGraph(x, width, await nearestNeighbours(x, width, count));
+  };
   /** Two moons, the second grasping into the first, as rows of unit length: places become angles on two circles. */
   const moons = (count: number): { x: Float32Array; truth: number[] } => {
     const stream = randomStream('moons');
@@ -161,7 +165,7 @@ describe('a graph over which several sets of labels are spread', () => {
     truth.filter((label, i) => probabilities[2 * i + label]! > 0.5).length / truth.length;
 
   it('spreads as propagateLabels does with the settings that it names', async () => {
-    const graph = await PropagationGraph.of(embeddings, width);
+    const graph = await graphOf(embeddings, width);
     const { how, probabilities } = graph.spread(labels, classes);
     const alone = await propagateLabels(embeddings, width, labels, classes, how);
     expect([...probabilities]).toEqual([...alone.probabilities]);
@@ -170,7 +174,7 @@ describe('a graph over which several sets of labels are spread', () => {
   it('is bold along clusters', async () => {
     const { x, truth } = moons(400);
     const known = truth.map((label, i) => (i < 30 ? label : undefined));
-    const spread = (await PropagationGraph.of(x, 4)).spread(known, 2);
+    const spread = (await graphOf(x, 4)).spread(known, 2);
     expect(spread.how.alpha).toBe(0.99);
     expect(spread.heldRight).toBe(1);
     expect(rightOf(spread.probabilities, truth)).toBe(1);
@@ -184,7 +188,7 @@ describe('a graph over which several sets of labels are spread', () => {
       truth.flatMap((label) => [4 * label - 2 + stream.normal(), ...Array.from({ length: 15 }, () => stream.normal())]),
     );
     const known = truth.map((label, i) => (i < (label === 0 ? 200 : 60) ? label : undefined));
-    const { how, heldRight, probabilities } = (await PropagationGraph.of(x, 16)).spread(known, 2);
+    const { how, heldRight, probabilities } = (await graphOf(x, 16)).spread(known, 2);
     expect(how.alpha).toBe(0.9);
     expect(rightOf(probabilities, truth)).toBeGreaterThan(0.9);
     expect(heldRight).toBeCloseTo(rightOf(probabilities, truth), 1);
@@ -194,7 +198,7 @@ describe('a graph over which several sets of labels are spread', () => {
 
   it('holds nothing where every class has one label', async () => {
     const { x, truth } = moons(40);
-    const graph = await PropagationGraph.of(x, 4);
+    const graph = await graphOf(x, 4);
     expect(
       graph.spread(
         truth.map((label, i) => (i < 2 ? label : undefined)),

@@ -6,7 +6,7 @@ import { underName } from '../under-name.ts';
 import type { Workshop } from '../workshop.ts';
 import { workshopFor } from '../workshop-for.ts';
 import type { Labeller } from './labeller.ts';
-import { EmbeddedImages, propagationLabeller } from './propagation-labeller.ts';
+import { EmbeddedImages, PropagationLabeller } from './propagation-labeller.ts';
 import { labellerOf, type SelfTrainSite, type Student } from './self-train-job.ts';
 
 /** Without a backbone, labels spread where that is right for so many of the labelled images held out; else a network is trained. */
@@ -45,7 +45,7 @@ export class FirstTeachers {
   ): Promise<FirstTeacher> {
     if (this.#method === undefined) {
       const spread = await this.#spreading(labelled, name, workshop);
-      const right = (await this.#heldRight(labelled)) ?? 0;
+      const right = (await spread.labeller.heldRight()) ?? 0;
       this.#method = right < OFTEN_RIGHT ? 'scratch' : 'propagation';
       const how = right < OFTEN_RIGHT ? 'a network is trained from them first' : 'so the first labels are made';
       this.#site.workshop.onProgress?.({
@@ -60,7 +60,11 @@ export class FirstTeachers {
   }
 
   /** Its network is the probe on the features that labels spread over. */
-  async #spreading(labelled: readonly LabelledSample[], name: string, workshop: Workshop): Promise<FirstTeacher> {
+  async #spreading(
+    labelled: readonly LabelledSample[],
+    name: string,
+    workshop: Workshop,
+  ): Promise<Student & { readonly labeller: PropagationLabeller }> {
     const { job } = this.#site;
     const { train } = job.options;
     const own = train.backbone === undefined ? withoutBackbone : {};
@@ -69,13 +73,7 @@ export class FirstTeachers {
     const { data } = job;
     const all = [...data.train, ...data.unlabeled];
     this.#images ??= new EmbeddedImages(this.#site.workshop, student.network, all, train.maxPixels * 1e6);
-    return { ...student, labeller: propagationLabeller(this.#images, labelled, data.classes.length) };
-  }
-
-  async #heldRight(labelled: readonly LabelledSample[]): Promise<number | undefined> {
-    const labelOf = new Map(labelled.map(({ id, label }) => [id, label]));
-    const labels = this.#images!.samples.map(({ id }) => labelOf.get(id));
-    return (await this.#images!.graph()).spread(labels, this.#site.job.data.classes.length).heldRight;
+    return { ...student, labeller: new PropagationLabeller(this.#images, labelled, data.classes.length) };
   }
 
   /** By the usual method, for as long as `train` would. */

@@ -1,6 +1,6 @@
 import { tensor, type Tensor } from '../../core/tensor.ts';
 import type { Sample } from '../../datasets/dataset.ts';
-import { MOST_NEIGHBOURS, PropagationGraph } from '../../labelling/label-propagation.ts';
+import { MOST_NEIGHBOURS, PropagationGraph, type Spread } from '../../labelling/label-propagation.ts';
 import { nearestRows } from '../nearest-rows.ts';
 import { embeddingsOf, type Labeller } from './labeller.ts';
 import type { Network } from '../network.ts';
@@ -63,32 +63,55 @@ export async function propagationGraph(
   const found = await nearestRows(engine, embedded, embedded, count, true, signal ? { signal } : {});
   const indices = Int32Array.from(found.flatMap((near) => near.map(({ row }) => row)));
   const similarities = Float32Array.from(found.flatMap((near) => near.map(({ similarity }) => similarity)));
-  return PropagationGraph.from(embedded.data, width, { indices, similarities });
+  return new PropagationGraph(embedded.data, width, { indices, similarities });
 }
 
 /**
  * Labels that spread from labelled images over the graph of nearest embeddings (`PropagationGraph`), of which all embedded
  * images are part, whichever are asked about.
  */
-export function propagationLabeller(
-  images: EmbeddedImages,
-  labelled: readonly LabelledSample[],
-  classes: number,
-): Labeller {
-  return {
-    async answers(samples) {
-      const rowOf = new Map(images.samples.map(({ id }, row) => [id, row]));
-      const further = samples.filter(({ id }) => !rowOf.has(id));
-      for (const [i, { id }] of further.entries()) rowOf.set(id, images.samples.length + i);
-      const labels = Array.from<number | undefined>({ length: images.samples.length + further.length });
-      for (const { id, label } of labelled) labels[rowOf.get(id)!] = label;
-      const { probabilities } = (await images.graphWith(further)).spread(labels, classes);
-      const found = new Float32Array(samples.length * classes);
-      for (const [i, { id }] of samples.entries()) {
-        const row = rowOf.get(id)!;
-        found.set(probabilities.subarray(row * classes, (row + 1) * classes), i * classes);
-      }
-      return { views: [found] };
-    },
-  };
+export class PropagationLabeller implements Labeller {
+  readonly #images: EmbeddedImages;
+  readonly #labelled: readonly LabelledSample[];
+  readonly #classes: number;
+  #spread: Promise<Spread> | undefined;
+
+  /** @param images all of `labelled` among them */
+  constructor(images: EmbeddedImages, labelled: readonly LabelledSample[], classes: number) {
+    this.#images = images;
+    this.#labelled = labelled;
+    this.#classes = classes;
+  }
+
+  /** Share of labelled images held in turn that are labelled rightly; undefined where there are too few to hold any. */
+  async heldRight(): Promise<number | undefined> {
+    return (await this.#spreadOver([])).heldRight;
+  }
+
+  async answers(samples: readonly Sample[]): ReturnType<Labeller['answers']> {
+    const rowOf = new Map(this.#images.samples.map(({ id }, row) => [id, row]));
+    const further = samples.filter(({ id }) => !rowOf.has(id));
+    for (const [i, { id }] of further.entries()) rowOf.set(id, this.#images.samples.length + i);
+    const { probabilities } = await this.#spreadOver(further);
+    const classes = this.#classes;
+    const found = new Float32Array(samples.length * classes);
+    for (const [i, { id }] of samples.entries()) {
+      const row = rowOf.get(id)!;
+      found.set(probabilities.subarray(row * classes, (row + 1) * classes), i * classes);
+    }
+    return { views: [found] };
+  }
+
+  /** Over the images and further ones, whose rows come last; over the images alone it is done once. */
+  #spreadOver(further: readonly Sample[]): Promise<Spread> {
+    if (further.length > 0) return this.#spreadNow(further);
+    this.#spread ??= this.#spreadNow(further);
+    return this.#spread;
+  }
+
+  async #spreadNow(further: readonly Sample[]): Promise<Spread> {
+    const labelOf = new Map(this.#labelled.map(({ id, label }) => [id, label]));
+    const labels = [...this.#images.samples, ...further].map(({ id }) => labelOf.get(id));
+    return (await this.#images.graphWith(further)).spread(labels, this.#classes);
+  }
 }

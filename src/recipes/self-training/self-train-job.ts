@@ -8,7 +8,7 @@ import type { Network } from '../network.ts';
 import type { OpenedNetwork } from '../opened-network.ts';
 import type { LabelledSample, TrainingData } from '../prepare-data.ts';
 import { parseThreshold } from './parse-threshold.ts';
-import { EmbeddedImages, propagationLabeller } from './propagation-labeller.ts';
+import { EmbeddedImages, PropagationLabeller } from './propagation-labeller.ts';
 import type { Verdict } from './round-score.ts';
 import type { RoundsNetwork, SelfTrainNetworks } from './self-train-networks.ts';
 import type { ResolvedSelfTrainOptions } from './self-train-options.ts';
@@ -76,7 +76,7 @@ export function labellerOf(
   if (source === 'teacher') return own;
   const classes = job.data.classes.length;
   const images = new EmbeddedImages(workshop, network, [...labelled, ...pool], maxPixels);
-  const spread = propagationLabeller(images, labelled, classes);
+  const spread = new PropagationLabeller(images, labelled, classes);
   return source === 'propagation' ? spread : labellers([own, spread]);
 }
 
