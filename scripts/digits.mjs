@@ -7,16 +7,6 @@ import { encodePng } from '../dist/images/encode.js';
 
 const SIDE = 28;
 
-const drawn = (angle, shift, scale, shearX, shearY) =>
-  `affine(angle=${-angle}..${angle},translatex=${-shift}..${shift},translatey=${-shift}..${shift},` +
-  `scale=${1 - scale}..${1 + scale},shearx=${-shearX}..${shearX},sheary=${-shearY}..${shearY},fill=edge)`;
-
-/** Digits as they may be written: turned, shifted, of another size, slanted and uneven; strongly so, and in part hidden. */
-export const VIEWS = {
-  weak: `evaluationcrop|${drawn(12, 0.07, 0.1, 12, 0)}|elastic(0..30,4,fill=edge)`,
-  strong: `evaluationcrop|${drawn(20, 0.1, 0.2, 20, 10)}|elastic(0..40,4,fill=edge)|cutout(size=0.1..0.35)`,
-};
-
 /** All digits, class by class: { digit, name, pixels: uint8 [28, 28] }. */
 export function readDigits() {
   const folder = join(dirname(fileURLToPath(import.meta.resolve('mnist'))), 'digits');

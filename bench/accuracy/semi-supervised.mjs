@@ -2,7 +2,8 @@
 // The supervised arms have the same network, varied images, averaged weights, and as many images computed.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { VIEWS, writeFewLabels } from '../../scripts/digits.mjs';
+import { OUTLINES } from '../../dist/recipes/plan/spread-attempt.js';
+import { writeFewLabels } from '../../scripts/digits.mjs';
 import { selfTrain } from '../../dist/index.js';
 import { trainCell } from '../support/train-cell.mjs';
 
@@ -14,7 +15,9 @@ const SETS = {
     ratio: 4,
     steps: 1000,
     shared: { model: 'digits', batchSize: 16, lr: 0.1, dropout: 0, labelSmoothing: 0 },
-    ...VIEWS,
+    // Digits as they may be written: turned, shifted, of another size, slanted and uneven; strongly so, and in part hidden.
+    weak: 'evaluationcrop|affine(angle=-12..12,translatex=-0.07..0.07,translatey=-0.07..0.07,scale=0.9..1.1,shearx=-12..12,sheary=0..0,fill=edge)|elastic(0..30,4,fill=edge)',
+    strong: OUTLINES,
   },
   'cifar10-250': {
     labels: 250,

@@ -17,7 +17,7 @@ import { timedStage, trainingRate, type RateSite } from './rates.ts';
 /** Unlabelled images among which it is tried whether labels spread well. */
 const TRIED = 2000;
 /** Where outlines tell the classes, they are what is varied: turned, shifted, slanted, bent and in part hidden. */
-const OUTLINES =
+export const OUTLINES =
   'evaluationcrop|affine(angle=-20..20,translatex=-0.1..0.1,translatey=-0.1..0.1,scale=0.8..1.2,shearx=-20..20,sheary=-10..10,fill=edge)|elastic(0..40,4,fill=edge)|cutout(size=0.1..0.35)';
 /** Of the images of a batch: all labels are nearly as good as those of people. */
 const LABELLED_SHARE = 0.05;

@@ -2,14 +2,14 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { randomStream } from '../../src/core/random.ts';
-import type { MachineLabel } from '../../src/labelling/label-images.ts';
-import { writeEvidence, type Evidence, type LabelledRound } from '../../src/recipes/evidence/evidence.ts';
-import { exampleLabels } from '../../src/recipes/evidence/example-labels.ts';
-import { nearestRows } from '../../src/recipes/nearest-rows.ts';
-import type { LabelledSample } from '../../src/recipes/prepare-data.ts';
-import { Engine } from '../../src/runtime/engine.ts';
-import { RunFolder } from '../../src/train/run-folder.ts';
+import { randomStream } from '../../../src/core/random.ts';
+import type { MachineLabel } from '../../../src/labelling/label-images.ts';
+import { writeEvidence, type Evidence, type LabelledRound } from '../../../src/recipes/evidence/evidence.ts';
+import { exampleLabels } from '../../../src/recipes/evidence/example-labels.ts';
+import { nearestRows } from '../../../src/recipes/nearest-rows.ts';
+import type { LabelledSample } from '../../../src/recipes/prepare-data.ts';
+import { Engine } from '../../../src/runtime/engine.ts';
+import { RunFolder } from '../../../src/train/run-folder.ts';
 
 const classes = ['cat', '=emu'];
 const sample = (id: string, label: number): LabelledSample =>

@@ -2,9 +2,9 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { encodePng } from '../../src/images/encode.ts';
-import { why } from '../../src/recipes/evidence/why.ts';
-import { whyPage } from '../../src/recipes/evidence/why-page.ts';
+import { encodePng } from '../../../src/images/encode.ts';
+import { why } from '../../../src/recipes/evidence/why.ts';
+import { whyPage } from '../../../src/recipes/evidence/why-page.ts';
 
 let folder: string;
 let run: string;
