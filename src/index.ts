@@ -20,6 +20,8 @@ export { LABEL_LOSS_NAMES } from './recipes/label-loss-names.ts';
 export type { TrainOptions } from './recipes/train-options.ts';
 export { distill, resumeDistillation, type DistillResult } from './recipes/distillation/distill.ts';
 export type { DistillOptions } from './recipes/distillation/distill-options.ts';
+export { zeroShot, type ZeroShotOptions, type ZeroShotResult } from './recipes/zero-shot/zero-shot.ts';
+export type { TextEncoder as ZeroShotTextEncoder } from './recipes/zero-shot/text-encoder.ts';
 export { evaluate, type EvaluateOptions, type ModelEvaluation } from './recipes/evaluate-model.ts';
 export { why, type Why } from './recipes/evidence/why.ts';
 export { whyPage } from './recipes/evidence/why-page.ts';

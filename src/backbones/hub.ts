@@ -127,8 +127,8 @@ export async function hubFile(
 const REDUCED = /(int8|uint8|int4|q4|q8|bnb4|quantized|fp16|float16)/i;
 
 /**
- * The model file of a repository or folder: the one named, else `model.onnx`, a single ONNX file, or
- * `model.safetensors`.
+ * The model file of a repository or folder: the image side of a network that reads text, too (`vision_model.onnx`), else `model.onnx`,
+ * a single ONNX file, or `model.safetensors`.
  * @param files paths with forward slashes
  * @throws InputError listing what there is, where the choice is not clear.
  */
@@ -136,7 +136,9 @@ export function chooseModelFile(files: readonly string[], where: string): string
   const onnx = files.filter((file) => file.endsWith('.onnx'));
   const full = onnx.filter((file) => !REDUCED.test(file));
   const candidates = full.length > 0 ? full : onnx;
-  const named = candidates.filter((file) => /(^|\/)model\.onnx$/.test(file)).toSorted((a, b) => a.length - b.length);
+  const named = ['vision_model.onnx', 'model.onnx'].flatMap((name) =>
+    candidates.filter((file) => file === name || file.endsWith(`/${name}`)).toSorted((a, b) => a.length - b.length),
+  );
   const chosen = named[0] ?? (candidates.length === 1 ? candidates[0] : undefined);
   if (chosen !== undefined) return chosen;
   if (candidates.length > 1)

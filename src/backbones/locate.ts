@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { sha256 } from '../core/atomic-file.ts';
 import { cachePart } from '../core/cache-folder.ts';
 import { InputError, ModelError } from '../core/errors.ts';
@@ -49,15 +49,28 @@ async function onDisk(path: string): Promise<LocatedBackbone> {
       cause: error,
     });
   });
-  const file = info.isDirectory() ? join(path, chooseModelFile(await readdir(path), path)) : path;
+  const file = info.isDirectory() ? join(path, chooseModelFile(await filesIn(path), path)) : path;
   const bytes = await readFile(file);
   return {
     path: file,
     sha256: sha256(bytes),
     source: file,
     fileName: basename(file),
-    readBeside: (name) => readJson(join(dirname(file), name)),
+    async readBeside(name) {
+      const folder = dirname(file);
+      return (
+        (await readJson(join(folder, name))) ?? (isOnnxFolder(folder) ? readJson(join(folder, '..', name)) : undefined)
+      );
+    },
   };
+}
+
+/** As repositories have it: ONNX files lie in a folder, their configuration beside that. */
+const isOnnxFolder = (folder: string): boolean => basename(resolve(folder)) === 'onnx';
+
+async function filesIn(folder: string): Promise<string[]> {
+  const own = await readdir(folder);
+  return own.includes('onnx') ? [...own, ...(await readdir(join(folder, 'onnx'))).map((file) => `onnx/${file}`)] : own;
 }
 
 async function fromUrl(url: URL, cache: string, offline: boolean, options: DownloadOptions): Promise<LocatedBackbone> {

@@ -2,7 +2,7 @@ import { sha256 } from '../core/atomic-file.ts';
 import { InputError } from '../core/errors.ts';
 import type { OnProgress } from '../core/progress.ts';
 import { fromMetadata, preprocessingOfMetadata } from '../models/description.ts';
-import { findEmbedding, type Embedding } from '../models/embedding.ts';
+import { findEmbedding, type Embedding, type EmbeddingPooling } from '../models/embedding.ts';
 import { gradientDescriptor } from '../models/gradient-descriptor.ts';
 import { describePreprocessing, type Preprocessing } from '../models/preprocessing.ts';
 import type { Model } from '../onnx/graph.ts';
@@ -109,7 +109,7 @@ export async function openBackbone(
     ...(classes !== undefined && { classes }),
     description: [
       `Backbone: ${source}${note === undefined ? '' : ` (${note})`}`,
-      `Features: ${embedding.width}, from "${embedding.value}"${embedding.classifier === undefined ? ' (no classifier was found behind it)' : `, before a classifier of ${embedding.classifier.classes} classes`}`,
+      `Features: ${embedding.width}, from "${embedding.value}"${POOLED[embedding.pooling] ?? ''}${embedding.classifier === undefined ? ' (no classifier was found behind it)' : `, before a classifier of ${embedding.classifier.classes} classes`}`,
       `Preprocessing: ${describePreprocessing(preprocessing)}`,
       `  from ${preprocessingSource}`,
     ].join('\n'),
@@ -117,6 +117,11 @@ export async function openBackbone(
     sha256,
   };
 }
+
+const POOLED: Partial<Record<EmbeddingPooling, string>> = {
+  'first-token': ' (its first token)',
+  'mean-token': ' (the mean of its tokens)',
+};
 
 /** A network as it was found or made, and what was said beside it. */
 interface Read {

@@ -14,6 +14,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   'self-train': async () => (await import('./self-train.ts')).selfTrainCommand(),
   'pseudo-label': async () => (await import('./self-train.ts')).pseudoLabelCommand(),
   pretrain: async () => (await import('./pretrain.ts')).pretrainCommand(),
+  'zero-shot': async () => (await import('./zero-shot.ts')).zeroShotCommand(),
   distill: async () => (await import('./distill.ts')).distillCommand(),
   suggest: async () => (await import('./suggest.ts')).suggestCommand(),
   predict: async () => (await import('./predict.ts')).predictCommand(),

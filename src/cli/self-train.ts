@@ -65,14 +65,19 @@ function networkFlags(command: Command): Command {
   command
     .option('--backbone <file|url|hf:owner/repo>', 'pretrained network to start from')
     .option('--model <name>', 'built-in network to train from scratch');
-  return configFlag(runFlags(command)).addOption(
-    choice('--first-teacher <name>', 'how the first teacher is made (default: probe with a backbone)', [
-      'probe',
-      'finetune',
-      'scratch',
-      'propagation',
-    ]),
-  );
+  return configFlag(runFlags(command))
+    .option(
+      '--teacher-backbones <files...>',
+      'backbones whose probes are the first teacher together, in place of the own one',
+    )
+    .addOption(
+      choice('--first-teacher <name>', 'how the first teacher is made (default: probe with a backbone)', [
+        'probe',
+        'finetune',
+        'scratch',
+        'propagation',
+      ]),
+    );
 }
 
 function selfTrainingFlags(command: Command): void {

@@ -41,10 +41,13 @@ export interface FindEmbeddingOptions {
 /** Names that say what an output holds, where a graph has several. */
 const SCORES = /logit|prob|score|class|softmax/i;
 const FEATURES = /embed|feature|pool|representation/i;
+/** What transformers call the tokens [N, T, D] after the last layer. */
+const TOKENS = 'last_hidden_state';
 
 /**
  * Finds the embedding of a classifier, the input of its last Gemm, MatMul or 1x1 convolution, or of a
- * feature extractor, its output.
+ * feature extractor, its output; of one that has tokens alone (`last_hidden_state`), the first of these, or their mean where each
+ * is a patch.
  * @throws ModelError that names the outputs and the flags to use, where it can't be told.
  * @example
  * findEmbedding(graph).width; // 1280
@@ -72,10 +75,18 @@ export function findEmbedding(graph: Graph, options: FindEmbeddingOptions = {}):
   const candidates = features.length > 0 ? features : scores.length > 0 ? [] : outputs;
   const usable = candidates.filter(({ name }) => poolingOf(shapeOf(graph, name)) !== undefined);
   if (usable.length === 1) return asEmbedding(graph, usable[0]!.name, poolingOf(shapeOf(graph, usable[0]!.name))!);
+  const tokens = outputs.find(({ name }) => name === TOKENS && shapeOf(graph, name)?.length === 3);
+  if (usable.length === 0 && tokens !== undefined) return asEmbedding(graph, TOKENS, tokenPooling(graph));
   throw new ModelError(
     `The features of the model can't be told: no output ends in a linear layer, and ${usable.length === 0 ? 'none is' : 'several are'} of shape [N, D] or [N, D, H, W]. ` +
       `Outputs: ${graph.outputs.map((output) => describeOutput(graph, output)).join(', ')}. Name the value with --embedding (NAME:first or NAME:mean for tokens).`,
   );
+}
+
+/** A square of tokens is one for each patch; where there are others, the first one stands for the image (DINOv2, CLIP, ViT). */
+function tokenPooling(graph: Graph): EmbeddingPooling {
+  const count = shapeOf(graph, TOKENS)?.[1];
+  return typeof count === 'number' && Number.isInteger(Math.sqrt(count)) ? 'mean-token' : 'first-token';
 }
 
 function byName(graph: Graph, wanted: string, classifier: Embedding['classifier']): Embedding {

@@ -176,6 +176,7 @@ describe('the plan', () => {
     expect(why.get('size')).toMatch(
       /too large or slow for 40.0 KB.*the model is backbone.onnx, float32 of \d\d\.\d KB/,
     );
+    expect(why.get('teachers')).toMatch(/large\.onnx/);
     const { stages, forms } = lastJson(finished) as { stages: { stage: string }[]; forms: { bytes: number }[] };
     expect(stages.at(-1)!.stage).toBe('distill');
     expect(forms[0]!.bytes).toBeLessThanOrEqual(40_000);
@@ -210,6 +211,7 @@ describe('the plan', () => {
     expect(result['accuracy']).toBeGreaterThan(0.9);
     const told = (await eventsOf('spread', 'plan-stage')).find(({ stage }) => stage === 'spread');
     expect(told!['why']).toMatch(/alike in their gradients are right for 100 % of labelled images held out/);
+    expect(told!['why']).toMatch(/(\d) of \1 rounds/);
     const labels = await readFile(join(folder, 'spread', 'pseudo-labels', 'round-1.csv'), 'utf8');
     expect(labels.split('\n')).toHaveLength(62);
   }, 240_000);

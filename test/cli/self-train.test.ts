@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import sharp, { type Sharp } from 'sharp';
 import { float32, zeros } from '../../src/core/tensor.ts';
@@ -204,6 +205,42 @@ describe('gleaner self-train', () => {
     expect(round!['expectedRight']).toBeGreaterThanOrEqual(0.8);
     const labels = await labelsOf('backbone');
     expect(labels.every(({ chance }) => Number(chance) > 0 && Number(chance) <= 1)).toBe(true);
+  });
+});
+
+describe('gleaner self-train --teacher-backbones', () => {
+  const teachers = ['clip', 'dinov2'].map((name) =>
+    fileURLToPath(new URL(`../backbones/golden/${name}`, import.meta.url)),
+  );
+
+  it('lets probes on large networks label together, for a student from scratch or of a backbone of its own', async () => {
+    for (const [name, own] of [
+      ['scratch', ['--model', 'digits_16', '--input-size', '12', '--folds', '0']],
+      ['backbone', BACKBONE],
+    ] as const) {
+      const flags = [...own, '--rounds', '1', '--teacher-backbones', ...teachers];
+      const finished = await runGleaner(selfTrain(`large-${name}`, ...flags), { env });
+      expect(finished.code, finished.stderr).toBe(0);
+      const labels = await labelsOf(`large-${name}`);
+      expect(labels).toHaveLength(30);
+      // Two probes: agreement is that of both, or of half of them.
+      expect([...new Set(labels.map(({ agreement }) => Number(agreement)))].every((x) => [0.5, 1].includes(x))).toBe(
+        true,
+      );
+      const config = await readFile(join(folder, `large-${name}`, 'config.json'), 'utf8');
+      expect(JSON.parse(config)).toMatchObject({ selfTraining: { teacherBackbones: teachers } });
+    }
+    // The fold's student is judged against the probe on its own backbone, which is what would be left.
+    const [before, round] = await eventsOf('large-backbone', 'round');
+    expect([before!['n'], round!['n']]).toEqual([18, 18]);
+  });
+
+  it('refuses a teacher beside them', async () => {
+    const refused = await runGleaner(selfTrain('two', ...BACKBONE, '--first-teacher', 'finetune', '--teacher-backbones', ...teachers), { env }); // prettier-ignore
+    expect([refused.code, refused.stderr]).toEqual([
+      2,
+      expect.stringContaining('are the first teacher by their probes'),
+    ]);
   });
 });
 

@@ -14,8 +14,15 @@ import { fixmatchAttempt, supervisedAttempt } from './scratch-attempts.ts';
 import { selfTrainAttempt } from './self-train-attempt.ts';
 import { spreadAttempt } from './spread-attempt.ts';
 
-/** Transfer: the head, then what may be better and has time. */
-export async function fromBackbone(site: PlanSite, candidate: Candidate): Promise<Attempt[]> {
+/**
+ * Transfer: the head, then what may be better and has time.
+ * @param teachers whose probes label together; none: the candidate's own
+ */
+export async function fromBackbone(
+  site: PlanSite,
+  candidate: Candidate,
+  teachers: readonly Candidate[],
+): Promise<Attempt[]> {
   const { opened } = candidate;
   const probe = await within(site, opened, async (at) => {
     const first = await probeAttempt(at, candidate);
@@ -33,7 +40,7 @@ export async function fromBackbone(site: PlanSite, candidate: Candidate): Promis
   for (const pair of probe.held === undefined ? [] : confusedPairs(probe.held)) remark(site, pair);
   return within(site, opened, async (at) => {
     const attempts = [probe];
-    const selfTrained = await selfTrainAttempt(at, candidate);
+    const selfTrained = await selfTrainAttempt(at, candidate, teachers);
     if (selfTrained !== undefined) attempts.push(selfTrained);
     // A student has learnt from the labels, too: fine-tuning on these alone is for where there is none.
     if (selfTrained?.isKept !== true) {

@@ -1,4 +1,5 @@
 import { foldsOf, unlabeledImages, type TrainingData } from '../prepare-data.ts';
+import { OFTEN_RIGHT } from '../self-training/first-teacher.ts';
 import type { ResolvedTrainOptions } from '../train-options.ts';
 import { planTraining } from '../training-plan.ts';
 import { fittedLength, JUDGING_FOLDS, roundsLength, stepsLength } from './lengths.ts';
@@ -56,6 +57,11 @@ function whyNone({ classes, train, unlabeled, unlabeledCount }: TrainingData): s
   return undefined;
 }
 
+/** Whether a student from scratch learns from labels that spread. */
+export function spreadsWell({ withoutUnlabelled, spreadRight = 0 }: Facts): boolean {
+  return withoutUnlabelled === undefined && spreadRight >= OFTEN_RIGHT;
+}
+
 /** Seconds an image of training. */
 export const finetuneLength = (time: Time, facts: Facts, secondsAnImage: number): FittedLength | undefined =>
   fittedLength(time, {
@@ -73,6 +79,9 @@ export function scratchLength(time: Time, facts: Facts, secondsAnImage: number):
   const request = { images: facts.labelled, wanted: facts.epochs.scratch, secondsAnImage };
   const most = Math.min(facts.folds, SCRATCH_FOLDS);
   if (facts.withoutUnlabelled !== undefined) return fittedLength(time, { ...request, most });
+  // What labels that spread bring is beyond doubt: it is not what labels alone are held out for.
+  if (spreadsWell(facts))
+    return fittedLength({ ...time, left: time.left * BESIDE_SPREAD }, { ...request, most: time.mustProve ? most : 0 });
   const share = { ...time, left: time.left * SCRATCH_SHARE };
   const proven = fittedLength(share, { ...request, most });
   return proven?.epochs === request.wanted || time.mustProve ? proven : fittedLength(share, { ...request, most: 0 });
@@ -80,13 +89,15 @@ export function scratchLength(time: Time, facts: Facts, secondsAnImage: number):
 
 /** Of the time, for labels alone. */
 const SCRATCH_SHARE = 1 / 3;
+/** The same where labels spread. */
+const BESIDE_SPREAD = 1 / 6;
 /** A network from scratch needs each image more than a pretrained one: fewer folds have time. */
 const SCRATCH_FOLDS = 2;
 
 export const selfTrainLength = (
   time: Time,
   facts: Facts,
-  seconds: { readonly train: number; readonly answer: number },
+  seconds: { readonly train: number; readonly answer: number; readonly others?: number },
 ): RoundsLength | undefined =>
   facts.withoutUnlabelled === undefined
     ? roundsLength(time, { unlabelled: facts.unlabelled, most: facts.folds, ...seconds })

@@ -77,10 +77,20 @@ const TEACHERS = 4;
 /** Epochs of a round, of as many images each: a fold has a whole number of them. */
 const ROUND_EPOCHS = 8;
 
-/** How many rounds there is time for, and how long ones. @returns undefined where not even a short one fits */
+/**
+ * How many rounds there is time for, and how long ones.
+ * @param others seconds an image of further teachers of the first round
+ * @returns undefined where not even a short one fits
+ */
 export function roundsLength(
   { left, budget, mustProve }: Time,
-  { unlabelled, train, answer, most }: { unlabelled: number; train: number; answer: number; most: number },
+  {
+    unlabelled,
+    train,
+    answer,
+    others = 0,
+    most,
+  }: { unlabelled: number; train: number; answer: number; others?: number; most: number },
 ): RoundsLength | undefined {
   const roundSeconds = (images: number): number => images * train + unlabelled * answer + 2 * OVERHEAD;
   const proofSeconds = (images: number, folds: number): number =>
@@ -89,7 +99,7 @@ export function roundsLength(
     for (let images = ROUND_IMAGES; images >= LEAST_IMAGES; images -= 200) {
       const proof = proofSeconds(images, folds);
       const isTooDear = proof > PROVING_SHARE * budget || (folds > 0 && images * FOLD_SHARE < LEAST_FOLD_IMAGES);
-      const first = TEACHERS + roundSeconds(images) + proof;
+      const first = TEACHERS + unlabelled * others + roundSeconds(images) + proof;
       if ((isTooDear && !mustProve) || first > left) continue;
       const rounds = Math.min(MOST_ROUNDS, 1 + Math.floor((left - first) / roundSeconds(images)));
       const epochImages = images / ROUND_EPOCHS;
@@ -121,18 +131,23 @@ export function stepsLength({ left }: Time, secondsAStep: number, folds: number)
     : { steps, folds, seconds: (1 + folds) * steps * secondsAStep + besides, besides };
 }
 
-/** A student from scratch of labels that spread. */
+/** Students from scratch of labels that spread. */
 export interface SpreadLength extends Length {
+  /** After each but the last, labels spread again, beside the student. */
+  readonly rounds: number;
+  /** Of each round. */
   readonly epochs: number;
   readonly epochImages: number;
-  /** Where the score comes from folds: their students are trained half as long. */
+  /** Where the score comes from folds: their students are trained half as long as one of the first round, which they judge. */
   readonly folds: number;
 }
 
 const SPREAD_EPOCH = 1000;
-/** Epochs of so many images that suit, and the least that beat the labels. */
-const SPREAD_EPOCHS = 90;
+/** Epochs of so many images that suit a round, the least that beat the labels, and those from which on another round is worth more. */
+const SPREAD_EPOCHS = 60;
 const LEAST_SPREAD_EPOCHS = 15;
+const SHORT_SPREAD_EPOCHS = 28;
+const SPREAD_ROUNDS = 3;
 /** Seconds for the graph of nearest images: products of numbers, so many a second, of each two images. */
 const FEATURES = 392;
 const PRODUCTS_A_SECOND = 1e10;
@@ -145,9 +160,13 @@ export function spreadLength(
 ): SpreadLength | undefined {
   const folds = mustProve ? 2 : 0;
   const graph = ((labelled + unlabelled) ** 2 * FEATURES) / 2 / PRODUCTS_A_SECOND;
-  const besides = 2 * graph + (2 + folds) * OVERHEAD;
-  const perEpoch = SPREAD_EPOCH * secondsAnImage * (1 + folds / 2);
-  const epochs = Math.min(SPREAD_EPOCHS, Math.floor((left - besides) / perEpoch));
-  if (epochs < LEAST_SPREAD_EPOCHS) return undefined;
-  return { epochs, epochImages: SPREAD_EPOCH, folds, seconds: epochs * perEpoch + besides, besides };
+  for (let rounds = SPREAD_ROUNDS; rounds > 0; rounds--) {
+    const trainings = rounds + folds / 2;
+    const besides = (1 + rounds) * graph + (1 + rounds + folds) * OVERHEAD;
+    const perEpoch = trainings * SPREAD_EPOCH * secondsAnImage;
+    const epochs = Math.min(SPREAD_EPOCHS, Math.floor((left - besides) / perEpoch));
+    if (epochs < (rounds === 1 ? LEAST_SPREAD_EPOCHS : SHORT_SPREAD_EPOCHS)) continue;
+    return { rounds, epochs, epochImages: SPREAD_EPOCH, folds, seconds: epochs * perEpoch + besides, besides };
+  }
+  return undefined;
 }

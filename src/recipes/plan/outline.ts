@@ -1,9 +1,8 @@
-import { finetuneLength, fixmatchLength, scratchLength, selfTrainLength } from './facts.ts';
+import { finetuneLength, fixmatchLength, scratchLength, selfTrainLength, spreadsWell } from './facts.ts';
 import { OVERHEAD, spreadLength } from './lengths.ts';
 import type { OpenedPlan } from './open-plan.ts';
 import type { PlanSite } from './plan-site.ts';
 import { guessedRate, type RateSite } from './rates.ts';
-import { spreadsWell } from './spread-attempt.ts';
 
 /** What a stage is expected to take. */
 export interface PlannedStage {
@@ -70,8 +69,13 @@ export function outlineOf(
     add('supervised', alone ?? { seconds: OVERHEAD }, `${epochs} from random weights on the labelled images`, '');
     if (spreadsWell(facts)) {
       const spread = spreadLength(time(), facts, guessedRate(site, 'spread', base, answer));
-      const images = spread === undefined ? 0 : spread.epochs * spread.epochImages;
-      add('spread', spread, `labels that spread among images alike, and a student of ${images} images`, short);
+      const images = spread === undefined ? 0 : spread.rounds * spread.epochs * spread.epochImages;
+      add(
+        'spread',
+        spread,
+        `labels that spread among images alike, and a student of ${images} images in ${spread?.rounds} rounds`,
+        short,
+      );
     } else {
       const steps = fixmatchLength(time(), facts, guessedRate(site, 'fixmatch', base, FIXMATCH_COST * answer));
       add('fixmatch', steps, `${steps?.steps} steps with ${facts.unlabelled} unlabelled images`, short);

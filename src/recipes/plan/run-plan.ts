@@ -9,6 +9,7 @@ import type { TrainingData } from '../prepare-data.ts';
 import { Stages } from '../stages.ts';
 import type { ResumeControl, TrainControl } from '../train-control.ts';
 import { chooseGradients } from './choose-gradients.ts';
+import { chooseTeachers } from './choose-teachers.ts';
 import { Decisions } from './decisions.ts';
 import { factsOf, type Facts } from './facts.ts';
 import { openNamed, openPlan, planData, PROBE_FOLDS, type OpenedPlan } from './open-plan.ts';
@@ -122,9 +123,11 @@ function work(run: RunFolder, engine: Engine, job: Job): Promise<PlanResult> {
     // Without images to be taught on, the network of the wanted size learns by itself.
     const isTaught = student !== undefined && facts.unlabelled > 0;
     const reserved = isTaught ? DISTILLING_SHARE * options.budget : 0;
+    const teachers = chooseTeachers(joined, ranked).map(({ spec }) => reopened.find((one) => one.spec === spec)!);
     const attempts = await fromBackbone(
       { ...joined, finishing: finishing + reserved },
       isTaught ? best : (student ?? best),
+      teachers,
     );
     if (isTaught) attempts.push(await distilled(joined, student, attempts));
     const outranked = ranked.slice(1).flatMap(({ held }) => (held === undefined ? [] : [held]));

@@ -12,8 +12,15 @@ import { tellStage, timeOf, type Attempt, type Candidate, type PlanSite } from '
 import { openedQuietly } from './probe-attempt.ts';
 import { answerRate, timedStage, trainingRate } from './rates.ts';
 
-/** Rounds of self-training from the probe, as many and as long as there is time for. */
-export async function selfTrainAttempt(site: PlanSite, candidate: Candidate): Promise<Attempt | undefined> {
+/**
+ * Rounds of self-training from the probe, as many and as long as there is time for.
+ * @param teachers whose probes label first, together; none: the candidate's own
+ */
+export async function selfTrainAttempt(
+  site: PlanSite,
+  candidate: Candidate,
+  teachers: readonly Candidate[],
+): Promise<Attempt | undefined> {
   const { run, data, facts, control, decisions, workshop, stages } = site;
   const { opened } = candidate;
   const stage = 'self-train';
@@ -24,14 +31,16 @@ export async function selfTrainAttempt(site: PlanSite, candidate: Candidate): Pr
   const isNew = !decisions.has(stage);
   const length = await decisions.decide(stage, async () => {
     const train = await trainingRate(site, 'finetune', await openedQuietly(site, candidate.spec, {}));
-    return selfTrainLength(timeOf(site), facts, { train, answer: await answerRate(site, opened) }) ?? null;
+    let others = 0;
+    for (const teacher of teachers.filter((one) => one !== candidate)) others += await answerRate(site, teacher.opened);
+    return selfTrainLength(timeOf(site), facts, { train, answer: await answerRate(site, opened), others }) ?? null;
   });
   if (length === null) {
     const why = 'The time that is left does not suffice for the shortest round that a student learns something in.';
     tellStage(site, { stage, state: 'left out', why });
     return undefined;
   }
-  const options = selfTrainOptions(site, candidate, length);
+  const options = selfTrainOptions(site, candidate, teachers, length);
   const networks = await openSelfTrainNetworks(options, data, {});
   // Validation images judge the student itself.
   const { shortfall: _, ...ofStudent } = GAINS[stage];
@@ -89,9 +98,16 @@ function withFurther({ expected, ...judgement }: Judgement, rounds: number): Jud
 function selfTrainOptions(
   { options }: PlanSite,
   { spec }: Candidate,
+  teachers: readonly Candidate[],
   { rounds, epochs, epochImages }: RoundsLength,
 ): ResolvedSelfTrainOptions {
   const { train } = options;
-  const own = resolveSelfTrainOptions({ data: train.data, backbone: spec, rounds, epochImages });
+  const own = resolveSelfTrainOptions({
+    data: train.data,
+    backbone: spec,
+    teacherBackbones: teachers.map((teacher) => teacher.spec),
+    rounds,
+    epochImages,
+  });
   return { ...own, train: { ...train, backbone: spec, epochs, folds: JUDGING_FOLDS } };
 }

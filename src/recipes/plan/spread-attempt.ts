@@ -2,11 +2,13 @@ import { randomStream, shuffled } from '../../core/random.ts';
 import { openNetwork } from '../open-network.ts';
 import { propagationGraph } from '../self-training/propagation-labeller.ts';
 import { openSelfTrainNetworks } from '../self-training/self-train-networks.ts';
-import { OFTEN_RIGHT, withoutBackbone } from '../self-training/first-teacher.ts';
+import { withoutBackbone } from '../self-training/first-teacher.ts';
 import { resolveSelfTrainOptions, type ResolvedSelfTrainOptions } from '../self-training/self-train-options.ts';
 import { SelfTraining } from '../self-training/self-training.ts';
+import { verdictOn } from '../self-training/round-score.ts';
+import type { RoundsCourse } from '../self-training/self-train-job.ts';
 import { workshopFor } from '../workshop-for.ts';
-import type { Facts } from './facts.ts';
+import { spreadsWell } from './facts.ts';
 import { GAINS } from './gains.ts';
 import { judge, judgementInWords } from './judge.ts';
 import { spreadLength, type SpreadLength } from './lengths.ts';
@@ -26,7 +28,7 @@ const STUDENT = { augment: OUTLINES, batchSize: 64, lr: 0.1, dropout: 0 } as con
 
 /**
  * From scratch, where images alike in their gradients show the same class: labels that spread among them, and a student that
- * learns from all. @returns undefined where they don't, or time does not suffice
+ * learns from all; where there is time, labels spread again among images as both see them, and the student goes on. @returns undefined where they don't, or time does not suffice
  */
 export async function spreadAttempt(site: PlanSite): Promise<Attempt | undefined> {
   const { run, data, facts, control, decisions, workshop, stages } = site;
@@ -52,20 +54,26 @@ export async function spreadAttempt(site: PlanSite): Promise<Attempt | undefined
   const { opened } = await openedQuietly(site, undefined, {});
   const options = studentOptions(site, length);
   const networks = await openSelfTrainNetworks(options, data, {});
-  const images = length.epochs * length.epochImages * (1 + length.folds / 2);
+  const images = (length.rounds + length.folds / 2) * length.epochs * length.epochImages;
   const { value: trained, seconds } = await timedStage(
     site,
     'spread',
     opened,
     { isNew, images, besides: length.besides },
-    () => new SelfTraining({ run, workshop, stages, job: { options, data, networks, control } }).train(),
+    () =>
+      new SelfTraining({
+        run,
+        workshop,
+        stages,
+        job: { options, data, networks, control, course: courseOf(length) },
+      }).train(),
   );
   const isKept = trained.round > 0;
   const judgement = judge(GAINS.spread, undefined, undefined);
   tellStage(site, {
     stage,
     state: isKept ? 'kept' : 'dropped',
-    why: `${how} ${isKept ? judgementInWords(judgement, GAINS.spread, 'labels alone') : 'The student was no better than they.'}`,
+    why: `${how} ${isKept ? `${trained.round} of ${length.rounds} rounds. ${judgementInWords(judgement, GAINS.spread, 'labels alone')}` : 'The student was no better than they.'}`,
     planned: length.seconds,
     seconds,
     judgement,
@@ -73,13 +81,16 @@ export async function spreadAttempt(site: PlanSite): Promise<Attempt | undefined
   return { ...trained, held: trained.calibration, stage, isKept, judgement };
 }
 
+/** The first round is judged; that the next one's labels are better is what was found wherever it was tried. */
+const courseOf = ({ folds }: SpreadLength): RoundsCourse => ({
+  judgedFolds: folds,
+  answered() {},
+  verdict: (round, held, best) =>
+    round === 1 ? { ...verdictOn(held, best, true), goesOn: true } : { isKept: true, goesOn: true },
+});
+
 const found = (right: number): string =>
   `Labels that spread among images alike in their gradients are right for ${Math.round(100 * right)} % of labelled images held out.`;
-
-/** Whether a student from scratch learns from labels that spread. */
-export function spreadsWell({ withoutUnlabelled, spreadRight = 0 }: Facts): boolean {
-  return withoutUnlabelled === undefined && spreadRight >= OFTEN_RIGHT;
-}
 
 /** How often labels that spread are right for labelled images held out, among some of the unlabelled ones; undefined for too few labels. */
 export async function rightOfSpread({ workshop, options, data }: RateSite): Promise<number | undefined> {
@@ -93,11 +104,14 @@ export async function rightOfSpread({ workshop, options, data }: RateSite): Prom
   });
 }
 
-function studentOptions({ options }: PlanSite, { epochs, epochImages, folds }: SpreadLength): ResolvedSelfTrainOptions {
+function studentOptions(
+  { options }: PlanSite,
+  { rounds, epochs, epochImages, folds }: SpreadLength,
+): ResolvedSelfTrainOptions {
   const { train } = options;
   const own = resolveSelfTrainOptions({
     data: train.data,
-    rounds: 1,
+    rounds,
     firstTeacher: 'propagation',
     labels: 'hard',
     labelledShare: LABELLED_SHARE,

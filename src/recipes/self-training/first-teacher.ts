@@ -5,8 +5,8 @@ import type { ResolvedTrainOptions } from '../train-options.ts';
 import { underName } from '../under-name.ts';
 import type { Workshop } from '../workshop.ts';
 import { workshopFor } from '../workshop-for.ts';
-import type { Labeller } from './labeller.ts';
-import { EmbeddedImages, PropagationLabeller } from './propagation-labeller.ts';
+import { labellers, type Labeller } from './labeller.ts';
+import { EmbeddedImages, PropagationLabeller, spreadingOn } from './propagation-labeller.ts';
 import { labellerOf, type SelfTrainSite, type Student } from './self-train-job.ts';
 
 /** Without a backbone, labels spread where that is right for so many of the labelled images held out; else a network is trained. */
@@ -14,9 +14,21 @@ export const OFTEN_RIGHT = 0.8;
 
 type FirstMethod = 'probe' | 'finetune' | 'scratch' | 'propagation';
 
-/** A network, and who labels with it. */
+/** A network, and who labels in its stead. */
 export interface FirstTeacher extends Student {
   readonly labeller: Labeller;
+  /** By whom it is judged: the network itself, unless labels spread. */
+  readonly judged: Labeller;
+}
+
+/** Its network is the probe on the features that labels spread over. */
+interface Spreading extends Student {
+  readonly labeller: PropagationLabeller;
+}
+
+function goingOn({ labeller, ...student }: Spreading): FirstTeacher {
+  const spreading = spreadingOn(labeller);
+  return { ...student, labeller: spreading, judged: spreading };
 }
 
 /** Teachers that are made from labels alone: of the run, and of its folds. */
@@ -27,9 +39,10 @@ export class FirstTeachers {
 
   constructor(site: SelfTrainSite) {
     this.#site = site;
-    const { firstTeacher, train } = site.job.options;
+    const { firstTeacher, teacherBackbones, train } = site.job.options;
+    const hasFeatures = train.backbone !== undefined || teacherBackbones.length > 0;
     // A probe costs seconds, and what fine-tuning adds on a few images is little.
-    this.#method = firstTeacher ?? (train.backbone === undefined ? undefined : 'probe');
+    this.#method = firstTeacher ?? (hasFeatures ? 'probe' : undefined);
   }
 
   /**
@@ -52,19 +65,33 @@ export class FirstTeachers {
         type: 'note',
         message: `Labels that spread among images alike in their gradients are right for ${Math.round(100 * right)} % of labelled images held out: ${how}.`,
       });
-      if (this.#method === 'propagation') return spread;
+      if (this.#method === 'propagation') return goingOn(spread);
     }
-    if (this.#method === 'propagation') return this.#spreading(labelled, name, workshop);
-    const { network, of } = await this.#train(this.#method, {}, labelled, name, workshop);
-    return { network, of, labeller: labellerOf(this.#site, network, labelled, pool) };
+    if (this.#method === 'propagation') return goingOn(await this.#spreading(labelled, name, workshop));
+    const made = async (
+      method: Exclude<FirstMethod, 'propagation'>,
+      more: Partial<ResolvedTrainOptions>,
+      named: string,
+    ) => {
+      const student = await this.#train(method, more, labelled, named, workshop);
+      return { ...student, judged: labellerOf(this.#site, student.network, labelled, pool) };
+    };
+    const { teacherBackbones, train } = this.#site.job.options;
+    const isOwn = train.backbone !== undefined || teacherBackbones.length === 0;
+    const own = isOwn ? await made(this.#method, {}, name) : undefined;
+    const others = [];
+    for (const [i, backbone] of teacherBackbones.entries())
+      others.push(
+        own !== undefined && backbone === train.backbone
+          ? own
+          : await made('probe', { ...ofAnother, backbone }, `${name}-${i + 1}`),
+      );
+    // Without a backbone of its own, one of theirs is what is left where no student is any better.
+    const first = own ?? others[0]!;
+    return { ...first, labeller: others.length === 0 ? first.judged : labellers(others.map(({ judged }) => judged)) };
   }
 
-  /** Its network is the probe on the features that labels spread over. */
-  async #spreading(
-    labelled: readonly LabelledSample[],
-    name: string,
-    workshop: Workshop,
-  ): Promise<Student & { readonly labeller: PropagationLabeller }> {
+  async #spreading(labelled: readonly LabelledSample[], name: string, workshop: Workshop): Promise<Spreading> {
     const { job } = this.#site;
     const { train } = job.options;
     const own = train.backbone === undefined ? withoutBackbone : {};
@@ -78,7 +105,7 @@ export class FirstTeachers {
 
   /** By the usual method, for as long as `train` would. */
   async #train(
-    method: 'probe' | 'finetune' | 'scratch',
+    method: Exclude<FirstMethod, 'propagation'>,
     more: Partial<ResolvedTrainOptions>,
     labelled: readonly LabelledSample[],
     name: string,
@@ -106,9 +133,8 @@ export class FirstTeachers {
   }
 }
 
-/** Options of the network that labels spread over where there is no backbone; what they say of another's input is none of its. */
-export const withoutBackbone = {
-  backbone: 'builtin:gradients',
+/** What is said of the input of one network is none of another's. */
+const ofAnother = {
   model: undefined,
   inputSize: undefined,
   mean: undefined,
@@ -121,3 +147,6 @@ export const withoutBackbone = {
   logits: undefined,
   dropout: undefined,
 } as const;
+
+/** Options of the network that labels spread over where there is no backbone. */
+export const withoutBackbone = { ...ofAnother, backbone: 'builtin:gradients' } as const;

@@ -21,8 +21,18 @@ export interface FoldState {
   readonly unlabelled: readonly Sample[];
   /** Who labels these. */
   readonly labeller: Labeller;
+  /** The network that is judged by the fold, which may label together with others. */
+  readonly judged: Labeller;
   /** A student, unless it is the first teacher. */
   readonly student?: Student;
+}
+
+/** What is said of images that nothing was learnt from. */
+export interface Judged {
+  /** By the network that may be the last one. */
+  readonly held: HeldAnswers | undefined;
+  /** By who labels next; absent where that is the network. */
+  readonly heldLabels?: HeldAnswers | undefined;
 }
 
 /** None where validation images judge, or labels are too few. */
@@ -44,11 +54,11 @@ export async function beginFolds(
   const states: FoldState[] = [];
   for (const [k, fold] of judgingFolds(job.options, job.data).entries()) {
     const unlabelled = withoutCopies(unlabeled, fold.held, duplicates.groups);
-    const own =
+    const { labeller, judged } =
       'answers' in teacher
-        ? teacher
-        : (await teacher.make(fold.train, unlabelled, `teacher-fold-${k + 1}`, quiet(workshop))).labeller;
-    states.push({ fold, unlabelled, labeller: own });
+        ? { labeller: teacher, judged: teacher }
+        : await teacher.make(fold.train, unlabelled, `teacher-fold-${k + 1}`, quiet(workshop));
+    states.push({ fold, unlabelled, labeller, judged });
   }
   return states;
 }
@@ -66,7 +76,7 @@ export async function foldStudents(
   before: HeldAnswers | undefined,
   how: LabellingOptions,
   temperature?: number,
-): Promise<{ readonly folds: readonly FoldState[]; readonly held: HeldAnswers | undefined }> {
+): Promise<Judged & { readonly folds: readonly FoldState[] }> {
   if (folds.length === 0) return { folds, held: undefined };
   const { workshop, stages, job } = site;
   const { classes } = job.data;
@@ -102,17 +112,25 @@ export async function foldStudents(
         folder,
       });
     });
-    const student: Student = { network, of: opened };
-    students.push({ fold, unlabelled, labeller: labellerOf(site, network, fold.train, unlabelled), student });
+    const judged = labellerOf(site, network, fold.train, unlabelled);
+    const next = labeller.withStudent?.(network) ?? judged;
+    students.push({ fold, unlabelled, labeller: next, judged, student: { network, of: opened } });
   }
-  return { folds: students, held: await outOfFold(site, name, students) };
+  return { folds: students, ...(await judgedFolds(site, name, students)) };
 }
 
-/** What each fold's labeller says of the images that were held out of it; of all labelled images, where no fold is left out. */
-export async function outOfFold(
+/** What is said of the images that were held out of each fold; of all labelled images, where no fold is left out. */
+export async function judgedFolds(site: SelfTrainSite, name: string, folds: readonly FoldState[]): Promise<Judged> {
+  const held = await outOfFold(site, `${name}-held`, folds, ({ judged }) => judged);
+  if (folds.every(({ labeller, judged }) => labeller === judged)) return { held };
+  return { held, heldLabels: await outOfFold(site, `${name}-held-labels`, folds, ({ labeller }) => labeller) };
+}
+
+async function outOfFold(
   { stages, job }: SelfTrainSite,
   name: string,
   folds: readonly FoldState[],
+  who: (fold: FoldState) => Labeller,
 ): Promise<HeldAnswers> {
   const { classes } = job.data;
   const judged = new Set(folds.flatMap(({ fold }) => fold.held));
@@ -122,9 +140,10 @@ export async function outOfFold(
   const agreement = new Float32Array(samples.length);
   const outliers = new Float32Array(samples.length);
   let isScored = true;
-  for (const [k, { fold, labeller }] of folds.entries()) {
-    const answer = await stages.run(`${name}-held-${k + 1}`, (folder) =>
-      answerOf(labeller, fold.held, classes.length, folder),
+  for (const [k, state] of folds.entries()) {
+    const { fold } = state;
+    const answer = await stages.run(`${name}-${k + 1}`, (folder) =>
+      answerOf(who(state), fold.held, classes.length, folder),
     );
     for (const [i, sample] of fold.held.entries()) {
       const row = rowOf.get(sample)!;

@@ -21,6 +21,8 @@ import { workshopFor } from '../workshop-for.ts';
 export interface Labeller {
   /** In the order of the samples. */
   answers(samples: readonly Sample[]): Promise<Answers>;
+  /** Who labels once a student has learnt from these labels; absent: the student. */
+  withStudent?(network: Network): Labeller;
 }
 
 export interface Answers {

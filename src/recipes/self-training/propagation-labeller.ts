@@ -1,4 +1,5 @@
 import { tensor, type Tensor } from '../../core/tensor.ts';
+import { rowsOfLengthOne } from '../../evaluate/rows-of-length-one.ts';
 import type { Sample } from '../../datasets/dataset.ts';
 import { MOST_NEIGHBOURS, PropagationGraph, type Spread } from '../../labelling/label-propagation.ts';
 import { nearestRows } from '../nearest-rows.ts';
@@ -7,49 +8,103 @@ import type { Network } from '../network.ts';
 import type { LabelledSample } from '../prepare-data.ts';
 import type { Workshop } from '../workshop.ts';
 
-/** Images as a network embeds them, and the graph of the nearest among them; made when it is first asked for, and once. */
+/** Images as a network embeds them, or several side by side, and the graph of the nearest among them; made when first asked for, and once. */
 export class EmbeddedImages {
   readonly samples: readonly Sample[];
   readonly #workshop: Workshop;
-  readonly #network: Network;
+  readonly #networks: readonly Network[];
   readonly #maxPixels: number;
-  #embeddings: Promise<Tensor> | undefined;
+  /** By network, [N, D]; shared with those that have the same network. */
+  readonly #embeddings: Map<Network, Promise<Tensor>>;
   #graph: Promise<PropagationGraph> | undefined;
 
-  constructor(workshop: Workshop, network: Network, samples: readonly Sample[], maxPixels: number) {
+  constructor(
+    workshop: Workshop,
+    networks: Network | readonly Network[],
+    samples: readonly Sample[],
+    maxPixels: number,
+    embeddings: Map<Network, Promise<Tensor>> = new Map(),
+  ) {
     this.#workshop = workshop;
-    this.#network = network;
+    this.#networks = [networks].flat();
     this.samples = samples;
     this.#maxPixels = maxPixels;
+    this.#embeddings = embeddings;
+  }
+
+  /** The same images as the first network and another one embed them. */
+  beside(network: Network): EmbeddedImages {
+    const first = this.#networks[0]!;
+    const known = new Map([...this.#embeddings].filter(([of]) => of === first));
+    return new EmbeddedImages(this.#workshop, [first, network], this.samples, this.#maxPixels, known);
   }
 
   graph(): Promise<PropagationGraph> {
-    this.#graph ??= this.#embedded().then((embeddings) => this.#graphOf(embeddings));
+    this.#graph ??= this.#graphOf(this.#embedded());
     return this.#graph;
   }
 
   /** The graph of these images and of further ones, whose rows come last. */
-  async graphWith(further: readonly Sample[]): Promise<PropagationGraph> {
+  graphWith(further: readonly Sample[]): Promise<PropagationGraph> {
     if (further.length === 0) return this.graph();
-    const [own, others] = [await this.#embedded(), await this.#embed(further)];
-    const all = new Float32Array(own.data.length + others.data.length);
-    all.set(own.data as Float32Array);
-    all.set(others.data as Float32Array, own.data.length);
-    return this.#graphOf(tensor('float32', [own.shape[0]! + others.shape[0]!, own.shape[1]!], all));
+    const others = this.#networks.map((network) => this.#embed(network, further));
+    return this.#graphOf(this.#embedded().map(async (own, i) => stacked(await own, await others[i]!)));
   }
 
-  #embedded(): Promise<Tensor> {
-    this.#embeddings ??= this.#embed(this.samples);
-    return this.#embeddings;
+  #embedded(): Promise<Tensor>[] {
+    return this.#networks.map((network) => {
+      const rows = this.#embeddings.get(network) ?? this.#embed(network, this.samples);
+      this.#embeddings.set(network, rows);
+      return rows;
+    });
   }
 
-  #embed(samples: readonly Sample[]): Promise<Tensor> {
-    return embeddingsOf(this.#workshop, this.#network, samples, this.#maxPixels);
+  #embed(network: Network, samples: readonly Sample[]): Promise<Tensor> {
+    return embeddingsOf(this.#workshop, network, samples, this.#maxPixels);
   }
 
-  #graphOf(embeddings: Tensor): Promise<PropagationGraph> {
-    return propagationGraph(this.#workshop, embeddings);
+  async #graphOf(embeddings: readonly Promise<Tensor>[]): Promise<PropagationGraph> {
+    return propagationGraph(this.#workshop, sideBySide(await Promise.all(embeddings)));
   }
+}
+
+function stacked(first: Tensor, second: Tensor): Tensor {
+  const all = new Float32Array(first.data.length + second.data.length);
+  all.set(first.data as Float32Array);
+  all.set(second.data as Float32Array, first.data.length);
+  return tensor('float32', [first.shape[0]! + second.shape[0]!, first.shape[1]!], all);
+}
+
+/**
+ * What several networks say of the same images as one row each: less their means and brought to length 1, so that each has the same
+ * say in a cosine. Of one network, its own rows.
+ */
+export function sideBySide(all: readonly Tensor[]): Tensor {
+  if (all.length === 1) return all[0]!;
+  const rows = all[0]!.shape[0]!;
+  const parts = all.map(({ data, shape }) => ({
+    data: centredRows(data as Float32Array, shape[1]!),
+    width: shape[1]!,
+  }));
+  const width = parts.reduce((sum, part) => sum + part.width, 0);
+  const joined = new Float32Array(rows * width);
+  let at = 0;
+  for (const { data, width: own } of parts) {
+    for (let row = 0; row < rows; row++) joined.set(data.subarray(row * own, (row + 1) * own), row * width + at);
+    at += own;
+  }
+  return tensor('float32', [rows, width], joined);
+}
+
+/** Less the mean of each column, then of length 1. */
+function centredRows(data: Float32Array, width: number): Float64Array {
+  const rows = data.length / width;
+  const means = new Float64Array(width);
+  for (const [i, value] of data.entries()) means[i % width]! += value / rows;
+  return rowsOfLengthOne(
+    data.map((value, i) => value - means[i % width]!),
+    width,
+  );
 }
 
 /** The graph of rows [N, D], whose neighbours the engine finds. */
@@ -83,6 +138,11 @@ export class PropagationLabeller implements Labeller {
     this.#classes = classes;
   }
 
+  /** Of labels that spread among images as the first network and another one see them. */
+  beside(network: Network): PropagationLabeller {
+    return new PropagationLabeller(this.#images.beside(network), this.#labelled, this.#classes);
+  }
+
   /** Share of labelled images held in turn that are labelled rightly; undefined where there are too few to hold any. */
   async heldRight(): Promise<number | undefined> {
     return (await this.#spreadOver([])).heldRight;
@@ -114,4 +174,15 @@ export class PropagationLabeller implements Labeller {
     const labels = [...this.#images.samples, ...further].map(({ id }) => labelOf.get(id));
     return (await this.#images.graphWith(further)).spread(labels, this.#classes);
   }
+}
+
+/**
+ * A labeller for all rounds: a student that has learnt from labels that spread errs on other images than they do, so the next ones
+ * spread among images as both see them.
+ */
+export function spreadingOn(labeller: PropagationLabeller): Labeller {
+  return {
+    answers: (samples) => labeller.answers(samples),
+    withStudent: (network) => spreadingOn(labeller.beside(network)),
+  };
 }

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { InputError } from '../../core/errors.ts';
@@ -17,6 +18,8 @@ const ownSchema = z.strictObject({
    * in their gradients. Default: `probe` with a backbone; else `propagation` where that is often right, and `scratch`.
    */
   firstTeacher: z.enum(['probe', 'finetune', 'scratch', 'propagation']).optional(),
+  /** Backbones whose probes are the first teacher, by the mean of what they say, in place of the student's own. */
+  teacherBackbones: z.array(z.string()).default([]),
   /** The student's network: a built-in name or a file, with `@SIDE` for another input side. Default: the teacher's. */
   student: z.string().optional(),
   /** Networks of the students by round, with commas, or one from which its family is gone up. */
@@ -91,7 +94,11 @@ export function recordedOptions({ train, ...own }: ResolvedSelfTrainOptions): {
 } {
   return {
     options: withAbsolutePaths(train),
-    selfTraining: { ...own, teacher: own.teacher.map((file) => resolve(file)) },
+    selfTraining: {
+      ...own,
+      teacher: own.teacher.map((file) => resolve(file)),
+      teacherBackbones: own.teacherBackbones.map((spec) => (existsSync(spec) ? resolve(spec) : spec)),
+    },
   };
 }
 
@@ -108,7 +115,18 @@ export function refuseSelfTraining(config: Readonly<Record<string, unknown>>, ru
 }
 
 function checkTogether(own: z.output<typeof ownSchema>, train: ResolvedTrainOptions): void {
-  const { teacher, firstTeacher, student, grow, sharpening, labels, source, final, finalTemperature } = own;
+  const {
+    teacher,
+    teacherBackbones,
+    firstTeacher,
+    student,
+    grow,
+    sharpening,
+    labels,
+    source,
+    final,
+    finalTemperature,
+  } = own;
   if (finalTemperature !== undefined && final === undefined)
     throw new InputError('"finalTemperature" is that of the distillation to "final", which is missing.');
   if (student !== undefined && grow !== undefined)
@@ -117,6 +135,13 @@ function checkTogether(own: z.output<typeof ownSchema>, train: ResolvedTrainOpti
     throw new InputError('Give --backbone or --model, not both: --model trains from scratch.');
   if (train.gradients && train.backbone === undefined)
     throw new InputError('--gradients joins features to those of a backbone: --backbone FILE, URL or hf:owner/repo.');
+  if (
+    teacherBackbones.length > 0 &&
+    (teacher.length > 0 || source !== 'teacher' || (firstTeacher ?? 'probe') !== 'probe')
+  )
+    throw new InputError(
+      '"teacherBackbones" are the first teacher by their probes: leave "teacher" and "source" out, and "firstTeacher" but for "probe".',
+    );
   if (teacher.length > 0 && firstTeacher !== undefined)
     throw new InputError('"firstTeacher" has no effect where a teacher is given.');
   if (teacher.length > 0 && source !== 'teacher')

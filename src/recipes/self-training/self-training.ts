@@ -4,7 +4,7 @@ import type { LabellingOptions } from '../../labelling/label-images.ts';
 import { writeEvidence, type LabelledImages, type LabelledRound } from '../evidence/evidence.ts';
 import { findNeighbours } from '../evidence/find-neighbours.ts';
 import { FirstTeachers } from './first-teacher.ts';
-import { beginFolds, foldStudents, judgingFolds, outOfFold, type FoldState } from './fold-students.ts';
+import { beginFolds, foldStudents, judgedFolds, judgingFolds, type FoldState, type Judged } from './fold-students.ts';
 import { heldAnswers, heldOf, type HeldAnswers } from './held-answers.ts';
 import { answerOf, modelLabeller, type Labeller } from './labeller.ts';
 import { countsOf, machineLabels, type MachineLabels } from './machine-labels.ts';
@@ -27,14 +27,13 @@ export interface SelfTrained extends Trained {
 }
 
 /** Who labels in the next round, and what is known of it. */
-interface Teacher {
+interface Teacher extends Judged {
   /** 0 for the first teacher. */
   readonly round: number;
   /** Absent where the teacher is a file. */
   readonly trained: Student | undefined;
   readonly labeller: Labeller;
   readonly folds: readonly FoldState[];
-  readonly held: HeldAnswers | undefined;
 }
 
 /**
@@ -120,21 +119,23 @@ export class SelfTraining {
     }
     const { course } = this.#site.job;
     const folds = best.folds.slice(0, course === undefined ? undefined : round === 1 ? course.judgedFolds : 0);
-    const judged = await foldStudents(this.#site, name, spec, folds, best.held, this.#labelling);
+    const judged = await foldStudents(this.#site, name, spec, folds, best.heldLabels ?? best.held, this.#labelling);
     const isShorter = round === 1 && judged.held !== undefined;
     let verdict = this.#verdict(round, judged.held, best, isShorter, alarms);
     let { held } = judged;
     let teacher: Teacher | undefined;
     if (verdict.isKept) {
       const trained = await this.#student(name, spec, labels, best);
-      const labeller = this.#labeller(trained.network);
+      const own = this.#labeller(trained.network);
+      const labeller = best.labeller.withStudent?.(trained.network) ?? own;
+      let { heldLabels } = judged;
       if (held === undefined) {
-        held = await this.#onValidation(labeller);
+        ({ held, heldLabels } = await this.#onValidation(own, labeller));
         verdict = this.#verdict(round, held, best, false, alarms);
       }
       // Of a student that nothing was held out of, or little, its teacher's answers are the nearest there is.
       const isWhole = (held?.labels.length ?? 0) >= (best.held?.labels.length ?? 0);
-      teacher = { ...judged, round, trained, labeller, held: isWhole ? held : best.held };
+      teacher = { ...judged, round, trained, labeller, held: isWhole ? held : best.held, heldLabels };
     }
     history.push(held === undefined ? counts : { ...counts, held: heldOf(held) });
     tell(held, verdict, verdict.reasons);
@@ -180,37 +181,44 @@ export class SelfTraining {
     const { workshop, job } = this.#site;
     const { data, control } = job;
     const { teacher: files, train } = job.options;
-    let begun: Omit<Teacher, 'held'>;
+    let begun: Omit<Teacher, keyof Judged>;
+    let judged: Labeller;
     if (files.length > 0) {
       const limits = { maxPixels: train.maxPixels * 1e6, threads: workshop.engine.threads };
       const labeller = modelLabeller(files, data.classes, limits, control);
       this.#note(
         'A teacher that is a file may have been trained on the labelled images: what folds estimate of its labels is too good then.',
       );
+      judged = labeller;
       begun = { round: 0, trained: undefined, labeller, folds: await beginFolds(this.#site, labeller) };
     } else {
       const teachers = new FirstTeachers(this.#site);
-      const { network, of, labeller } = await teachers.make(data.train, data.unlabeled, 'teacher');
+      const { network, of, ...who } = await teachers.make(data.train, data.unlabeled, 'teacher');
+      ({ judged } = who);
       const folds = await beginFolds(this.#site, teachers);
-      begun = { round: 0, trained: { network, of }, labeller, folds };
+      begun = { round: 0, trained: { network, of }, labeller: who.labeller, folds };
     }
-    const judged = begun.folds.length > 0 && (await outOfFold(this.#site, 'teacher', begun.folds));
-    const held = judged || (await this.#onValidation(begun.labeller));
-    if (held === undefined)
+    const { folds, labeller } = begun;
+    const said = await (folds.length > 0
+      ? judgedFolds(this.#site, 'teacher', folds)
+      : this.#onValidation(judged, labeller));
+    if (said.held === undefined)
       this.#note('Nothing is held out: every round is done, and the last counts, whether it is better or not.');
     tellRound(workshop, {
       number: 0,
       network: begun.trained?.of.source.name ?? files.join(', '),
-      held,
+      held: said.held,
       labels: undefined,
       verdict: { isKept: true, goesOn: true },
       reasons: [],
     });
-    return { ...begun, held };
+    return { ...begun, ...said };
   }
 
   /** Of all unlabelled images; what is known of each is written to `pseudo-labels/NAME.csv` and `.jsonl`. */
-  async #labels(name: string, { labeller, held, trained }: Teacher, how: LabellingOptions): Promise<MachineLabels> {
+  async #labels(name: string, teacher: Teacher, how: LabellingOptions): Promise<MachineLabels> {
+    const { labeller, trained } = teacher;
+    const held = teacher.heldLabels ?? teacher.held;
     const { run, workshop, stages, job } = this.#site;
     const { classes, unlabeled, train } = job.data;
     const { made, agreement } = await stages.run(`${name}-labels`, async (folder) => {
@@ -267,11 +275,12 @@ export class SelfTraining {
     return { network: student, of: opened };
   }
 
-  async #onValidation(labeller: Labeller): Promise<HeldAnswers | undefined> {
+  async #onValidation(judged: Labeller, labeller: Labeller): Promise<Judged> {
     const { validation, classes } = this.#site.job.data;
-    if (validation.length === 0) return undefined;
-    const answer = await answerOf(labeller, validation, classes.length);
-    return heldAnswers(classes, validation, answer, 'validation images');
+    if (validation.length === 0) return { held: undefined };
+    const said = async (of: Labeller): Promise<HeldAnswers> =>
+      heldAnswers(classes, validation, await answerOf(of, validation, classes.length), 'validation images');
+    return { held: await said(judged), ...(judged !== labeller && { heldLabels: await said(labeller) }) };
   }
 
   /** A network of another size learns all that the teacher says, of every image, softened. */
@@ -281,13 +290,14 @@ export class SelfTraining {
     const temperature = options.finalTemperature ?? FINAL_TEMPERATURE;
     const labels = await this.#labels('final', best, how);
     const ofLabelled = await answerOf(best.labeller, data.train, data.classes.length);
-    const judged = await foldStudents(this.#site, 'final', spec, best.folds, best.held, how, temperature);
+    const known = best.heldLabels ?? best.held;
+    const judged = await foldStudents(this.#site, 'final', spec, best.folds, known, how, temperature);
     const trained = await this.#student('final', spec, labels, best, {
       temperature,
-      ofLabelled: machineLabels(ofLabelled, data.classes, best.held, how).labels,
+      ofLabelled: machineLabels(ofLabelled, data.classes, known, how).labels,
     });
     const labeller = this.#labeller(trained.network);
-    const held = judged.held ?? (await this.#onValidation(labeller));
+    const held = judged.held ?? (await this.#onValidation(labeller, labeller)).held;
     const round = this.#site.job.networks.rounds.length + 1;
     tellRound(this.#site.workshop, {
       number: round,
