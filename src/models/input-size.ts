@@ -3,12 +3,13 @@ import { GraphBuilder } from '../onnx/builder.ts';
 import { append } from '../onnx/compose.ts';
 import { attribute, type Graph, type Node } from '../onnx/graph.ts';
 import { specialize } from '../onnx/specialize.ts';
+import { atOtherGrid } from './token-positions.ts';
 
 /**
  * The network for images of another size, with the same weights: for convolutional networks, whose features are pooled over all
- * of the image. A pooling over exactly all of it stays one.
+ * of the image, and vision transformers, whose positions are interpolated (`atOtherGrid`). A pooling over exactly all of it stays one.
  * @param size height and width, in pixels
- * @throws InputError where the size is built into the network: positions of a transformer, a layer on a flattened map.
+ * @throws InputError where the size is built into the network otherwise: a layer on a flattened map.
  */
 export function atInputSize(graph: Graph, size: readonly [number, number], layout: 'nchw' | 'nhwc'): Graph {
   const { name, type } = graph.inputs[0]!;
@@ -16,9 +17,12 @@ export function atInputSize(graph: Graph, size: readonly [number, number], layou
     layout === 'nchw' ? [batch, 3, ...size] : [batch, ...size, 3];
   const b = new GraphBuilder(graph.name);
   b.input(name, type.dtype, shapeOf(type.shape?.[0] ?? 'N'));
+  const was = type.shape?.slice(...(layout === 'nchw' ? [2, 4] : [1, 3]));
   try {
-    const nodes = graph.nodes.map((node) => withGlobalPooling(node, graph));
-    const outputs = append(b, { ...graph, nodes }, { [name]: name });
+    const before = was?.every((side) => typeof side === 'number') ? (was as [number, number]) : undefined;
+    const own = (before && layout === 'nchw' && atOtherGrid(graph, before, size)) || graph;
+    const nodes = own.nodes.map((node) => withGlobalPooling(node, own));
+    const outputs = append(b, { ...own, nodes }, { [name]: name });
     for (const [output, value] of Object.entries(outputs)) b.output(value, output);
     const resized = b.build();
     // Sizes that do not fit together show where the batch is a number, too.
@@ -30,9 +34,9 @@ export function atInputSize(graph: Graph, size: readonly [number, number], layou
     }
     return resized;
   } catch (error) {
-    const was = type.shape?.slice(...(layout === 'nchw' ? [2, 4] : [1, 3]));
+    if (error instanceof InputError) throw error;
     throw new InputError(
-      `"${graph.name}" takes images of ${was?.join('x')} alone, not of ${size.join('x')}: the size is built into it, as the positions of a transformer or a layer on a flattened map are (${(error as Error).message}).`,
+      `"${graph.name}" takes images of ${was?.join('x')} alone, not of ${size.join('x')}: the size is built into it, as a layer on a flattened map is (${(error as Error).message}).`,
       { cause: error },
     );
   }

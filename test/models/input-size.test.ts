@@ -56,10 +56,9 @@ describe('atInputSize', () => {
     const reshaped = network((b, x) => head(b, b.op('Reshape', [x, b.int([-1, 320])]), 320));
     const zero = network((b, x) => head(b, b.op('Reshape', [x, b.int([0, 320])]), 320));
     const map = network((_, x) => x);
-    const vit = buildModel('vit_tiny_patch16_224', { classes: 2 }).graph;
-    for (const graph of [flat, reshaped, zero, map, vit]) {
+    for (const graph of [flat, reshaped, zero, map]) {
       expect(() => atInputSize(graph, [4, 4], 'nchw')).toThrow(InputError);
-      expect(() => atInputSize(graph, [4, 4], 'nchw')).toThrow(/takes images of (8x8|224x224) alone, not of 4x4/);
+      expect(() => atInputSize(graph, [4, 4], 'nchw')).toThrow(/takes images of 8x8 alone, not of 4x4/);
     }
   });
 
@@ -71,6 +70,8 @@ describe('atInputSize', () => {
       ['efficientnet_lite0_224.onnx', 160],
       ['cifar10_resnet20.onnx', 24],
       ['zoo/mobilenetv3_fused/model.onnx', 48],
+      ['zoo/vit_eval/model.onnx', 96],
+      ['zoo/vit_dynamo/model.onnx', 96],
     ])('%s takes %i', async (file, side) => {
       const { graph } = await loadModel(new URL(file, shared).pathname);
       const shape = [1, 3, side, side];
@@ -80,11 +81,6 @@ describe('atInputSize', () => {
       expect(toNumbers(tensor('float32', logits!.dims, logits!.data as Float32Array)).every(Number.isFinite)).toBe(
         true,
       );
-    });
-
-    it.each(['vit_eval', 'vit_dynamo'])('%s does not', async (name) => {
-      const { graph } = await loadModel(new URL(`zoo/${name}/model.onnx`, shared).pathname);
-      expect(() => atInputSize(graph, [96, 96], 'nchw')).toThrow('takes images of 160x160 alone');
     });
   });
 });
