@@ -21,6 +21,8 @@ export interface Embedding {
   readonly pooling: EmbeddingPooling;
   /** Features an image. */
   readonly width: number;
+  /** What it is joined from, in a row, where that is several; each with its deviation in relation to others', in a probe. */
+  readonly parts?: readonly { readonly width: number; readonly weight: number }[];
   /** The linear layer that reads it; undefined for a feature extractor. */
   readonly classifier?: {
     /** Name of the Gemm, MatMul or Conv. */

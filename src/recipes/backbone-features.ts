@@ -6,6 +6,7 @@ import type { Sample } from '../datasets/dataset.ts';
 import type { Engine } from '../runtime/engine.ts';
 import { featuresOf, type FeatureExtractor } from './features.ts';
 import { givenBackbone, type BackboneOptions } from './given-backbone.ts';
+import { inProportion } from './linear-probe.ts';
 import { featuresOnPixels } from './network.ts';
 import type { TrainControl } from './train-control.ts';
 import type { Backbone } from '../backbones/open.ts';
@@ -15,11 +16,12 @@ export function featureExtractor({ model, embedding, preprocessing, sha256 }: Ba
   return {
     graph: featuresOnPixels(model.graph, embedding, preprocessing),
     key: [sha256, embedding.value, embedding.pooling, preprocessing],
+    parts: embedding.parts,
   };
 }
 
 /**
- * Features [n, D] of images by a backbone, cached, outside of any run.
+ * Features [n, D] of images by a backbone, cached, outside of any run; parts of them in proportion.
  * @throws InputError, ModelError as `openBackbone`; RunError for an image that can't be decoded any more
  */
 export async function backboneFeatures(
@@ -34,7 +36,8 @@ export async function backboneFeatures(
   const pool = await ImagePool.start(preprocessing, { maxPixels: options.maxPixels * 1e6 });
   try {
     const crops = new EvaluationCrops(pool, new CropCache(preprocessing));
-    return await featuresOf({ engine, crops, ...control }, featureExtractor(backbone), samples);
+    const extractor = featureExtractor(backbone);
+    return inProportion(await featuresOf({ engine, crops, ...control }, extractor, samples), extractor.parts);
   } finally {
     await pool.dispose();
   }

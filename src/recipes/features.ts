@@ -3,6 +3,7 @@ import type { Sample } from '../datasets/dataset.ts';
 import type { Graph } from '../onnx/graph.ts';
 import { FeatureCache } from './feature-cache.ts';
 import { outputsOf } from './outputs.ts';
+import type { FeaturePart } from './linear-probe.ts';
 import type { Workshop } from './workshop.ts';
 
 /** What of a workshop running a network over images needs. */
@@ -13,6 +14,8 @@ export interface FeatureExtractor {
   readonly graph: Graph;
   /** What it is: network, layer and preprocessing. */
   readonly key: readonly unknown[];
+  /** What the features are made of, where that is several. */
+  readonly parts?: readonly FeaturePart[] | undefined;
 }
 
 /** Features [n, D] of samples, from the cache where they were computed before. */

@@ -11,7 +11,7 @@ import type { Workshop } from './workshop.ts';
 import type { HeldOutPredictions } from './held-out-predictions.ts';
 import { consistencyMethodOf } from './method.ts';
 import type { FinishRequest } from './finish-request.ts';
-import { answersOf, embeddingName, outlierScorerOf } from './outlier-scoring.ts';
+import { answersOf, embedding, embeddingName, outlierScorerOf } from './outlier-scoring.ts';
 import { writeRunReport } from './run-report.ts';
 import { writeModel } from './write-model.ts';
 
@@ -51,7 +51,9 @@ export async function finishRun(run: RunFolder, workshop: Workshop, request: Fin
     data.train.length === 0
       ? undefined
       : {
-          scorer: await timed(workshop.track, 'outliers', () => outlierScorerOf(workshop, network, data, options.seed)),
+          scorer: await timed(workshop.track, 'outliers', () =>
+            outlierScorerOf(embedding(workshop, network), data, options.seed),
+          ),
           embedding: embeddingName(network),
           threshold: calibration?.outliers && outlierThreshold(calibration.outliers),
         };

@@ -18,7 +18,16 @@ export interface LinearHead {
   readonly bias: Tensor;
 }
 
+/** Columns of features that come from one place, in a row. */
+export interface FeaturePart {
+  readonly width: number;
+  /** Its deviation in relation to that of other parts, whatever both are. */
+  readonly weight: number;
+}
+
 export interface ProbeOptions {
+  /** What the features are made of; default: one part. */
+  readonly parts?: readonly FeaturePart[] | undefined;
   /** Inverse strengths to choose from (scikit-learn's C: mean loss times n times C, plus |W|² / 2). */
   readonly strengths?: readonly number[];
   /** The head is fitted at the chosen strength divided by this; default 1. */
@@ -57,7 +66,7 @@ export async function fitLinearProbe(
   const [n, width] = features.shape as [number, number];
   if (n !== labels.length) throw new RangeError(`${n} rows of features, but ${labels.length} labels.`);
   const strengths = [...(options.strengths ?? DEFAULT_STRENGTHS)].toSorted((a, b) => a - b);
-  const { scaled, mean, deviation } = standardised(features);
+  const { scaled, mean, deviation } = standardised(features, options.parts);
   const problem = await openProblem(engine, scaled, labels, classes, options.targets);
   try {
     const fit = async (include: Uint8Array, strength: number, start: Float64Array): Promise<Float64Array> => {
@@ -125,12 +134,17 @@ export async function logitsBySubset(
 }
 
 /**
- * The strongest regularisation whose negative log-likelihood is within one standard error of the lowest (the
- * one-standard-error rule of Hastie, Tibshirani and Friedman, 2009, 7.10): accuracy is too coarse on a hundred images.
+ * The strongest regularisation whose negative log-likelihood is within one standard error of the lowest (Hastie, Tibshirani and Friedman,
+ * 2009, 7.10), that of their difference image by image: accuracy is too coarse on a hundred images.
  */
-function choose<T extends { nll: number; nllError: number }>(byStrength: readonly T[]): T | undefined {
+function choose<T extends Pick<Score, 'nll' | 'losses'>>(byStrength: readonly T[]): T | undefined {
   const lowest = byStrength.toSorted((a, b) => a.nll - b.nll)[0];
-  return byStrength.find((s) => s.nll <= lowest!.nll + lowest!.nllError);
+  return byStrength.find(({ nll, losses }) => {
+    const differences = losses.map((loss, i) => loss - lowest!.losses[i]!);
+    const mean = nll - lowest!.nll;
+    const variance = differences.reduce((sum, value) => sum + (value - mean) ** 2, 0) / Math.max(1, losses.length - 1);
+    return mean <= Math.sqrt(variance / losses.length);
+  });
 }
 
 interface Problem {
@@ -228,27 +242,64 @@ export function headLogits(features: Tensor, { weight, bias }: LinearHead): Floa
   });
 }
 
-/** Features with mean 0 and deviation 10 / sqrt(D) a column: rows get a norm of about 10, whatever the backbone. */
-function standardised(features: Tensor): { scaled: Tensor; mean: Float64Array; deviation: Float64Array } {
+/** Images of which the mean variance of a part's features counts as much as the variance that a feature has itself. */
+const SHRINKAGE = 200;
+
+/**
+ * Features with mean 0, each part with rows of a norm of about 10 times its weight, whatever the backbone. A column is divided by its deviation,
+ * which is shrunk to that of its part: of few images its own says little, and small features are small for a reason (a hundred photos
+ * of `clothing` drawn at random, EfficientNet-Lite0: 69.1 % right by one deviation for all, 65.1 % by one a column; with 1,000
+ * images of `cifar10` 82.4 and 82.7 %, shrunk 82.8).
+ */
+function standardised(
+  features: Tensor,
+  parts?: readonly FeaturePart[],
+): { scaled: Tensor; mean: Float64Array; deviation: Float64Array } {
   const [n, width] = features.shape as [number, number];
   const data = features.data as Float32Array;
   const mean = new Float64Array(width);
-  const deviation = new Float64Array(width);
+  const variance = new Float64Array(width);
   for (let i = 0; i < n; i++) for (let j = 0; j < width; j++) mean[j]! += data[i * width + j]! / n;
-  let total = 0;
   for (let i = 0; i < n; i++)
-    for (let j = 0; j < width; j++) {
-      const square = (data[i * width + j]! - mean[j]!) ** 2 / n;
-      deviation[j]! += square;
-      total += square;
-    }
-  // A feature that hardly moves must not be blown up into noise.
-  const floor = 1e-3 * Math.sqrt(total / width) + 1e-12;
-  for (let j = 0; j < width; j++) deviation[j] = ((Math.sqrt(deviation[j]!) + floor) * Math.sqrt(width)) / 10;
+    for (let j = 0; j < width; j++) variance[j]! += (data[i * width + j]! - mean[j]!) ** 2 / n;
+  const deviation = new Float64Array(width);
+  let from = 0;
+  for (const part of parts ?? [{ width, weight: 1 }]) {
+    const own = variance.subarray(from, from + part.width);
+    const usual = own.reduce((sum, value) => sum + value, 0) / part.width;
+    for (const [j, value] of own.entries())
+      deviation[from + j] =
+        (Math.sqrt(((n * value + SHRINKAGE * usual) / (n + SHRINKAGE)) * part.width) + 1e-12) / (10 * part.weight);
+    from += part.width;
+  }
+  if (from !== width) throw new RangeError(`Parts of ${from} features in all, but there are ${width}.`);
   const scaled = new Float32Array(n * width);
   for (let i = 0; i < n; i++)
     for (let j = 0; j < width; j++) scaled[i * width + j] = (data[i * width + j]! - mean[j]!) / deviation[j]!;
   return { scaled: tensor('float32', [n, width], scaled), mean, deviation };
+}
+
+/** Features whose parts are in proportion to their weights, for what takes features as they are. */
+export function inProportion(features: Tensor, parts: readonly FeaturePart[] | undefined): Tensor {
+  if (parts === undefined) return features;
+  const { mean, deviation } = standardised(features, parts);
+  const [n, width] = features.shape as [number, number];
+  const factors = new Float64Array(width);
+  let from = 0;
+  let first: number | undefined;
+  for (const part of parts) {
+    // By the deviation of the whole part: columns keep what they are to each other.
+    const spread = Math.sqrt(
+      deviation.subarray(from, from + part.width).reduce((sum, value) => sum + value ** 2, 0) / part.width,
+    );
+    first ??= spread;
+    factors.fill(first / spread, from, from + part.width);
+    from += part.width;
+  }
+  const data = (features.data as Float32Array).map(
+    (value, i) => (value - mean[i % width]!) * factors[i % width]! + mean[i % width]!,
+  );
+  return tensor('float32', [n, width], data);
 }
 
 /** W (x - m) / s + b = (W / s) x + (b - (W / s) m). */
@@ -275,9 +326,9 @@ function unstandardised(
 
 interface Score {
   readonly accuracy: number;
-  /** Mean negative log-likelihood, and the standard error of that mean. */
+  /** Negative log-likelihood of each row, and their mean. */
+  readonly losses: readonly number[];
   readonly nll: number;
-  readonly nllError: number;
 }
 
 function score(logits: Float32Array, labels: readonly number[], classes: number): Score {
@@ -290,6 +341,5 @@ function score(logits: Float32Array, labels: readonly number[], classes: number)
   });
   const n = losses.length;
   const nll = losses.reduce((sum, loss) => sum + loss, 0) / n;
-  const variance = losses.reduce((sum, loss) => sum + (loss - nll) ** 2, 0) / Math.max(1, n - 1);
-  return { accuracy: right / n, nll, nllError: Math.sqrt(variance / n) };
+  return { accuracy: right / n, losses, nll };
 }

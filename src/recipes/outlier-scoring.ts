@@ -50,17 +50,18 @@ export async function answersOf(
   return { logits, embedded: { data: embedding, width } };
 }
 
+/** Images as a network embeds them, in the order of the samples. */
+export type Embed = (samples: readonly Sample[]) => Promise<Embedded>;
+
 /** Tells images of none of the classes by a network's embedding. @param seed of which unlabelled images are looked at */
 export async function outlierScorerOf(
-  workshop: Workshop,
-  network: Network,
+  embed: Embed,
   { train, unlabeled }: OutlierImages,
   seed: number,
 ): Promise<OutlierScorer> {
   const known = someOfEachClass(train);
   const usual = shuffled(unlabeled, randomStream(seed, 'outliers', 'background')).slice(0, BACKGROUND_IMAGES);
-  const { embedded } = await answersOf(workshop, network, [...known, ...usual], 'outliers');
-  const { data, width } = embedded;
+  const { data, width } = await embed([...known, ...usual]);
   const own = { data: data.subarray(0, known.length * width), width };
   const labels = known.map(({ label }) => label);
   return fitOutlierScorer(own, labels, data.subarray(known.length * width));
@@ -77,6 +78,10 @@ function someOfEachClass(samples: readonly LabelledSample[]): LabelledSample[] {
   });
 }
 
+export function embedding(workshop: Workshop, network: Network): Embed {
+  return async (samples) => (await answersOf(workshop, network, samples, 'embeddings')).embedded;
+}
+
 /** Scores of images that neither the network nor the scorer has seen. */
 export async function heldOutlierScores(
   workshop: Workshop,
@@ -85,8 +90,9 @@ export async function heldOutlierScores(
   held: readonly Sample[],
   seed: number,
 ): Promise<Float32Array> {
-  const scorer = await outlierScorerOf(workshop, network, images, seed);
-  return outlierScores(scorer, (await answersOf(workshop, network, held, 'outliers')).embedded);
+  const embed = embedding(workshop, network);
+  const scorer = await outlierScorerOf(embed, images, seed);
+  return outlierScores(scorer, await embed(held));
 }
 
 /** Out-of-fold scores [N] of labelled images whose embeddings do not depend on the labels. @param foldOf [N] */

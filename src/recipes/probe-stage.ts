@@ -56,6 +56,7 @@ export async function probeStage(
   const fitHead = (): ReturnType<typeof fitLinearProbe> =>
     fitLinearProbe(engine, features, labels, classes, {
       soften,
+      parts: extractor.parts,
       foldOf: folded,
       targets: softTargets(samples, data.classes),
       ...(signal && { signal }),

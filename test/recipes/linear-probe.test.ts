@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { tensor } from '../../src/core/tensor.ts';
-import { fitLinearProbe, headLogits, logitsBySubset } from '../../src/recipes/linear-probe.ts';
+import { fitLinearProbe, headLogits, inProportion, logitsBySubset } from '../../src/recipes/linear-probe.ts';
 import { Engine } from '../../src/runtime/engine.ts';
 
 interface Golden {
@@ -14,6 +14,8 @@ interface Golden {
 const golden = JSON.parse(readFileSync(new URL('golden/linear-probe.json', import.meta.url), 'utf8')) as Golden;
 const [n, width] = [golden.features.length, golden.features[0]!.length];
 const features = tensor('float32', [n, width], Float32Array.from(golden.features.flat()));
+
+const meanOf = (values: readonly number[]): number => values.reduce((sum, x) => sum + x, 0) / values.length;
 
 let engine: Engine;
 beforeAll(async () => {
@@ -58,7 +60,12 @@ describe('fitLinearProbe', () => {
 
   it('learns from soft labels as from images that stand there once for each class', async () => {
     const labels = golden.labels.flatMap((label) => [label, (label + 1) % 3]);
-    const twice = tensor('float32', [2 * n, width], Float32Array.from(golden.features.flatMap((row) => [...row, ...row]))); // prettier-ignore
+    // Of one deviation: how far columns' own are shrunk depends on how many rows there are.
+    const columns = Array.from({ length: width }, (_, j) => golden.features.map((row) => row[j]!));
+    const [means, spreads] = [columns.map(meanOf), columns.map((column) => Math.sqrt(meanOf(column.map((x) => (x - meanOf(column)) ** 2))))]; // prettier-ignore
+    const rows = golden.features.map((row) => row.map((x, j) => (x - means[j]!) / spreads[j]!));
+    const features = tensor('float32', [n, width], Float32Array.from(rows.flat()));
+    const twice = tensor('float32', [2 * n, width], Float32Array.from(rows.flatMap((row) => [...row, ...row])));
     const targets = Float32Array.from(golden.labels.flatMap((label) => [0, 1, 2].map((k) => (k === label || k === (label + 1) % 3 ? 0.5 : 0)))); // prettier-ignore
     const soft = await fitLinearProbe(engine, features, golden.labels, 3, { strengths: [1], targets });
     // As many images twice at half the strength: the same objective.
@@ -67,6 +74,36 @@ describe('fitLinearProbe', () => {
     for (const [i, z] of a.entries()) expect(z).toBeCloseTo(b[i]!, 2);
     const hard = headLogits(features, await fitLinearProbe(engine, features, golden.labels, 3, { strengths: [1] }));
     expect(Math.max(...hard.map((z, i) => Math.abs(z - a[i]!)))).toBeGreaterThan(0.5);
+  });
+
+  it('gives each part of the features its weight, whatever its size', async () => {
+    const parts = [{ width: 4, weight: 1 }, { width: width - 4, weight: 0.5 }]; // prettier-ignore
+    const fitted = async (scale: number, of: typeof parts | undefined): Promise<Float32Array> => {
+      const data = Float32Array.from(golden.features.flatMap((row) => row.map((x, j) => (j < 4 ? x : scale * x))));
+      const scaled = tensor('float32', [n, width], data);
+      return headLogits(scaled, await fitLinearProbe(engine, scaled, golden.labels, 3, { strengths: [1], parts: of }));
+    };
+    const [one, other] = [await fitted(1, parts), await fitted(100, parts)];
+    for (const [i, z] of one.entries()) expect(other[i]).toBeCloseTo(z, 2);
+    const [without, drowned] = [await fitted(1, undefined), await fitted(100, undefined)];
+    expect(Math.max(...without.map((z, i) => Math.abs(z - drowned[i]!)))).toBeGreaterThan(0.5);
+    await expect(fitted(1, parts.slice(1))).rejects.toThrow(
+      `Parts of ${width - 4} features in all, but there are ${width}`,
+    );
+  });
+
+  it('brings parts into proportion and leaves their columns as they are to each other', () => {
+    const parts = [{ width: 2, weight: 1 }, { width: 2, weight: 0.5 }]; // prettier-ignore
+    const data = Float32Array.from({ length: 40 }, (_, i) => [1, 3, 100, 200][i % 4]! * Math.sin(i + 1) + 7);
+    const result = inProportion(tensor('float32', [10, 4], data), parts).data as Float32Array;
+    const spread = (of: Float32Array, j: number): number => {
+      const column = [...of].filter((_, i) => i % 4 === j);
+      return Math.sqrt(meanOf(column.map((x) => (x - meanOf(column)) ** 2)));
+    };
+    const norm = (from: number): number => Math.hypot(spread(result, from), spread(result, from + 1));
+    expect(norm(2) / norm(0)).toBeCloseTo(0.5, 5);
+    expect(spread(result, 3) / spread(result, 2)).toBeCloseTo(spread(data, 3) / spread(data, 2), 5);
+    expect(inProportion(tensor('float32', [10, 4], data), undefined).data).toBe(data);
   });
 
   it('gives logits of all rows by heads of some of them', async () => {

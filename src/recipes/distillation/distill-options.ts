@@ -94,6 +94,8 @@ function checkTogether(train: ResolvedTrainOptions, teaching: TeachingOptions): 
     throw new InputError(
       'Give "student" or "backbone", not both: "student" is a built-in network, trained from scratch.',
     );
+  if (train.gradients && train.backbone === undefined)
+    throw new InputError('"gradients" joins features to those of a backbone, and a built-in student has none.');
   if (hard && loss !== 'kd') throw new InputError(`"hard" goes with the loss "kd", got "${loss}".`);
   if (hard && temperature !== undefined)
     throw new InputError('"temperature" has no effect with "hard": a class has no temperature.');

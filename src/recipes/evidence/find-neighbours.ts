@@ -1,6 +1,4 @@
-import type { Embedded } from '../../evaluate/outliers.ts';
-import type { Network } from '../network.ts';
-import { embeddingsOf } from '../self-training/labeller.ts';
+import type { Embed } from '../outlier-scoring.ts';
 import type { TrainingData } from '../prepare-data.ts';
 import type { Workshop } from '../workshop.ts';
 import type { LabelledImages } from './evidence.ts';
@@ -9,21 +7,16 @@ import { nearestRows } from '../nearest-rows.ts';
 /** Of each kind, beside a label. */
 const NEIGHBOURS = 3;
 
-/** The images most alike each unlabelled one, by a network's embedding. */
+/** The images most alike each unlabelled one, as a network embeds them. */
 export async function findNeighbours(
-  workshop: Workshop,
-  network: Network,
+  { engine, signal }: Pick<Workshop, 'engine' | 'signal'>,
+  embed: Embed,
   { train, unlabeled }: Pick<TrainingData, 'train' | 'unlabeled'>,
-  maxPixels: number,
 ): Promise<LabelledImages['neighbours']> {
-  const embedded = async (samples: typeof unlabeled): Promise<Embedded> => {
-    const { data, shape } = await embeddingsOf(workshop, network, samples, maxPixels);
-    return { data: data as Float32Array, width: shape[1]! };
-  };
-  const [asked, labelled] = [await embedded(unlabeled), await embedded(train)];
-  const cancel = workshop.signal ? { signal: workshop.signal } : {};
+  const [asked, labelled] = [await embed(unlabeled), await embed(train)];
+  const cancel = signal ? { signal } : {};
   return {
-    labelled: await nearestRows(workshop.engine, asked, labelled, NEIGHBOURS, false, cancel),
-    machine: await nearestRows(workshop.engine, asked, asked, NEIGHBOURS, true, cancel),
+    labelled: await nearestRows(engine, asked, labelled, NEIGHBOURS, false, cancel),
+    machine: await nearestRows(engine, asked, asked, NEIGHBOURS, true, cancel),
   };
 }

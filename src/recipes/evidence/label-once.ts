@@ -55,7 +55,7 @@ export async function labelOnce(
       ),
     },
   );
-  const neighbours = await findNeighbours(workshop, network, data, maxPixels);
+  const neighbours = await findNeighbours(workshop, labeller.embed, data);
   const images = { classes, labelled: train, unlabelled: unlabeled, neighbours };
   await writeEvidence(run, images, [{ name: 'final', model, labels, agreement }]);
 }

@@ -65,9 +65,11 @@ export interface RoundsLength extends Length {
   readonly epochImages: number;
 }
 
-/** Images of a round: what suits, and the least from which a student learns more than its teacher knows. */
+/** Images of a round: what suits, the least from which a student learns more than its teacher knows, and from where on more bring nothing. */
 const ROUND_IMAGES = 7000;
 const LEAST_IMAGES = 3000;
+const MOST_IMAGES = 12_000;
+const STEP_IMAGES = 200;
 const MOST_ROUNDS = 3;
 /** Of a round, what the student of a fold is trained, and the least that says something of the round's student. */
 export const FOLD_SHARE = 1 / 4;
@@ -95,15 +97,21 @@ export function roundsLength(
   const roundSeconds = (images: number): number => images * train + unlabelled * answer + 2 * OVERHEAD;
   const proofSeconds = (images: number, folds: number): number =>
     folds * (images * FOLD_SHARE * (train + answer) + 2 * OVERHEAD);
+  const firstSeconds = (images: number, folds: number): number =>
+    TEACHERS + unlabelled * others + roundSeconds(images) + proofSeconds(images, folds);
+  const isProvable = (images: number, folds: number): boolean =>
+    proofSeconds(images, folds) <= PROVING_SHARE * budget && (folds === 0 || images * FOLD_SHARE >= LEAST_FOLD_IMAGES);
   for (const folds of [JUDGING_FOLDS, 2, 0].filter((count) => count <= most && (count === most || !mustProve)))
-    for (let images = ROUND_IMAGES; images >= LEAST_IMAGES; images -= 200) {
-      const proof = proofSeconds(images, folds);
-      const isTooDear = proof > PROVING_SHARE * budget || (folds > 0 && images * FOLD_SHARE < LEAST_FOLD_IMAGES);
-      const first = TEACHERS + unlabelled * others + roundSeconds(images) + proof;
-      if ((isTooDear && !mustProve) || first > left) continue;
-      const rounds = Math.min(MOST_ROUNDS, 1 + Math.floor((left - first) / roundSeconds(images)));
+    for (let images = ROUND_IMAGES; images >= LEAST_IMAGES; images -= STEP_IMAGES) {
+      const fits = (of: number, count: number): boolean =>
+        (isProvable(of, folds) || mustProve) && firstSeconds(of, folds) + (count - 1) * roundSeconds(of) <= left;
+      if (!fits(images, 1)) continue;
+      let rounds = 1;
+      while (rounds < MOST_ROUNDS && fits(images, rounds + 1)) rounds++;
+      // What another round would be too long for makes these longer.
+      while (images < MOST_IMAGES && fits(images + STEP_IMAGES, rounds)) images += STEP_IMAGES;
       const epochImages = images / ROUND_EPOCHS;
-      const seconds = first + (rounds - 1) * roundSeconds(images);
+      const seconds = firstSeconds(images, folds) + (rounds - 1) * roundSeconds(images);
       const besides = seconds - (rounds + folds * FOLD_SHARE) * images * train;
       return { rounds, judgedFolds: folds, epochs: ROUND_EPOCHS, epochImages, seconds, besides };
     }

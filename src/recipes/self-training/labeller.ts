@@ -7,11 +7,11 @@ import { readSafetensorsFile, writeSafetensorsFile } from '../../core/safetensor
 import { tensor, type Tensor } from '../../core/tensor.ts';
 import type { Sample } from '../../datasets/dataset.ts';
 import { combineViews } from '../../labelling/agreement.ts';
-import { outlierScores, type OutlierScorer } from '../../evaluate/outliers.ts';
+import { outlierScores, type Embedded, type OutlierScorer } from '../../evaluate/outliers.ts';
 import { Predictor } from '../../export/predict.ts';
 import { softmaxRows } from '../../evaluate/predictions.ts';
 import { onPixels, type Network } from '../network.ts';
-import { answersOf, embeddingName, outlierScorerOf, type OutlierImages } from '../outlier-scoring.ts';
+import { answersOf, embedding, outlierScorerOf, type Embed, type OutlierImages } from '../outlier-scoring.ts';
 import { outputsOf } from '../outputs.ts';
 import type { TrainControl } from '../train-control.ts';
 import type { Workshop } from '../workshop.ts';
@@ -21,6 +21,8 @@ import { workshopFor } from '../workshop-for.ts';
 export interface Labeller {
   /** In the order of the samples. */
   answers(samples: readonly Sample[]): Promise<Answers>;
+  /** How the network that labels embeds images, without asking it again about those that it has labelled; absent for several. */
+  readonly embed?: Embed;
   /** Who labels once a student has learnt from these labels; absent: the student. */
   withStudent?(network: Network): Labeller;
 }
@@ -57,17 +59,10 @@ export function labellers(all: readonly Labeller[]): Labeller {
   };
 }
 
-/** What a network's embedding of images is: float32 [n, D]. */
-export function embeddingsOf(
-  workshop: Workshop,
-  network: Network,
-  samples: readonly Sample[],
-  maxPixels: number,
-): Promise<Tensor> {
-  const graph = onPixels(network.graph, embeddingName(network), network.preprocessing);
-  return workshopFor(workshop, network.preprocessing, maxPixels, ({ engine, crops, onProgress, signal, track }) =>
-    outputsOf(engine, graph, crops, samples, { stage: 'embeddings', onProgress, signal, track }),
-  );
+/** On images as the network takes them. */
+export function embedIn(workshop: Workshop, network: Network, maxPixels: number): Embed {
+  return (samples) =>
+    workshopFor(workshop, network.preprocessing, maxPixels, (own) => embedding(own, network)(samples));
 }
 
 /**
@@ -80,14 +75,18 @@ export function networkLabeller(
   views: Views,
   maxPixels: number,
   known?: OutlierImages,
-): Labeller {
+): Labeller & Required<Pick<Labeller, 'embed'>> {
   const graph = onPixels(network.graph, network.logits, network.preprocessing);
+  const remembered = new RememberedEmbeddings();
+  const embed = (own: Workshop, asked: readonly Sample[]): Promise<Embedded> =>
+    remembered.complete(asked, embedding(own, network));
   let scorer: Promise<OutlierScorer> | undefined;
   return {
     answers: (samples) =>
       workshopFor(workshop, network.preprocessing, maxPixels, async (own) => {
         const { engine, pool, crops, onProgress, signal, track } = own;
         const { logits, embedded } = await answersOf(own, network, samples, 'label');
+        remembered.add(samples, embedded);
         const classes = logits.length / samples.length;
         const answers = [softmaxRows(logits, classes)];
         for (const [at, policy] of furtherViews(views).entries()) {
@@ -97,10 +96,39 @@ export function networkLabeller(
           answers.push(softmaxRows(seen.data as Float32Array, classes));
         }
         if (known === undefined) return { views: answers };
-        scorer ??= outlierScorerOf(own, network, known, views.seed);
+        scorer ??= outlierScorerOf((asked) => embed(own, asked), known, views.seed);
         return { views: answers, outliers: outlierScores(await scorer, embedded) };
       }),
+    embed: (asked) => workshopFor(workshop, network.preprocessing, maxPixels, (own) => embed(own, asked)),
   };
+}
+
+/** Numbers that are remembered, at most: 256 MB. */
+const MOST_REMEMBERED = 2 ** 26;
+
+/** How a network embeds the images that it was asked about. */
+class RememberedEmbeddings {
+  readonly #rows = new Map<string, Float32Array>();
+
+  add(samples: readonly Sample[], { data, width }: Embedded): void {
+    if (this.#rows.size * width + data.length > MOST_REMEMBERED) return;
+    for (const [i, { id }] of samples.entries()) this.#rows.set(id, data.subarray(i * width, (i + 1) * width));
+  }
+
+  /** Those that are not remembered are embedded. */
+  async complete(samples: readonly Sample[], embed: Embed): Promise<Embedded> {
+    const missing = samples.filter(({ id }) => !this.#rows.has(id));
+    if (missing.length === samples.length) return embed(samples);
+    const rows = new Map(this.#rows);
+    if (missing.length > 0) {
+      const { data, width } = await embed(missing);
+      for (const [i, { id }] of missing.entries()) rows.set(id, data.subarray(i * width, (i + 1) * width));
+    }
+    const width = rows.get(samples[0]!.id)!.length;
+    const data = new Float32Array(samples.length * width);
+    for (const [i, { id }] of samples.entries()) data.set(rows.get(id)!, i * width);
+    return { data, width };
+  }
 }
 
 /**

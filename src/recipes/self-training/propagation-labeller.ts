@@ -3,7 +3,7 @@ import { rowsOfLengthOne } from '../../evaluate/rows-of-length-one.ts';
 import type { Sample } from '../../datasets/dataset.ts';
 import { MOST_NEIGHBOURS, PropagationGraph, type Spread } from '../../labelling/label-propagation.ts';
 import { nearestRows } from '../nearest-rows.ts';
-import { embeddingsOf, type Labeller } from './labeller.ts';
+import { embedIn, type Labeller } from './labeller.ts';
 import type { Network } from '../network.ts';
 import type { LabelledSample } from '../prepare-data.ts';
 import type { Workshop } from '../workshop.ts';
@@ -59,8 +59,9 @@ export class EmbeddedImages {
     });
   }
 
-  #embed(network: Network, samples: readonly Sample[]): Promise<Tensor> {
-    return embeddingsOf(this.#workshop, network, samples, this.#maxPixels);
+  async #embed(network: Network, samples: readonly Sample[]): Promise<Tensor> {
+    const { data, width } = await embedIn(this.#workshop, network, this.#maxPixels)(samples);
+    return tensor('float32', [samples.length, width], data);
   }
 
   async #graphOf(embeddings: readonly Promise<Tensor>[]): Promise<PropagationGraph> {

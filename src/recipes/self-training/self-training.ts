@@ -6,7 +6,7 @@ import { findNeighbours } from '../evidence/find-neighbours.ts';
 import { FirstTeachers } from './first-teacher.ts';
 import { beginFolds, foldStudents, judgedFolds, judgingFolds, type FoldState, type Judged } from './fold-students.ts';
 import { heldAnswers, heldOf, type HeldAnswers } from './held-answers.ts';
-import { answerOf, modelLabeller, type Labeller } from './labeller.ts';
+import { answerOf, embedIn, modelLabeller, type Labeller } from './labeller.ts';
 import { countsOf, machineLabels, type MachineLabels } from './machine-labels.ts';
 import type { Network } from '../network.ts';
 import type { OpenedNetwork, Trained } from '../opened-network.ts';
@@ -229,18 +229,20 @@ export class SelfTraining {
     if (made.warning !== undefined) workshop.onProgress?.({ type: 'warning', message: made.warning });
     const model = trained?.of.source.name ?? job.options.teacher.join(', ');
     this.#labelled.push({ name, model, labels: made.labels, agreement });
-    this.#neighbours ??= this.#findNeighbours(trained?.network);
+    this.#neighbours ??= this.#findNeighbours(labeller, trained?.network);
     const images = { classes, labelled: train, unlabelled: unlabeled, neighbours: await this.#neighbours };
     await writeEvidence(run, images, this.#labelled);
     return made;
   }
 
   /** None where no network has seen an image yet. */
-  async #findNeighbours(teacher: Network | undefined): Promise<LabelledImages['neighbours']> {
+  async #findNeighbours({ embed }: Labeller, teacher: Network | undefined): Promise<LabelledImages['neighbours']> {
     const { workshop, job } = this.#site;
     const { base } = job.networks;
     const network = teacher ?? (base.source.sha256 === undefined ? undefined : base.untrained());
-    return network && findNeighbours(quiet(workshop), network, job.data, job.options.train.maxPixels * 1e6);
+    const { maxPixels } = job.options.train;
+    const by = embed ?? (network && embedIn(quiet(workshop), network, maxPixels * 1e6));
+    return by && findNeighbours(workshop, by, job.data);
   }
 
   async #student(

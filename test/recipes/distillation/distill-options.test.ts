@@ -22,6 +22,7 @@ describe('options of distill', () => {
     [{ model: 'digits' }, /it is called "student"/],
     [{ method: 'probe' }, /"method" is no option/],
     [{ student: 'digits', backbone: 'b.onnx' }, /not both/],
+    [{ student: 'digits', gradients: true }, /a built-in student has none/],
     [{ hard: true, temperature: 2 }, /no temperature/],
     [{ loss: 'none' }, /features must be compared/],
     [{ loss: 'none', features: 'hint', alpha: 0.5 }, /no effect with the loss "none"/],

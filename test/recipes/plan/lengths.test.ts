@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import * as fc from 'fast-check';
-import { fittedLength, roundsLength, stepsLength } from '../../../src/recipes/plan/lengths.ts';
+import { fittedLength, roundsLength, spreadLength, stepsLength } from '../../../src/recipes/plan/lengths.ts';
 import { DURATION, FILE_SIZE, LATENCY, parseQuantity } from '../../../src/recipes/plan/quantity.ts';
 
 const seconds = fc.double({ min: 1e-4, max: 1, noNaN: true });
@@ -48,6 +48,28 @@ describe('lengths of stages', () => {
     expect(rounds.at(-1)!.judgedFolds).toBe(3);
     expect(stepsLength({ budget: 60, left: 20, mustProve: false }, 0.25, 0)).toBeUndefined();
     expect(stepsLength({ budget: 180, left: 120, mustProve: false }, 0.25, 0)!.steps).toBe(470);
+  });
+
+  it('make the one round that fits longer where a second would not', () => {
+    const rates = { unlabelled: 3000, train: 0.07, answer: 0.012, most: 0 };
+    const at = (left: number) => roundsLength({ budget: left, left, mustProve: false }, rates)!;
+    const images = (left: number): number => at(left).epochs * at(left).epochImages;
+    expect([at(540).rounds, images(540)]).toEqual([1, 7000]);
+    expect([at(800).rounds, at(1000).rounds]).toEqual([1, 1]);
+    expect(images(800)).toBeGreaterThan(9000);
+    expect(images(1000)).toBe(12_000);
+    expect([at(1200).rounds, images(1200) < 9000]).toEqual([2, true]);
+  });
+
+  it('give labels that spread as many rounds as are not short', () => {
+    const of = (left: number, mustProve = false) =>
+      spreadLength({ budget: left, left, mustProve }, { labelled: 100, unlabelled: 7900 }, 1e-3);
+    expect(of(20)).toBeUndefined();
+    expect(of(60)).toMatchObject({ rounds: 1, folds: 0 });
+    expect(of(75)).toMatchObject({ rounds: 2, folds: 0 });
+    expect(of(1000)).toMatchObject({ rounds: 3, epochs: 60 });
+    expect(of(200, true)).toMatchObject({ folds: 2 });
+    for (const left of [40, 60, 100, 150, 300]) expect(of(left)!.seconds).toBeLessThanOrEqual(left);
   });
 
   it('leave no fold out where the score comes from these', () => {
