@@ -233,7 +233,7 @@ describe('gleaner self-train --teacher-backbones', () => {
     // The fold's student is judged against the probe on its own backbone, which is what would be left.
     const [before, round] = await eventsOf('large-backbone', 'round');
     expect([before!['n'], round!['n']]).toEqual([18, 18]);
-  });
+  }, 240_000);
 
   it('refuses a teacher beside them', async () => {
     const refused = await runGleaner(selfTrain('two', ...BACKBONE, '--first-teacher', 'finetune', '--teacher-backbones', ...teachers), { env }); // prettier-ignore

@@ -135,7 +135,8 @@ export class SelfTraining {
       }
       // Of a student that nothing was held out of, or little, its teacher's answers are the nearest there is.
       const isWhole = (held?.labels.length ?? 0) >= (best.held?.labels.length ?? 0);
-      teacher = { ...judged, round, trained, labeller, held: isWhole ? held : best.held, heldLabels };
+      const known = isWhole ? { held, heldLabels } : { held: best.held, heldLabels: best.heldLabels };
+      teacher = { ...judged, round, trained, labeller, ...known };
     }
     history.push(held === undefined ? counts : { ...counts, held: heldOf(held) });
     tell(held, verdict, verdict.reasons);
