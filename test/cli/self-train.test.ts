@@ -208,6 +208,25 @@ describe('gleaner self-train', () => {
   });
 });
 
+describe('gleaner self-train --first-teacher propagation', () => {
+  it('spreads labels again beside the student of each round, judged by students of folds', async () => {
+    const finished = await runGleaner(
+      selfTrain('spreading', '--rounds', '2', '--first-teacher', 'propagation', ...BACKBONE),
+      { env },
+    );
+    expect(finished.code, finished.stderr).toBe(0);
+    expect(lastJson(finished)['accuracy']).toBeGreaterThan(0.9);
+    const labels = await labelsOf('spreading');
+    expect(labels.filter(({ file, label }) => label === ['blue', 'green', 'red'][Number(/(\d+)\.png/.exec(file!)![1]) % 3]).length).toBeGreaterThan(27); // prettier-ignore
+    const stages = await readdir(join(folder, 'spreading', 'stages'));
+    // Who labels next is asked about the held images, too, and is not the student.
+    expect(stages.map((name) => name.slice(3))).toEqual(
+      expect.arrayContaining(['round-1-held-1', 'round-1-held-labels-1']),
+    );
+    expect(stages.map((name) => name.slice(3))).not.toContain('teacher-held-labels-1');
+  }, 240_000);
+});
+
 describe('gleaner self-train --teacher-backbones', () => {
   const teachers = ['clip', 'dinov2'].map((name) =>
     fileURLToPath(new URL(`../backbones/golden/${name}`, import.meta.url)),

@@ -40,23 +40,27 @@ export class EmbeddedImages {
   }
 
   graph(): Promise<PropagationGraph> {
-    this.#graph ??= this.#graphOf(this.#embedded());
+    this.#graph ??= this.#embedded().then((embeddings) => this.#graphOf(embeddings));
     return this.#graph;
   }
 
   /** The graph of these images and of further ones, whose rows come last. */
-  graphWith(further: readonly Sample[]): Promise<PropagationGraph> {
+  async graphWith(further: readonly Sample[]): Promise<PropagationGraph> {
     if (further.length === 0) return this.graph();
-    const others = this.#networks.map((network) => this.#embed(network, further));
-    return this.#graphOf(this.#embedded().map(async (own, i) => stacked(await own, await others[i]!)));
+    const all: Tensor[] = [];
+    for (const [i, own] of (await this.#embedded()).entries())
+      all.push(stacked(own, await this.#embed(this.#networks[i]!, further)));
+    return this.#graphOf(all);
   }
 
-  #embedded(): Promise<Tensor>[] {
-    return this.#networks.map((network) => {
+  async #embedded(): Promise<Tensor[]> {
+    const all: Tensor[] = [];
+    for (const network of this.#networks) {
       const rows = this.#embeddings.get(network) ?? this.#embed(network, this.samples);
       this.#embeddings.set(network, rows);
-      return rows;
-    });
+      all.push(await rows);
+    }
+    return all;
   }
 
   async #embed(network: Network, samples: readonly Sample[]): Promise<Tensor> {
@@ -64,8 +68,8 @@ export class EmbeddedImages {
     return tensor('float32', [samples.length, width], data);
   }
 
-  async #graphOf(embeddings: readonly Promise<Tensor>[]): Promise<PropagationGraph> {
-    return propagationGraph(this.#workshop, sideBySide(await Promise.all(embeddings)));
+  #graphOf(embeddings: readonly Tensor[]): Promise<PropagationGraph> {
+    return propagationGraph(this.#workshop, sideBySide(embeddings));
   }
 }
 
