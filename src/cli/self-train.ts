@@ -92,7 +92,7 @@ function selfTrainingFlags(command: Command): void {
     .addOption(choice('--start <from>', 'what a student starts from (default: teacher)', ['teacher', 'fresh']))
     .addOption(choice('--source <name>', 'what labels come from', ['teacher', 'propagation', 'both']))
     .option('--views <n>', 'views of an image that a label is the mean of (default: 1)', integer(1))
-    .addOption(choice('--labels <kind>', 'default: soft', ['hard', 'soft', 'sharpened']))
+    .addOption(choice('--labels <kind>', 'default: sharpened', ['hard', 'soft', 'sharpened']))
     .option('--sharpening <t>', 'temperature of sharpened labels (default: 0.5)', number(0.01, 1))
     .option('--threshold <rule>', 'which labels are used: none, 0.9, free, soft, flex:0.95, rank:0.5, right:0.95')
     .addOption(choice('--balance <how>', 'classes among the used labels', ['none', 'cap', 'resample']))

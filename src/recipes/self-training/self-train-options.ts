@@ -37,7 +37,7 @@ const ownSchema = z.strictObject({
   source: z.enum(['teacher', 'propagation', 'both']).default('teacher'),
   /** Views of an image that the teacher's answer is the mean of. */
   views: z.int().min(1).max(16).default(1),
-  labels: z.enum(['hard', 'soft', 'sharpened']).default('soft'),
+  labels: z.enum(['hard', 'soft', 'sharpened']).default('sharpened'),
   /** Of sharpened labels: p^(1/T). */
   sharpening: z.number().positive().max(1).optional(),
   /** Which labels are used (`THRESHOLD_FORMS`). */
