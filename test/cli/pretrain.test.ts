@@ -149,7 +149,7 @@ describe('gleaner pretrain', () => {
     [['--teacher', 'x.onnx'], /"width".*no effect with "teacher"/],
     [['--teacher-mean', '0'], /no "teacher"/],
     [['--train-size', '28'], /smaller side/],
-    [['--train-size', '112', '--model', 'vit_tiny_patch16_224'], /takes images of 224x224 alone, not of 112x112/],
+    [['--train-size', '120', '--model', 'vit_tiny_patch16_224'], /multiples of its patches of 16 pixels, not 120x120/],
     [['--final-epochs', '2'], /trainSize/],
   ])('refuses %j', async (flags, message) => {
     const { code, stderr } = await runGleaner(pretrain('refused', ...flags));

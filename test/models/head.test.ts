@@ -95,11 +95,17 @@ describe('findEmbedding', () => {
     );
   });
 
-  test('takes one token or their mean only when told to', () => {
-    const b = new GraphBuilder('tokens');
-    b.output(b.op('Relu', [b.input('x', 'float32', ['N', 5, 8])]), 'last_hidden_state');
-    const graph = b.build();
-    expect(() => findEmbedding(graph)).toThrow('NAME:first');
+  test('takes one token or their mean as it is told, or where transformers call them so', () => {
+    const tokens = (count: number, name: string): Graph => {
+      const b = new GraphBuilder('tokens');
+      b.output(b.op('Relu', [b.input('x', 'float32', ['N', count, 8])]), name);
+      return b.build();
+    };
+    expect(() => findEmbedding(tokens(5, 'tokens'))).toThrow('NAME:first');
+    const graph = tokens(5, 'last_hidden_state');
+    expect(findEmbedding(graph)).toMatchObject({ pooling: 'first-token', width: 8 });
+    // A square of tokens is one a patch, and none stands for the image.
+    expect(findEmbedding(tokens(4, 'last_hidden_state'))).toMatchObject({ pooling: 'mean-token', width: 8 });
     expect(findEmbedding(graph, { embedding: 'last_hidden_state:first' })).toMatchObject({
       pooling: 'first-token',
       width: 8,

@@ -28,7 +28,7 @@ describe('resolveSelfTrainOptions', () => {
     [{ patience: 3, profile: true }, '"patience", "profile" would have no effect'],
     [{ ronds: 3 }, 'unknown option "ronds"'],
     [{ rounds: 0 }, 'rounds'],
-    [{ sharpening: 0.5 }, 'sharpened labels alone'],
+    [{ labels: 'soft', sharpening: 0.5 }, 'sharpened labels alone'],
     [{ firstTeacher: 'probe' }, '--backbone FILE'],
     [{ firstTeacher: 'scratch', backbone: 'b.onnx' }, 'has no backbone'],
     [{ teacher: ['m.onnx'], source: 'propagation' }, 'trained here'],
