@@ -69,8 +69,11 @@ async function onDisk(path: string): Promise<LocatedBackbone> {
 const isOnnxFolder = (folder: string): boolean => basename(resolve(folder)) === 'onnx';
 
 async function filesIn(folder: string): Promise<string[]> {
-  const own = await readdir(folder);
-  return own.includes('onnx') ? [...own, ...(await readdir(join(folder, 'onnx'))).map((file) => `onnx/${file}`)] : own;
+  const own = await readdir(folder, { withFileTypes: true });
+  const inside = own.some((entry) => entry.name === 'onnx' && entry.isDirectory())
+    ? await readdir(join(folder, 'onnx'))
+    : [];
+  return [...own.map(({ name }) => name), ...inside.map((file) => `onnx/${file}`)];
 }
 
 async function fromUrl(url: URL, cache: string, offline: boolean, options: DownloadOptions): Promise<LocatedBackbone> {

@@ -1,5 +1,5 @@
 import { conjugateGradient } from '../core/conjugate-gradient.ts';
-import { LEAST_LENGTH, rowsOfLengthOne } from './rows-of-length-one.ts';
+import { LEAST_LENGTH, rowsOfLengthOne } from '../core/rows-of-length-one.ts';
 
 /**
  * Which images are none of the known classes, by relative Mahalanobis distance (Ren et al. 2021, arXiv:2106.09022, eq. 3) on

@@ -30,6 +30,11 @@ export function fitTemperature(predictions: Predictions): TemperatureFit {
   return { temperature, nllBefore, nllAfter: nll(temperature) };
 }
 
+/** What held-out rows say at the temperature that suits them. */
+export function calibratedDecisions(predictions: Predictions): ReturnType<typeof decisions> {
+  return decisions(predictions, fitTemperature(predictions).temperature);
+}
+
 /**
  * Derivative of the mean NLL by beta = 1/T: mean of E_p[z] - z_label. It rises with beta (its derivative is a
  * variance), so the NLL has one minimum.

@@ -2,7 +2,7 @@ import { ModelError } from '../core/errors.ts';
 import { float32Scalar, tensor } from '../core/tensor.ts';
 import { addCrop, addNormalise, checkNetworkInput, type Preprocessing } from '../models/preprocessing.ts';
 import type { OutlierScorer } from '../evaluate/outliers.ts';
-import { LEAST_LENGTH } from '../evaluate/rows-of-length-one.ts';
+import { addDirection } from '../models/direction.ts';
 import { toMetadata, toModelJson, type ModelDescription } from '../models/description.ts';
 import { GraphBuilder } from '../onnx/builder.ts';
 import { append } from '../onnx/compose.ts';
@@ -89,9 +89,12 @@ const OUTLIER_NAMES = { weight: 'outlier/weight', bias: 'outlier/bias', length: 
 /** As `outlierScores` computes it. @param embedding name of a float32 value [N, D] @returns name of a value [N] */
 function addOutlierScore(b: GraphBuilder, embedding: string, { weight, bias }: OutlierScorer): string {
   const shape = [bias.length, weight.length / bias.length];
-  const length = b.op('ReduceL2', [embedding, b.int([1])], { keepdims: 1 }, { name: OUTLIER_NAMES.length });
-  const positive = b.op('Max', [length, b.constant(float32Scalar(LEAST_LENGTH))], {}, { name: 'outlier/positive' });
-  const direction = b.op('Div', [embedding, positive], {}, { name: 'outlier/direction' });
+  const { length } = OUTLIER_NAMES;
+  const direction = addDirection(b, embedding, {
+    length,
+    positive: 'outlier/positive',
+    direction: 'outlier/direction',
+  });
   const inputs = [
     direction,
     b.initializer(OUTLIER_NAMES.weight, tensor('float32', shape, weight)),

@@ -1,10 +1,8 @@
-import { float32Scalar, tensor } from '../core/tensor.ts';
+import { tensor } from '../core/tensor.ts';
 import type { Graph } from '../onnx/graph.ts';
+import { addDirection } from './direction.ts';
 import type { Embedding } from './embedding.ts';
 import { withEmbedding } from './head.ts';
-
-/** The least length that an embedding is divided by. */
-const LEAST = 1e-12;
 
 /**
  * Puts classes on an embedding by the cosine of its angle to a direction a class: logits = scale · W · e / |e|.
@@ -24,9 +22,11 @@ export function withCosineHead(
       `${classes} classes on ${embedding.width} features need ${classes * embedding.width} numbers, got ${directions.length}.`,
     );
   const { builder: b, value } = withEmbedding(graph, embedding);
-  const length = b.op('ReduceL2', [value, b.int([1])], { keepdims: 1 }, { name: 'embedding_length' });
-  const positive = b.op('Max', [length, b.constant(float32Scalar(LEAST))], {}, { name: 'embedding_positive' });
-  const direction = b.op('Div', [value, positive], {}, { name: 'embedding_direction' });
+  const direction = addDirection(b, value, {
+    length: 'embedding_length',
+    positive: 'embedding_positive',
+    direction: 'embedding_direction',
+  });
   const weight = b.initializer(
     b.uniqueName('head.weight'),
     tensor(

@@ -15,14 +15,21 @@ export type EmbeddingPooling =
   /** [N, T, D]: the mean over tokens. */
   | 'mean-token';
 
+/** Columns of features that come from one place, in a row. */
+export interface FeaturePart {
+  readonly width: number;
+  /** Its deviation in relation to that of other parts in a probe, whatever both are. */
+  readonly weight: number;
+}
+
 /** Where a network's features are, and what follows them. */
 export interface Embedding {
   readonly value: string;
   readonly pooling: EmbeddingPooling;
   /** Features an image. */
   readonly width: number;
-  /** What it is joined from, in a row, where that is several; each with its deviation in relation to others', in a probe. */
-  readonly parts?: readonly { readonly width: number; readonly weight: number }[];
+  /** What it is joined from, in a row, where that is several. */
+  readonly parts?: readonly FeaturePart[];
   /** The linear layer that reads it; undefined for a feature extractor. */
   readonly classifier?: {
     /** Name of the Gemm, MatMul or Conv. */

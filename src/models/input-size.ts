@@ -18,9 +18,9 @@ export function atInputSize(graph: Graph, size: readonly [number, number], layou
   const b = new GraphBuilder(graph.name);
   b.input(name, type.dtype, shapeOf(type.shape?.[0] ?? 'N'));
   const was = type.shape?.slice(...(layout === 'nchw' ? [2, 4] : [1, 3]));
+  const before = was?.every((side) => typeof side === 'number') ? (was as [number, number]) : undefined;
+  const own = (before && layout === 'nchw' && atOtherGrid(graph, before, size)) || graph;
   try {
-    const before = was?.every((side) => typeof side === 'number') ? (was as [number, number]) : undefined;
-    const own = (before && layout === 'nchw' && atOtherGrid(graph, before, size)) || graph;
     const nodes = own.nodes.map((node) => withGlobalPooling(node, own));
     const outputs = append(b, { ...own, nodes }, { [name]: name });
     for (const [output, value] of Object.entries(outputs)) b.output(value, output);
@@ -34,7 +34,6 @@ export function atInputSize(graph: Graph, size: readonly [number, number], layou
     }
     return resized;
   } catch (error) {
-    if (error instanceof InputError) throw error;
     throw new InputError(
       `"${graph.name}" takes images of ${was?.join('x')} alone, not of ${size.join('x')}: the size is built into it, as a layer on a flattened map is (${(error as Error).message}).`,
       { cause: error },

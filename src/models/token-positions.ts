@@ -1,6 +1,6 @@
 import { InputError } from '../core/errors.ts';
-import { float32, tensor } from '../core/tensor.ts';
-import { attribute, producers, type Graph, type Node } from '../onnx/graph.ts';
+import { tensor, type Tensor } from '../core/tensor.ts';
+import { attribute, type Graph, type Node } from '../onnx/graph.ts';
 
 /** Tokens that are no patch, at most: a class token, one of distillation, registers. */
 const MOST_OTHERS = 8;
@@ -80,18 +80,16 @@ function patchOf(graph: Graph): number | undefined {
 
 /** Float initializers [1, T, D] or [T, D] that are added to something, of as many tokens as there are patches and a few more. */
 function positionsOf(graph: Graph, [rows, columns]: Grid): { readonly name: string; readonly others: number }[] {
-  const made = producers(graph);
   const summands = new Set(graph.nodes.flatMap(({ opType, inputs }) => (opType === 'Add' ? inputs : [])));
   return [...graph.initializers].flatMap(([name, { dtype, shape }]) => {
     const others = shape.at(-2)! - rows * columns;
     const isGrid = dtype === 'float32' && (shape.length === 2 || (shape.length === 3 && shape[0] === 1));
-    const isAdded = summands.has(name) && !made.has(name);
-    return isGrid && isAdded && others >= 0 && others <= MOST_OTHERS ? [{ name, others }] : [];
+    return isGrid && summands.has(name) && others >= 0 && others <= MOST_OTHERS ? [{ name, others }] : [];
   });
 }
 
 /** [others + patches after, others + patches before]: what each new token is made of. */
-function interpolation(before: Grid, after: Grid, others: number): ReturnType<typeof float32> {
+function interpolation(before: Grid, after: Grid, others: number): Tensor {
   const [down, across] = [bicubic(before[0], after[0]), bicubic(before[1], after[1])];
   const [rows, columns] = [others + after[0] * after[1], others + before[0] * before[1]];
   const weights = new Float32Array(rows * columns);

@@ -3,7 +3,6 @@ import { join, resolve } from 'node:path';
 import { CropCache } from '../batches/crop-cache.ts';
 import { EvaluationCrops } from '../batches/evaluation-crops.ts';
 import { ImagePool } from '../batches/image-pool.ts';
-import { writeFileAtomic } from '../core/atomic-file.ts';
 import { InputError } from '../core/errors.ts';
 import type { VariantMeasurement } from '../export/measure.ts';
 import { outlierPartsOf } from '../export/deployable.ts';
@@ -17,6 +16,7 @@ import { exportVariants } from './export-variants.ts';
 import { prepareData } from './prepare-data.ts';
 import type { TrainControl } from './train-control.ts';
 import { resolveTrainOptions } from './train-options.ts';
+import { writeModelFile } from './write-model-file.ts';
 
 export interface ExportOptions extends TrainControl {
   /** `float32` is the run's own model again; `bare` takes the network's input and returns logits. */
@@ -104,7 +104,6 @@ export async function exportRun(run: string, options: ExportOptions): Promise<Ex
   );
   const file = resolve(options.out ?? join(run, variant === 'float32' ? 'model.onnx' : `model.${variant}.onnx`));
   const chosen = made.find((one) => one.variant === variant)!;
-  await writeFileAtomic(file, chosen.file.bytes);
-  await writeFileAtomic(file.replace(/(\.onnx)?$/, '.json'), chosen.file.json);
+  await writeModelFile(file, chosen.file);
   return { file, variant, measured };
 }

@@ -1,9 +1,9 @@
 import { tensor, type Tensor } from '../core/tensor.ts';
 import type { Sample } from '../datasets/dataset.ts';
+import type { FeaturePart } from '../models/embedding.ts';
 import type { Graph } from '../onnx/graph.ts';
 import { FeatureCache } from './feature-cache.ts';
 import { outputsOf } from './outputs.ts';
-import type { FeaturePart } from './linear-probe.ts';
 import type { Workshop } from './workshop.ts';
 
 /** What of a workshop running a network over images needs. */

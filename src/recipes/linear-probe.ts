@@ -1,5 +1,6 @@
 import { AbortedError } from '../core/errors.ts';
 import { float32, tensor, zeros, type Tensor } from '../core/tensor.ts';
+import type { FeaturePart } from '../models/embedding.ts';
 import { GraphBuilder } from '../onnx/builder.ts';
 import { float } from '../onnx/graph.ts';
 import { writeModel } from '../onnx/write.ts';
@@ -16,13 +17,6 @@ export interface LinearHead {
   /** [K, D] float32 and [K] float32, on the features as they are (standardisation is folded in). */
   readonly weight: Tensor;
   readonly bias: Tensor;
-}
-
-/** Columns of features that come from one place, in a row. */
-export interface FeaturePart {
-  readonly width: number;
-  /** Its deviation in relation to that of other parts, whatever both are. */
-  readonly weight: number;
 }
 
 export interface ProbeOptions {

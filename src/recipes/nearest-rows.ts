@@ -1,6 +1,6 @@
 import { tensor } from '../core/tensor.ts';
 import type { Embedded } from '../evaluate/outliers.ts';
-import { rowsOfLengthOne } from '../evaluate/rows-of-length-one.ts';
+import { rowsOfLengthOne } from '../core/rows-of-length-one.ts';
 import { GraphBuilder } from '../onnx/builder.ts';
 import { writeModel } from '../onnx/write.ts';
 import type { Engine } from '../runtime/engine.ts';

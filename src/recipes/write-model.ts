@@ -1,4 +1,3 @@
-import { writeFileAtomic } from '../core/atomic-file.ts';
 import { packageVersion } from '../core/package-version.ts';
 import { timed, timedSync } from '../core/profile.ts';
 import type { Sample } from '../datasets/dataset.ts';
@@ -11,6 +10,7 @@ import type { RunFolder } from '../train/run-folder.ts';
 import { exportVariants } from './export-variants.ts';
 import type { FinishRequest } from './finish-request.ts';
 import type { Workshop } from './workshop.ts';
+import { writeModelFile } from './write-model-file.ts';
 
 /** Images on which parity with evaluation is proven at export. */
 const PARITY_IMAGES = 6;
@@ -51,8 +51,7 @@ export async function writeModel(
   );
   const proof = (): Promise<ParityReport> => proveParity(engine, file.bytes, parts, decoded, signal ? { signal } : {});
   const parity = await timed(track, 'prove parity', proof);
-  await writeFileAtomic(run.file('model.onnx'), file.bytes);
-  await writeFileAtomic(run.file('model.json'), file.json);
+  await writeModelFile(run.file('model.onnx'), file);
 
   const exporting = {
     engine,
@@ -66,8 +65,7 @@ export async function writeModel(
   const { made, measured } = await timed(track, 'export variants', () => exportVariants(exporting, options.variants));
   for (const { variant, file: form } of made) {
     if (variant === 'float32') continue;
-    await writeFileAtomic(run.file(`model.${variant}.onnx`), form.bytes);
-    await writeFileAtomic(run.file(`model.${variant}.json`), form.json);
+    await writeModelFile(run.file(`model.${variant}.onnx`), form);
   }
   return { parity, measured };
 }

@@ -1,4 +1,7 @@
 import { readFileSync } from 'node:fs';
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { chooseModelFile } from '../../src/backbones/hub.ts';
@@ -40,6 +43,18 @@ describe('networks as transformers exports them, in a folder as the hub has it',
     expect(backbone.preprocessing).toMatchObject({ inputSize: [56, 56], cropFraction: 56 / 64 });
     expect(backbone.description).toContain('(its first token)');
     expectNear(await features(backbone), expected['class_token']!);
+  });
+
+  test('a file that is called "onnx" is no folder', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'gleaner-onnx-'));
+    try {
+      await cp(golden('clip/onnx/vision_model.onnx'), join(folder, 'model.onnx'));
+      await cp(golden('clip/preprocessor_config.json'), join(folder, 'preprocessor_config.json'));
+      await writeFile(join(folder, 'onnx'), '');
+      expect((await openBackbone(folder)).embedding.width).toBe(12);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 
   test('a file in a folder "onnx" has its configuration beside that folder', async () => {

@@ -1,6 +1,5 @@
 import { pairedDifference } from '../../evaluate/paired-difference.ts';
-import { decisions } from '../../evaluate/predictions.ts';
-import { fitTemperature } from '../../evaluate/temperature.ts';
+import { calibratedDecisions } from '../../evaluate/temperature.ts';
 import type { HeldOutPredictions } from '../held-out-predictions.ts';
 import { underName } from '../under-name.ts';
 import { within } from './courses.ts';
@@ -50,8 +49,6 @@ async function choose(site: PlanSite, spec: string): Promise<GradientsChoice> {
 }
 
 /** Negative log-likelihood of each image, at the temperature that suits. */
-function lossesOf(held: HeldOutPredictions): number[] {
-  return decisions(held, fitTemperature(held).temperature).map(({ nll }) => nll);
-}
+const lossesOf = (held: HeldOutPredictions): number[] => calibratedDecisions(held).map(({ nll }) => nll);
 
 const percent = (held: Parameters<typeof accuracyOf>[0]): string => `${(100 * accuracyOf(held)).toFixed(1)} %`;

@@ -1,6 +1,5 @@
 import { basename } from 'node:path';
-import { decisions } from '../../evaluate/predictions.ts';
-import { fitTemperature } from '../../evaluate/temperature.ts';
+import { calibratedDecisions } from '../../evaluate/temperature.ts';
 import type { HeldOutPredictions } from '../held-out-predictions.ts';
 import { tellStage, type Candidate, type PlanSite } from './plan-site.ts';
 import type { Suitability } from './rank-backbones.ts';
@@ -35,10 +34,7 @@ export function chooseTeachers(site: PlanSite, ranked: readonly Suitability[]): 
   return chosen.length > 1 ? chosen.map(({ candidate }) => candidate) : [];
 }
 
-function chancesOf(held: HeldOutPredictions): Chances {
-  const { temperature } = fitTemperature(held);
-  return decisions(held, temperature).map(({ nll }) => Math.exp(-nll));
-}
+const chancesOf = (held: HeldOutPredictions): Chances => calibratedDecisions(held).map(({ nll }) => Math.exp(-nll));
 
 /** Of the mean of what they say; all are on the same images. */
 function nllOf(all: readonly { readonly chances: Chances }[]): number {

@@ -3,7 +3,6 @@ import { OVERHEAD, spreadLength } from './lengths.ts';
 import type { OpenedPlan } from './open-plan.ts';
 import { networkKey, type PlanSite } from './plan-site.ts';
 import { guessedRate, type RateSite } from './rates.ts';
-import type { Timed } from './stage-times.ts';
 
 /** What a stage is expected to take. */
 export interface PlannedStage {
@@ -34,8 +33,6 @@ export function outlineOf(
   const add = (stage: string, length: { readonly seconds: number } | undefined, what: string, otherwise: string) =>
     stages.push({ stage, seconds: length?.seconds ?? 0, what: length === undefined ? `left out: ${otherwise}` : what });
   const short = facts.withoutUnlabelled ?? 'there is not enough time';
-  // Before a machine's first training, what answers take is a poor guide to it.
-  const isGuessed = (what: Timed): boolean => site.times.secondsOf(what, networkKey(base)) === undefined;
   const [candidate] = candidates;
   if (candidate !== undefined) {
     if (candidates.length > 1)
@@ -72,12 +69,14 @@ export function outlineOf(
     add('supervised', alone ?? { seconds: OVERHEAD }, `${epochs} from random weights on the labelled images`, '');
     if (spreadsWell(facts)) {
       const spread = spreadLength(time(), facts, guessedRate(site, 'spread', base, answer));
+      // Before a machine's first training, what answers take is a poor guide to it.
+      const isGuessed = site.times.secondsOf('spread', networkKey(base)) === undefined;
       const images = spread === undefined ? 0 : spread.rounds * spread.epochs * spread.epochImages;
       add(
         'spread',
         spread,
         `labels that spread among images alike, and a student of ${images} images in ${spread?.rounds} rounds`,
-        isGuessed('spread') ? 'unless it proves faster than it looks before it was ever timed here' : short,
+        isGuessed ? 'unless it proves faster than it looks before it was ever timed here' : short,
       );
     } else {
       const steps = fixmatchLength(time(), facts, guessedRate(site, 'fixmatch', base, FIXMATCH_COST * answer));

@@ -1,5 +1,5 @@
 import { tensor, type Tensor } from '../../core/tensor.ts';
-import { rowsOfLengthOne } from '../../evaluate/rows-of-length-one.ts';
+import { rowsOfLengthOne } from '../../core/rows-of-length-one.ts';
 import type { Sample } from '../../datasets/dataset.ts';
 import { MOST_NEIGHBOURS, PropagationGraph, type Spread } from '../../labelling/label-propagation.ts';
 import { nearestRows } from '../nearest-rows.ts';

@@ -1,6 +1,5 @@
 import { pairedDifference, type PairedDifference } from '../../evaluate/paired-difference.ts';
-import { decisions } from '../../evaluate/predictions.ts';
-import { fitTemperature } from '../../evaluate/temperature.ts';
+import { calibratedDecisions } from '../../evaluate/temperature.ts';
 import type { HeldOutPredictions } from '../held-out-predictions.ts';
 
 /** Of held-out images. */
@@ -12,7 +11,7 @@ export interface RoundScore {
 }
 
 export function scoreOf(held: HeldOutPredictions): RoundScore {
-  const rows = calibrated(held);
+  const rows = calibratedDecisions(held);
   return {
     accuracy: rows.filter(({ label, predicted }) => label === predicted).length / rows.length,
     nll: rows.reduce((sum, { nll }) => sum + nll, 0) / rows.length,
@@ -41,14 +40,10 @@ export function verdictOn(
   isShorter: boolean,
 ): Verdict {
   if (held === undefined || best === undefined) return { isKept: true, goesOn: true };
-  const likelihoods = (of: HeldOutPredictions): number[] => calibrated(of).map(({ nll }) => -nll);
+  const likelihoods = (of: HeldOutPredictions): number[] => calibratedDecisions(of).map(({ nll }) => -nll);
   const rise = pairedDifference(likelihoods(held), likelihoods(best));
   // Where all answers are right there is no best temperature, and the less sure of two looks worse.
   const isClearlyWorse = rise.interval[1] < 0 && scoreOf(held).accuracy < scoreOf(best).accuracy;
   const isKept = isShorter ? !isClearlyWorse : rise.mean > 0;
   return { isKept, goesOn: isKept && (isShorter || rise.interval[0] > 0), rise };
-}
-
-function calibrated(held: HeldOutPredictions): ReturnType<typeof decisions> {
-  return decisions(held, fitTemperature(held).temperature);
 }

@@ -3,13 +3,13 @@ import { basename, dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { openBackbone, type Backbone, type BackboneFlags } from '../../backbones/open.ts';
 import { parseBackboneSpec } from '../../backbones/spec.ts';
-import { writeFileAtomic } from '../../core/atomic-file.ts';
-import { InputError } from '../../core/errors.ts';
+import { AbortedError, InputError } from '../../core/errors.ts';
 import { packageVersion } from '../../core/package-version.ts';
 import { readDataset } from '../../datasets/read.ts';
 import { deployableModel } from '../../export/deployable.ts';
 import { withCosineHead } from '../../models/cosine-head.ts';
 import type { TrainControl } from '../train-control.ts';
+import { writeModelFile } from '../write-model-file.ts';
 import { DEFAULT_TEMPLATE, promptsOf } from './prompts.ts';
 import { clipTextEncoder, type TextEncoder } from './text-encoder.ts';
 
@@ -82,7 +82,7 @@ export async function zeroShot(options: ZeroShotOptions, control: TrainControl =
     classes.length,
     logitScale,
   );
-  const { bytes, json } = deployableModel({
+  const model = deployableModel({
     graph,
     logits,
     preprocessing: backbone.preprocessing,
@@ -90,8 +90,7 @@ export async function zeroShot(options: ZeroShotOptions, control: TrainControl =
     provenance: { gleaner: packageVersion(), method: 'zero-shot', backbone: backbone.sha256 },
   });
   const file = resolve(options.out);
-  await writeFileAtomic(file, bytes);
-  await writeFileAtomic(file.replace(/(\.onnx)?$/, '.json'), json);
+  await writeModelFile(file, model);
   return { file, classes, ...(given === undefined && { prompts }) };
 }
 
@@ -136,7 +135,7 @@ async function encodeAll(
 ): Promise<Float32Array[]> {
   const all: Float32Array[] = [];
   for (let at = 0; at < texts.length; at += BATCH) {
-    signal?.throwIfAborted();
+    if (signal?.aborted) throw new AbortedError('Stopped while the names of classes were read.');
     all.push(...(await encode(texts.slice(at, at + BATCH))));
   }
   return all;
