@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util';
 import { randomStream, shuffled } from '../dist/core/random.js';
 import { tensor } from '../dist/core/tensor.js';
 import { softmaxRows } from '../dist/evaluate/predictions.js';
-import { fitLinearProbe } from '../dist/recipes/linear-probe.js';
+import { fitLinearProbe } from '../dist/recipes/probe/linear-probe.js';
 import { heldAnswers } from '../dist/recipes/self-training/held-answers.js';
 import { machineLabels } from '../dist/recipes/self-training/machine-labels.js';
 import { Engine } from '../dist/runtime/engine.js';

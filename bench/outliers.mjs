@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util';
 import { tensor } from '../dist/core/tensor.js';
 import { fitOutlierScorer, outlierScores, outlierThreshold } from '../dist/evaluate/outliers.js';
 import { nearestNeighbours } from '../dist/labelling/nearest-neighbours.js';
-import { fitLinearProbe } from '../dist/recipes/linear-probe.js';
+import { fitLinearProbe } from '../dist/recipes/probe/linear-probe.js';
 import { folds } from './support/folds.mjs';
 import { Engine } from '../dist/runtime/engine.js';
 import { embeddingsOf, rowsOf } from './support/embeddings.mjs';

@@ -4,8 +4,8 @@
 export { AbortedError, FormatError, InputError, ModelError, RunError, didYouMean } from './core/errors.ts';
 export type { OnProgress, Progress } from './core/progress.ts';
 export { continueTraining, type ContinueOptions } from './recipes/continue-training.ts';
-export { suggest, type Suggested, type SuggestOptions, type SuggestResult } from './recipes/suggest.ts';
-export { suggestionRows } from './recipes/suggestion-rows.ts';
+export { suggest, type Suggested, type SuggestOptions, type SuggestResult } from './recipes/suggestions/suggest.ts';
+export { suggestionRows } from './recipes/suggestions/suggestion-rows.ts';
 export { resumeTraining, train, type TrainResult } from './recipes/train-classifier.ts';
 export type { ResumeControl, TrainControl } from './recipes/train-control.ts';
 export { plan, type Plan } from './recipes/plan/plan.ts';
@@ -14,9 +14,9 @@ export { pseudoLabel, resumeSelfTraining, selfTrain } from './recipes/self-train
 export type { SelfTrainOptions } from './recipes/self-training/self-train-options.ts';
 export { pretrain, resumePretraining, type PretrainResult } from './recipes/pretraining/pretrain.ts';
 export type { PretrainOptions } from './recipes/pretraining/pretrain-options.ts';
-export type { RunResult } from './recipes/finish-run.ts';
+export type { RunResult } from './recipes/results/finish-run.ts';
 export { CONSISTENCY_METHOD_NAMES, type ConsistencyMethod } from './train/consistency/methods.ts';
-export { LABEL_LOSS_NAMES } from './recipes/label-loss-names.ts';
+export { LABEL_LOSS_NAMES } from './recipes/training/label-loss-names.ts';
 export type { TrainOptions } from './recipes/train-options.ts';
 export { distill, resumeDistillation, type DistillResult } from './recipes/distillation/distill.ts';
 export type { DistillOptions } from './recipes/distillation/distill-options.ts';
@@ -63,9 +63,14 @@ export type { PolicySearchOptions, SafetyOptions } from './recipes/augmentation/
 export type { Arm, PolicyEvidence } from './recipes/augmentation/search-policy.ts';
 export { auditData, type Audit, type AuditOptions } from './audit/audit.ts';
 export { renderAuditPage } from './report/audit-page.ts';
-export { checkLabels, type CheckLabelsOptions, type LabelCheck, type SuspectLabel } from './recipes/check-labels.ts';
-export { labelPage } from './recipes/label-page.ts';
-export { labelRows } from './recipes/label-rows.ts';
+export {
+  checkLabels,
+  type CheckLabelsOptions,
+  type LabelCheck,
+  type SuspectLabel,
+} from './recipes/label-quality/check-labels.ts';
+export { labelPage } from './recipes/label-quality/label-page.ts';
+export { labelRows } from './recipes/label-quality/label-rows.ts';
 export { confidentJoint, type ConfidentJoint } from './labelling/confident-learning.ts';
 export {
   findLabelIssues,

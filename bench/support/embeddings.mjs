@@ -10,8 +10,8 @@ import { ImagePool } from '../../dist/batches/image-pool.js';
 import { readSafetensorsFile, writeSafetensorsFile } from '../../dist/core/safetensors.js';
 import { tensor } from '../../dist/core/tensor.js';
 import { readDataset } from '../../dist/datasets/read.js';
-import { featuresOnPixels } from '../../dist/recipes/network.js';
-import { outputsOf } from '../../dist/recipes/outputs.js';
+import { featuresOnPixels } from '../../dist/recipes/networks/network.js';
+import { outputsOf } from '../../dist/recipes/results/outputs.js';
 
 /**
  * @param engine a running `Engine`

@@ -12,11 +12,11 @@ import { loadModel } from '../onnx/read.ts';
 import { Engine } from '../runtime/engine.ts';
 import { EventLog } from '../train/events.ts';
 import { readConfig } from '../train/run-folder.ts';
-import { exportVariants } from './export-variants.ts';
+import { exportVariants } from './results/export-variants.ts';
 import { prepareData } from './prepare-data.ts';
 import type { TrainControl } from './train-control.ts';
 import { resolveTrainOptions } from './train-options.ts';
-import { writeModelFile } from './write-model-file.ts';
+import { writeModelFile } from './results/write-model-file.ts';
 
 export interface ExportOptions extends TrainControl {
   /** `float32` is the run's own model again; `bare` takes the network's input and returns logits. */

@@ -4,11 +4,11 @@ import { InputError } from '../core/errors.ts';
 import { defaultInputSize } from '../models/registry.ts';
 import type { Engine } from '../runtime/engine.ts';
 import { RunFolder } from '../train/run-folder.ts';
-import { JobProfile } from './job-profile.ts';
+import { JobProfile } from './workshop/job-profile.ts';
 import { partsOf } from './consistency/consistency-plan.ts';
 import { labelOnce } from './evidence/label-once.ts';
-import { finishRun, type RunResult } from './finish-run.ts';
-import { newRunFolder } from './new-run-folder.ts';
+import { finishRun, type RunResult } from './results/finish-run.ts';
+import { newRunFolder } from './workshop/new-run-folder.ts';
 import { prepareData, type TrainingData } from './prepare-data.ts';
 import type { ResumeControl, TrainControl } from './train-control.ts';
 import {
@@ -17,11 +17,11 @@ import {
   type ResolvedTrainOptions,
   type TrainOptions,
 } from './train-options.ts';
-import type { ChoicesRequest } from './engine-choices.ts';
-import { inWorkshop, withEngine } from './in-workshop.ts';
+import type { ChoicesRequest } from './workshop/engine-choices.ts';
+import { inWorkshop, withEngine } from './workshop/in-workshop.ts';
 import { consistencyMethodOf, methodName, methodOf } from './method.ts';
-import { openNetwork } from './open-network.ts';
-import type { OpenedNetwork } from './opened-network.ts';
+import { openNetwork } from './networks/open-network.ts';
+import type { OpenedNetwork } from './networks/opened-network.ts';
 import { isPlan, ofOneMethod, trainingOptionIn, type PlanOptions } from './plan/plan-options.ts';
 import type { PlanResult } from './plan/finish-plan.ts';
 import { resumePlan, runPlan } from './plan/run-plan.ts';

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import { mixes, parsePolicy, uses } from '../augment/policy.ts';
 import { InputError } from '../core/errors.ts';
-import { LABEL_LOSS_NAMES } from './label-loss-names.ts';
+import { LABEL_LOSS_NAMES } from './training/label-loss-names.ts';
 import { parseOptions } from './parse-options.ts';
 import { CONSISTENCY_METHOD_NAMES, CONSISTENCY_METHODS } from '../train/consistency/methods.ts';
 

@@ -13,9 +13,9 @@ import { readDataset } from '../../src/datasets/read.ts';
 import { decisions } from '../../src/evaluate/predictions.ts';
 import { labelImages, type LabellingInput } from '../../src/labelling/label-images.ts';
 import { propagateLabels } from '../../src/labelling/label-propagation.ts';
-import { fitLinearProbe } from '../../src/recipes/linear-probe.ts';
-import { featuresOnPixels } from '../../src/recipes/network.ts';
-import { outputsOf } from '../../src/recipes/outputs.ts';
+import { fitLinearProbe } from '../../src/recipes/probe/linear-probe.ts';
+import { featuresOnPixels } from '../../src/recipes/networks/network.ts';
+import { outputsOf } from '../../src/recipes/results/outputs.ts';
 import { Engine } from '../../src/runtime/engine.ts';
 
 const SHARED = new URL('../../../shared/', import.meta.url);

@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import { parsePolicy } from '../../augment/policy.ts';
 import { decisions } from '../../evaluate/predictions.ts';
 import type { RunEvent } from '../../train/events.ts';
-import { fit } from '../fit.ts';
-import { predictionsOf } from '../held-out-predictions.ts';
-import type { Network } from '../network.ts';
+import { fit } from '../training/fit.ts';
+import { predictionsOf } from '../results/held-out-predictions.ts';
+import type { Network } from '../networks/network.ts';
 import type { LabelledSample } from '../prepare-data.ts';
 import type { ResolvedTrainOptions } from '../train-options.ts';
-import type { TrainingPlan } from '../training-plan.ts';
-import type { Workshop } from '../workshop.ts';
+import type { TrainingPlan } from '../training/training-plan.ts';
+import type { Workshop } from '../workshop/workshop.ts';
 
 export interface TrialRequest {
   readonly policy: string;

@@ -6,10 +6,10 @@ import { judgeViews, type SafetyLimits, type ViewOutcome, type ViewSafety } from
 import { singleView } from '../../augment/single-view.ts';
 import { parsePolicy, type Policy } from '../../augment/policy.ts';
 import { wilsonInterval } from '../../evaluate/interval.ts';
-import { onPixels, type Network } from '../network.ts';
-import { outputsOf } from '../outputs.ts';
+import { onPixels, type Network } from '../networks/network.ts';
+import { outputsOf } from '../results/outputs.ts';
 import type { Fold, LabelledSample } from '../prepare-data.ts';
-import type { Workshop } from '../workshop.ts';
+import type { Workshop } from '../workshop/workshop.ts';
 
 export interface SafetyRequest {
   readonly classes: readonly string[];

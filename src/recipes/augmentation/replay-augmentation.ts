@@ -7,15 +7,15 @@ import type { Pixels } from '../../images/pixels.ts';
 import { readConfig } from '../../train/run-folder.ts';
 import { viewsOf } from '../../train/step-loss.ts';
 import { consistencyMethodOf, methodOf } from '../method.ts';
-import { openNetwork } from '../open-network.ts';
+import { openNetwork } from '../networks/open-network.ts';
 import { foldsOf, prepareData, type LabelledSample, type TrainingData } from '../prepare-data.ts';
 import { refuseSelfTraining } from '../self-training/self-train-options.ts';
 import type { TrainControl } from '../train-control.ts';
-import { defaultFolds } from '../train-network.ts';
-import { preprocessingIn } from '../smaller-images.ts';
+import { defaultFolds } from '../training/train-network.ts';
+import { preprocessingIn } from '../training/smaller-images.ts';
 import { resolveTrainOptions } from '../train-options.ts';
-import { planTraining } from '../training-plan.ts';
-import { imagesOfStep } from '../training-steps.ts';
+import { planTraining } from '../training/training-plan.ts';
+import { imagesOfStep } from '../training/training-steps.ts';
 
 export interface ReplayOptions {
   /** Counted from 1. */

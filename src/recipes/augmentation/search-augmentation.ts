@@ -5,11 +5,11 @@ import { packageVersion } from '../../core/package-version.ts';
 import type { Engine } from '../../runtime/engine.ts';
 import { readEvents } from '../../train/events.ts';
 import { RunFolder } from '../../train/run-folder.ts';
-import { inWorkshop, withEngine } from '../in-workshop.ts';
+import { inWorkshop, withEngine } from '../workshop/in-workshop.ts';
 import { methodOf } from '../method.ts';
-import { newRunFolder } from '../new-run-folder.ts';
-import { openNetwork } from '../open-network.ts';
-import type { OpenedNetwork } from '../opened-network.ts';
+import { newRunFolder } from '../workshop/new-run-folder.ts';
+import { openNetwork } from '../networks/open-network.ts';
+import type { OpenedNetwork } from '../networks/opened-network.ts';
 import { PolicyTrials } from './policy-trials.ts';
 import { prepareData, type LabelledSample, type TrainingData } from '../prepare-data.ts';
 import { probeSafety, type Safety } from './probe-safety.ts';
@@ -22,8 +22,8 @@ import {
 import { searchParts, searchPolicy, type PolicyEvidence, type SearchParts } from './search-policy.ts';
 import type { TrainControl } from '../train-control.ts';
 import { withAbsolutePaths } from '../train-options.ts';
-import { defaultCrop, planTraining } from '../training-plan.ts';
-import type { Workshop } from '../workshop.ts';
+import { defaultCrop, planTraining } from '../training/training-plan.ts';
+import type { Workshop } from '../workshop/workshop.ts';
 
 export interface PolicySearchResult extends PolicyEvidence {
   /** The folder of the search, with every trial. */

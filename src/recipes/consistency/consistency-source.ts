@@ -4,7 +4,7 @@ import type { Sample } from '../../datasets/dataset.ts';
 import { IMAGE_NUMBERS, MIXED } from '../../train/consistency/options.ts';
 import type { ConsistencyPlan } from './consistency-plan.ts';
 import type { LabelledSample } from '../prepare-data.ts';
-import type { Workshop } from '../workshop.ts';
+import type { Workshop } from '../workshop/workshop.ts';
 
 export interface ConsistencySourceRequest {
   readonly plan: ConsistencyPlan;

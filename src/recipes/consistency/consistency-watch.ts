@@ -1,6 +1,6 @@
 import { effectiveNumber } from '../../labelling/effective-number.ts';
 import type { StepResult } from '../../train/training-step.ts';
-import type { Workshop } from '../workshop.ts';
+import type { Workshop } from '../workshop/workshop.ts';
 
 /** Events of a whole training. */
 const EVENTS = 200;

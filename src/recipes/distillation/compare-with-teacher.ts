@@ -2,10 +2,10 @@ import { timed } from '../../core/profile.ts';
 import type { ImageSource } from '../../batches/evaluation-crops.ts';
 import { agreementOf, type Agreement } from './agreement.ts';
 import type { Lesson } from './lesson.ts';
-import { onPixels, type Network } from '../network.ts';
-import { outputsOf } from '../outputs.ts';
+import { onPixels, type Network } from '../networks/network.ts';
+import { outputsOf } from '../results/outputs.ts';
 import { teacherAnswers } from './teacher-answers.ts';
-import type { Workshop } from '../workshop.ts';
+import type { Workshop } from '../workshop/workshop.ts';
 
 /**
  * How far a student agrees with its teachers on the classes that they taught, each seeing an image as evaluation shows it.

@@ -6,7 +6,7 @@ import { InputError } from '../../core/errors.ts';
 import { ANSWER_LOSSES, FEATURE_LOSSES } from '../../train/distillation-objective.ts';
 import { methodOf } from '../method.ts';
 import { parseOptions } from '../parse-options.ts';
-import { planTraining } from '../training-plan.ts';
+import { planTraining } from '../training/training-plan.ts';
 import {
   resolveTrainOptions,
   trainOptionsSchema,

@@ -16,26 +16,26 @@ import {
   type DistillOptions,
   type ResolvedDistillOptions,
 } from './distill-options.ts';
-import { finishRun, type RunResult } from '../finish-run.ts';
+import { finishRun, type RunResult } from '../results/finish-run.ts';
 import { finishUnscored } from './finish-unscored.ts';
-import { inWorkshop, withEngine } from '../in-workshop.ts';
-import { JobProfile } from '../job-profile.ts';
+import { inWorkshop, withEngine } from '../workshop/in-workshop.ts';
+import { JobProfile } from '../workshop/job-profile.ts';
 import { planLesson, type Lesson } from './lesson.ts';
 import { methodOf } from '../method.ts';
-import type { Network } from '../network.ts';
-import { newRunFolder } from '../new-run-folder.ts';
-import { openNetwork } from '../open-network.ts';
-import type { OpenedNetwork } from '../opened-network.ts';
+import type { Network } from '../networks/network.ts';
+import { newRunFolder } from '../workshop/new-run-folder.ts';
+import { openNetwork } from '../networks/open-network.ts';
+import type { OpenedNetwork } from '../networks/opened-network.ts';
 import { arrangeData, readData, type LabelledSample } from '../prepare-data.ts';
 import { searchTemperature } from './search-temperature.ts';
 import { Stages } from '../stages.ts';
 import { openTeacher, type Teacher } from './teacher.ts';
 import { teacherAnswers } from './teacher-answers.ts';
 import type { ResumeControl } from '../train-control.ts';
-import { trainNetwork } from '../train-network.ts';
+import { trainNetwork } from '../training/train-network.ts';
 import { withAbsolutePaths } from '../train-options.ts';
-import { planTraining } from '../training-plan.ts';
-import type { Workshop } from '../workshop.ts';
+import { planTraining } from '../training/training-plan.ts';
+import type { Workshop } from '../workshop/workshop.ts';
 
 /** Of a run without labels to score on, `accuracy`, `interval` and `scoredOn` are null; of one whose teacher has other classes, what is compared. */
 export type DistillResult = Pick<RunResult, 'run' | 'model' | 'report' | 'seconds'> & {

@@ -2,10 +2,10 @@ import { writeFileAtomic } from '../../core/atomic-file.ts';
 import { timed } from '../../core/profile.ts';
 import type { RunFolder } from '../../train/run-folder.ts';
 import type { TaughtData } from './arrange-unlabelled.ts';
-import type { FinishRequest } from '../finish-request.ts';
-import { writeRunReport } from '../run-report.ts';
-import type { Workshop } from '../workshop.ts';
-import { writeModel } from '../write-model.ts';
+import type { FinishRequest } from '../results/finish-request.ts';
+import { writeRunReport } from '../results/run-report.ts';
+import type { Workshop } from '../workshop/workshop.ts';
+import { writeModel } from '../results/write-model.ts';
 
 /** Exports and reports a network that no label can score: nothing is calibrated, and no accuracy is known. */
 export async function finishUnscored(

@@ -4,7 +4,7 @@ import { findEmbedding } from '../../models/embedding.ts';
 import { initialise, lecun, normal, zero } from '../../models/initialise.ts';
 import { GraphBuilder } from '../../onnx/builder.ts';
 import type { DistillationLoss } from '../../train/distillation-objective.ts';
-import type { Network } from '../network.ts';
+import type { Network } from '../networks/network.ts';
 
 /** Names under which a student gives what is compared, as `DistillationLoss` refers to them. */
 export const COMPARED = { head: 'distillation_head', features: 'distillation_features' } as const;

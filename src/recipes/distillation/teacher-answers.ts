@@ -3,12 +3,12 @@ import type { ImageSource } from '../../batches/evaluation-crops.ts';
 import { GraphBuilder } from '../../onnx/builder.ts';
 import { append } from '../../onnx/compose.ts';
 import { writeModel } from '../../onnx/write.ts';
-import { FeatureCache } from '../feature-cache.ts';
-import { outputsOf } from '../outputs.ts';
+import { FeatureCache } from '../probe/feature-cache.ts';
+import { outputsOf } from '../results/outputs.ts';
 import type { Teacher } from './teacher.ts';
 import { addMean, teacherGraph, type Question } from './teacher-graph.ts';
-import type { Workshop } from '../workshop.ts';
-import { workshopFor } from '../workshop-for.ts';
+import type { Workshop } from '../workshop/workshop.ts';
+import { workshopFor } from '../workshop/workshop-for.ts';
 
 /** What teachers say of some images. */
 export interface TeacherAnswers {

@@ -11,9 +11,9 @@ import type { StepOptions } from '../../train/step-options.ts';
 import { joined, slice } from '../../train/step-tensors.ts';
 import { teacherAnswers } from './teacher-answers.ts';
 import { teacherGraph, type Question } from './teacher-graph.ts';
-import type { ImagesBySize } from '../smaller-images.ts';
+import type { ImagesBySize } from '../training/smaller-images.ts';
 import type { Teacher } from './teacher.ts';
-import type { Workshop } from '../workshop.ts';
+import type { Workshop } from '../workshop/workshop.ts';
 
 /** How a student is taught. */
 export interface Teaching {

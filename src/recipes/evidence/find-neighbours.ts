@@ -1,6 +1,6 @@
-import type { Embed } from '../outlier-scoring.ts';
+import type { Embed } from '../results/outlier-scoring.ts';
 import type { TrainingData } from '../prepare-data.ts';
-import type { Workshop } from '../workshop.ts';
+import type { Workshop } from '../workshop/workshop.ts';
 import type { LabelledImages } from './evidence.ts';
 import { nearestRows } from '../nearest-rows.ts';
 

@@ -4,11 +4,11 @@ import { outlierThreshold } from '../../evaluate/outliers.ts';
 import { softmaxRows } from '../../evaluate/predictions.ts';
 import type { ConsistencyParts } from '../../train/consistency/options.ts';
 import type { RunFolder } from '../../train/run-folder.ts';
-import type { Trained } from '../opened-network.ts';
+import type { Trained } from '../networks/opened-network.ts';
 import type { TrainingData } from '../prepare-data.ts';
 import { answerOf, networkLabeller } from '../self-training/labeller.ts';
 import type { ResolvedTrainOptions } from '../train-options.ts';
-import type { Workshop } from '../workshop.ts';
+import type { Workshop } from '../workshop/workshop.ts';
 import { writeEvidence } from './evidence.ts';
 import { findNeighbours } from './find-neighbours.ts';
 

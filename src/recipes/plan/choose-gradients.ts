@@ -1,7 +1,7 @@
 import { pairedDifference } from '../../evaluate/paired-difference.ts';
 import { calibratedDecisions } from '../../evaluate/temperature.ts';
-import type { HeldOutPredictions } from '../held-out-predictions.ts';
-import { underName } from '../under-name.ts';
+import type { HeldOutPredictions } from '../results/held-out-predictions.ts';
+import { underName } from '../workshop/under-name.ts';
 import { within } from './courses.ts';
 import { PROBE_FOLDS } from './open-plan.ts';
 import { tellStage, type Candidate, type PlanSite } from './plan-site.ts';

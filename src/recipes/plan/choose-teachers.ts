@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import { calibratedDecisions } from '../../evaluate/temperature.ts';
-import type { HeldOutPredictions } from '../held-out-predictions.ts';
+import type { HeldOutPredictions } from '../results/held-out-predictions.ts';
 import { tellStage, type Candidate, type PlanSite } from './plan-site.ts';
 import type { Suitability } from './rank-backbones.ts';
 

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { abstainThreshold } from '../../evaluate/abstain.ts';
 import { fitTemperature } from '../../evaluate/temperature.ts';
-import type { OpenedNetwork } from '../opened-network.ts';
-import { workshopFor } from '../workshop-for.ts';
-import { writeModel } from '../write-model.ts';
+import type { OpenedNetwork } from '../networks/opened-network.ts';
+import { workshopFor } from '../workshop/workshop-for.ts';
+import { writeModel } from '../results/write-model.ts';
 import { distillAttempt } from './distill-attempt.ts';
 import { finetuneAttempt } from './finetune-attempt.ts';
 import type { Attempt, Candidate, PlanSite } from './plan-site.ts';

@@ -1,7 +1,7 @@
 import { foldsOf, unlabeledImages, type TrainingData } from '../prepare-data.ts';
 import { OFTEN_RIGHT } from '../self-training/first-teacher.ts';
 import type { ResolvedTrainOptions } from '../train-options.ts';
-import { planTraining } from '../training-plan.ts';
+import { planTraining } from '../training/training-plan.ts';
 import { fittedLength, JUDGING_FOLDS, roundsLength, stepsLength } from './lengths.ts';
 import type { FittedLength, RoundsLength, StepsLength, Time } from './lengths.ts';
 

@@ -1,7 +1,7 @@
 import { wilsonInterval } from '../../evaluate/interval.ts';
 import type { RunFolder } from '../../train/run-folder.ts';
-import { finishRun, type RunResult } from '../finish-run.ts';
-import { predictionsOf, type HeldOutPredictions } from '../held-out-predictions.ts';
+import { finishRun, type RunResult } from '../results/finish-run.ts';
+import { predictionsOf, type HeldOutPredictions } from '../results/held-out-predictions.ts';
 import { within } from './courses.ts';
 import { estimateOf, type PlanEstimate } from './plan-estimate.ts';
 import type { Attempt, PlanSite } from './plan-site.ts';

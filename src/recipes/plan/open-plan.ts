@@ -1,9 +1,9 @@
 import { cachedBackbones } from '../../backbones/cached.ts';
 import { InputError, ModelError } from '../../core/errors.ts';
-import { isSmall } from '../default-model.ts';
-import type { JobProfile } from '../job-profile.ts';
-import { openNetwork } from '../open-network.ts';
-import type { OpenedNetwork } from '../opened-network.ts';
+import { isSmall } from '../networks/default-model.ts';
+import type { JobProfile } from '../workshop/job-profile.ts';
+import { openNetwork } from '../networks/open-network.ts';
+import type { OpenedNetwork } from '../networks/opened-network.ts';
 import { prepareData, type TrainingData } from '../prepare-data.ts';
 import type { TrainControl } from '../train-control.ts';
 import type { ResolvedPlanOptions } from './plan-options.ts';

@@ -1,6 +1,6 @@
 import { biasCorrectedAccuracy, type AccuracyEstimate } from '../../evaluate/bias-corrected.ts';
 import { decisions } from '../../evaluate/predictions.ts';
-import type { HeldOutPredictions } from '../held-out-predictions.ts';
+import type { HeldOutPredictions } from '../results/held-out-predictions.ts';
 import type { Attempt } from './plan-site.ts';
 
 /** What the model's accuracy on new images is estimated to be, from the labelled images alone. */

@@ -1,11 +1,11 @@
 import type { RunFolder } from '../../train/run-folder.ts';
-import type { NetworkSource } from '../finish-request.ts';
-import type { HeldOutPredictions } from '../held-out-predictions.ts';
-import type { OpenedNetwork, Trained } from '../opened-network.ts';
+import type { NetworkSource } from '../results/finish-request.ts';
+import type { HeldOutPredictions } from '../results/held-out-predictions.ts';
+import type { OpenedNetwork, Trained } from '../networks/opened-network.ts';
 import type { TrainingData } from '../prepare-data.ts';
 import type { Stages } from '../stages.ts';
 import type { TrainControl } from '../train-control.ts';
-import type { Workshop } from '../workshop.ts';
+import type { Workshop } from '../workshop/workshop.ts';
 import type { Decisions } from './decisions.ts';
 import type { Facts } from './facts.ts';
 import type { Judgement } from './judge.ts';

@@ -6,7 +6,7 @@ import { CropCache } from '../../batches/crop-cache.ts';
 import { EvaluationCrops } from '../../batches/evaluation-crops.ts';
 import { ImagePool } from '../../batches/image-pool.ts';
 import { EngineChoices } from '../../train/engine-choices.ts';
-import { withEngine } from '../in-workshop.ts';
+import { withEngine } from '../workshop/in-workshop.ts';
 import type { TrainControl } from '../train-control.ts';
 import { factsOf } from './facts.ts';
 import { openPlan, planData } from './open-plan.ts';

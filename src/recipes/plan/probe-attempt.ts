@@ -1,6 +1,6 @@
-import { openNetwork } from '../open-network.ts';
-import type { Trained } from '../opened-network.ts';
-import { underName } from '../under-name.ts';
+import { openNetwork } from '../networks/open-network.ts';
+import type { Trained } from '../networks/opened-network.ts';
+import { underName } from '../workshop/under-name.ts';
 import { tellStage, type Attempt, type Candidate, type PlanSite } from './plan-site.ts';
 
 /** Approach 1 of transfer: a new head on frozen features; what every other stage has to be better than. */

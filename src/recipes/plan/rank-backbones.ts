@@ -3,10 +3,10 @@ import { randomStream, shuffled } from '../../core/random.ts';
 import { decisions } from '../../evaluate/predictions.ts';
 import { fitTemperature } from '../../evaluate/temperature.ts';
 import { logMe } from '../../evaluate/log-me.ts';
-import { openNetwork } from '../open-network.ts';
-import type { HeldOutPredictions } from '../held-out-predictions.ts';
-import { underName } from '../under-name.ts';
-import { workshopFor } from '../workshop-for.ts';
+import { openNetwork } from '../networks/open-network.ts';
+import type { HeldOutPredictions } from '../results/held-out-predictions.ts';
+import { underName } from '../workshop/under-name.ts';
+import { workshopFor } from '../workshop/workshop-for.ts';
 import { PROBE_FOLDS } from './open-plan.ts';
 import { tellStage, type Candidate, type PlanSite } from './plan-site.ts';
 

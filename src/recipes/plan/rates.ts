@@ -1,7 +1,7 @@
-import { answerSeconds, STEP_COST } from '../answer-seconds.ts';
-import type { OpenedNetwork } from '../opened-network.ts';
+import { answerSeconds, STEP_COST } from '../workshop/answer-seconds.ts';
+import type { OpenedNetwork } from '../networks/opened-network.ts';
 import type { ResolvedTrainOptions } from '../train-options.ts';
-import { workshopFor } from '../workshop-for.ts';
+import { workshopFor } from '../workshop/workshop-for.ts';
 import { networkKey, type PlanSite } from './plan-site.ts';
 import type { Timed } from './stage-times.ts';
 import { trainingSeconds } from './training-seconds.ts';

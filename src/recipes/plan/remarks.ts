@@ -1,6 +1,6 @@
 import { decisions } from '../../evaluate/predictions.ts';
 import { wilsonInterval } from '../../evaluate/interval.ts';
-import type { HeldOutPredictions } from '../held-out-predictions.ts';
+import type { HeldOutPredictions } from '../results/held-out-predictions.ts';
 import type { PlanSite } from './plan-site.ts';
 
 /** Held-out images, at least, of which anything is said. */

@@ -1,10 +1,10 @@
 import { packageVersion } from '../../core/package-version.ts';
 import type { Engine } from '../../runtime/engine.ts';
 import { RunFolder } from '../../train/run-folder.ts';
-import { inWorkshop, withEngine } from '../in-workshop.ts';
-import { JobProfile } from '../job-profile.ts';
-import { newRunFolder } from '../new-run-folder.ts';
-import type { OpenedNetwork } from '../opened-network.ts';
+import { inWorkshop, withEngine } from '../workshop/in-workshop.ts';
+import { JobProfile } from '../workshop/job-profile.ts';
+import { newRunFolder } from '../workshop/new-run-folder.ts';
+import type { OpenedNetwork } from '../networks/opened-network.ts';
 import type { TrainingData } from '../prepare-data.ts';
 import { Stages } from '../stages.ts';
 import type { ResumeControl, TrainControl } from '../train-control.ts';

@@ -1,5 +1,5 @@
-import { underName } from '../under-name.ts';
-import type { Trained } from '../opened-network.ts';
+import { underName } from '../workshop/under-name.ts';
+import type { Trained } from '../networks/opened-network.ts';
 import { fixmatchLength, scratchLength } from './facts.ts';
 import { GAINS } from './gains.ts';
 import { judge, judgementInWords } from './judge.ts';

@@ -1,11 +1,11 @@
 import { basename } from 'node:path';
 import { InputError } from '../../core/errors.ts';
 import type { VariantMeasurement } from '../../export/measure.ts';
-import { exportVariants } from '../export-variants.ts';
-import type { OpenedNetwork } from '../opened-network.ts';
+import { exportVariants } from '../results/export-variants.ts';
+import type { OpenedNetwork } from '../networks/opened-network.ts';
 import type { Candidate, PlanSite } from './plan-site.ts';
 import type { ResolvedPlanOptions } from './plan-options.ts';
-import { workshopFor } from '../workshop-for.ts';
+import { workshopFor } from '../workshop/workshop-for.ts';
 
 /** What of a network is as small and fast as it was asked for. */
 export interface ChosenSize {

@@ -1,5 +1,5 @@
 import { randomStream, shuffled } from '../../core/random.ts';
-import { openNetwork } from '../open-network.ts';
+import { openNetwork } from '../networks/open-network.ts';
 import { propagationGraph } from '../self-training/propagation-labeller.ts';
 import { openSelfTrainNetworks } from '../self-training/self-train-networks.ts';
 import { withoutBackbone } from '../self-training/first-teacher.ts';
@@ -7,7 +7,7 @@ import { resolveSelfTrainOptions, type ResolvedSelfTrainOptions } from '../self-
 import { SelfTraining } from '../self-training/self-training.ts';
 import { verdictOn } from '../self-training/round-score.ts';
 import type { RoundsCourse } from '../self-training/self-train-job.ts';
-import { workshopFor } from '../workshop-for.ts';
+import { workshopFor } from '../workshop/workshop-for.ts';
 import { spreadsWell } from './facts.ts';
 import { GAINS } from './gains.ts';
 import { judge, judgementInWords } from './judge.ts';

@@ -1,14 +1,14 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fit } from '../fit.ts';
+import { fit } from '../training/fit.ts';
 import { quiet } from '../self-training/self-train-job.ts';
-import type { OpenedNetwork } from '../opened-network.ts';
+import type { OpenedNetwork } from '../networks/opened-network.ts';
 import type { TrainingData } from '../prepare-data.ts';
 import { methodOf } from '../method.ts';
-import { planTraining } from '../training-plan.ts';
+import { planTraining } from '../training/training-plan.ts';
 import type { ResolvedTrainOptions } from '../train-options.ts';
-import type { Workshop } from '../workshop.ts';
+import type { Workshop } from '../workshop/workshop.ts';
 
 /** Steps to measure by, at least; as many go before, which fill memory. */
 const MEASURED_STEPS = 3;

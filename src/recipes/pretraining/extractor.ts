@@ -3,9 +3,9 @@ import { findEmbedding } from '../../models/embedding.ts';
 import { featureExtractor } from '../../models/head.ts';
 import type { Preprocessing } from '../../models/preprocessing.ts';
 import type { Graph } from '../../onnx/graph.ts';
-import { builtInNetwork } from '../built-in-network.ts';
-import { givenBackbone } from '../given-backbone.ts';
-import { onlyInput } from '../network.ts';
+import { builtInNetwork } from '../networks/built-in-network.ts';
+import { givenBackbone } from '../networks/given-backbone.ts';
+import { onlyInput } from '../networks/network.ts';
 import type { TrainControl } from '../train-control.ts';
 import type { ResolvedPretrainOptions } from './pretrain-options.ts';
 

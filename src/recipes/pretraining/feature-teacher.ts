@@ -6,10 +6,10 @@ import type { OnProgress } from '../../core/progress.ts';
 import { teacherAnswers } from '../distillation/teacher-answers.ts';
 import type { Question } from '../distillation/teacher-graph.ts';
 import type { Teacher } from '../distillation/teacher.ts';
-import { onPixels, type Network } from '../network.ts';
-import { outputsOf } from '../outputs.ts';
+import { onPixels, type Network } from '../networks/network.ts';
+import { outputsOf } from '../results/outputs.ts';
 import type { TrainControl } from '../train-control.ts';
-import type { Workshop } from '../workshop.ts';
+import type { Workshop } from '../workshop/workshop.ts';
 import { extractorOf } from './extractor.ts';
 import type { ResolvedPretrainOptions } from './pretrain-options.ts';
 

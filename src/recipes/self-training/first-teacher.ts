@@ -1,10 +1,10 @@
 import type { Sample } from '../../datasets/dataset.ts';
-import { openNetwork } from '../open-network.ts';
+import { openNetwork } from '../networks/open-network.ts';
 import type { LabelledSample } from '../prepare-data.ts';
 import type { ResolvedTrainOptions } from '../train-options.ts';
-import { underName } from '../under-name.ts';
-import type { Workshop } from '../workshop.ts';
-import { workshopFor } from '../workshop-for.ts';
+import { underName } from '../workshop/under-name.ts';
+import type { Workshop } from '../workshop/workshop.ts';
+import { workshopFor } from '../workshop/workshop-for.ts';
 import { labellers, type Labeller } from './labeller.ts';
 import { EmbeddedImages, PropagationLabeller, spreadingOn } from './propagation-labeller.ts';
 import { labellerOf, type SelfTrainSite, type Student } from './self-train-job.ts';

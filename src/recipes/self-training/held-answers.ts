@@ -1,6 +1,6 @@
 import type { Sample } from '../../datasets/dataset.ts';
 import type { HeldPredictions } from '../../labelling/calibrated.ts';
-import type { HeldOutPredictions } from '../held-out-predictions.ts';
+import type { HeldOutPredictions } from '../results/held-out-predictions.ts';
 import type { Answer } from './labeller.ts';
 import type { LabelledSample } from '../prepare-data.ts';
 

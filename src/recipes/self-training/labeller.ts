@@ -10,12 +10,12 @@ import { combineViews } from '../../labelling/agreement.ts';
 import { outlierScores, type Embedded, type OutlierScorer } from '../../evaluate/outliers.ts';
 import { Predictor } from '../../export/predict.ts';
 import { softmaxRows } from '../../evaluate/predictions.ts';
-import { onPixels, type Network } from '../network.ts';
-import { answersOf, embedding, outlierScorerOf, type Embed, type OutlierImages } from '../outlier-scoring.ts';
-import { outputsOf } from '../outputs.ts';
+import { onPixels, type Network } from '../networks/network.ts';
+import { answersOf, embedding, outlierScorerOf, type Embed, type OutlierImages } from '../results/outlier-scoring.ts';
+import { outputsOf } from '../results/outputs.ts';
 import type { TrainControl } from '../train-control.ts';
-import type { Workshop } from '../workshop.ts';
-import { workshopFor } from '../workshop-for.ts';
+import type { Workshop } from '../workshop/workshop.ts';
+import { workshopFor } from '../workshop/workshop-for.ts';
 
 /** Who says what images show: a teacher, for one or several views of each, or several teachers. */
 export interface Labeller {

@@ -4,9 +4,9 @@ import type { Sample } from '../../datasets/dataset.ts';
 import { MOST_NEIGHBOURS, PropagationGraph, type Spread } from '../../labelling/label-propagation.ts';
 import { nearestRows } from '../nearest-rows.ts';
 import { embedIn, type Labeller } from './labeller.ts';
-import type { Network } from '../network.ts';
+import type { Network } from '../networks/network.ts';
 import type { LabelledSample } from '../prepare-data.ts';
-import type { Workshop } from '../workshop.ts';
+import type { Workshop } from '../workshop/workshop.ts';
 
 /** Images as a network embeds them, or several side by side, and the graph of the nearest among them; made when first asked for, and once. */
 export class EmbeddedImages {

@@ -1,6 +1,6 @@
 import { pairedDifference, type PairedDifference } from '../../evaluate/paired-difference.ts';
 import { calibratedDecisions } from '../../evaluate/temperature.ts';
-import type { HeldOutPredictions } from '../held-out-predictions.ts';
+import type { HeldOutPredictions } from '../results/held-out-predictions.ts';
 
 /** Of held-out images. */
 export interface RoundScore {

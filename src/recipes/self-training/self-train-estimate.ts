@@ -1,9 +1,9 @@
-import { answerSeconds, STEP_COST } from '../answer-seconds.ts';
+import { answerSeconds, STEP_COST } from '../workshop/answer-seconds.ts';
 import type { TrainingData } from '../prepare-data.ts';
 import type { ResolvedSelfTrainOptions } from './self-train-options.ts';
 import type { RoundsNetwork } from './self-train-networks.ts';
 import { studentPlan } from './student.ts';
-import type { Workshop } from '../workshop.ts';
+import type { Workshop } from '../workshop/workshop.ts';
 
 /**
  * How long all rounds may take, from the time that labelling takes here and now.

@@ -4,8 +4,8 @@ import { labellers, networkLabeller, type Answer, type Labeller } from './labell
 import { methodOf } from '../method.ts';
 import type { LabellingOptions } from '../../labelling/label-images.ts';
 import type { HeldAnswers } from './held-answers.ts';
-import type { Network } from '../network.ts';
-import type { OpenedNetwork } from '../opened-network.ts';
+import type { Network } from '../networks/network.ts';
+import type { OpenedNetwork } from '../networks/opened-network.ts';
 import type { LabelledSample, TrainingData } from '../prepare-data.ts';
 import { parseThreshold } from './parse-threshold.ts';
 import { EmbeddedImages, PropagationLabeller } from './propagation-labeller.ts';
@@ -14,7 +14,7 @@ import type { RoundsNetwork, SelfTrainNetworks } from './self-train-networks.ts'
 import type { ResolvedSelfTrainOptions } from './self-train-options.ts';
 import type { Stages } from '../stages.ts';
 import type { TrainControl } from '../train-control.ts';
-import type { Workshop } from '../workshop.ts';
+import type { Workshop } from '../workshop/workshop.ts';
 
 export interface SelfTrainJob {
   readonly options: ResolvedSelfTrainOptions;

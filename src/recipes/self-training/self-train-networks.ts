@@ -2,14 +2,14 @@ import { checkPolicyClasses, checkPolicySize } from '../../augment/check-policy.
 import { residualAdditions } from '../../models/residual-additions.ts';
 import { networksOfRounds, roundNetwork, type RoundNetwork } from './growth.ts';
 import { methodOf } from '../method.ts';
-import { openNetwork } from '../open-network.ts';
-import type { OpenedNetwork } from '../opened-network.ts';
+import { openNetwork } from '../networks/open-network.ts';
+import type { OpenedNetwork } from '../networks/opened-network.ts';
 import type { TrainingData } from '../prepare-data.ts';
 import type { ResolvedSelfTrainOptions } from './self-train-options.ts';
 import type { TrainControl } from '../train-control.ts';
 import type { ResolvedTrainOptions } from '../train-options.ts';
 import { studentPlan } from './student.ts';
-import { describeNoise } from '../training-noise.ts';
+import { describeNoise } from '../training/training-noise.ts';
 
 /** Noise of students where nothing is said: small, for trainings that are short. */
 const DROPOUT = 0.2;

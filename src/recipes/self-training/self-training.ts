@@ -8,8 +8,8 @@ import { beginFolds, foldStudents, judgedFolds, judgingFolds, type FoldState, ty
 import { heldAnswers, heldOf, type HeldAnswers } from './held-answers.ts';
 import { answerOf, embedIn, modelLabeller, type Labeller } from './labeller.ts';
 import { countsOf, machineLabels, type MachineLabels } from './machine-labels.ts';
-import type { Network } from '../network.ts';
-import type { OpenedNetwork, Trained } from '../opened-network.ts';
+import type { Network } from '../networks/network.ts';
+import type { OpenedNetwork, Trained } from '../networks/opened-network.ts';
 import { verdictOn, type Verdict } from './round-score.ts';
 import { estimateSeconds } from './self-train-estimate.ts';
 import { labellerOf, labellingOf, quiet, startOf, type SelfTrainSite, type Student } from './self-train-job.ts';

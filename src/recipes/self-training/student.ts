@@ -6,17 +6,17 @@ import { readSafetensorsFile, writeSafetensorsFile } from '../../core/safetensor
 import type { Sample } from '../../datasets/dataset.ts';
 import type { MachineLabel } from '../../labelling/label-images.ts';
 import { withWeights } from '../../train/weights.ts';
-import { fit, type FitRequest } from '../fit.ts';
-import type { Network } from '../network.ts';
+import { fit, type FitRequest } from '../training/fit.ts';
+import type { Network } from '../networks/network.ts';
 import { logitsOf } from './held-answers.ts';
-import type { OpenedNetwork } from '../opened-network.ts';
+import type { OpenedNetwork } from '../networks/opened-network.ts';
 import type { LabelledSample } from '../prepare-data.ts';
 import type { ResolvedSelfTrainOptions } from './self-train-options.ts';
 import { methodOf } from '../method.ts';
 import type { ResolvedTrainOptions } from '../train-options.ts';
-import { planTraining, type TrainingPlan } from '../training-plan.ts';
-import type { Workshop } from '../workshop.ts';
-import { workshopFor } from '../workshop-for.ts';
+import { planTraining, type TrainingPlan } from '../training/training-plan.ts';
+import type { Workshop } from '../workshop/workshop.ts';
+import { workshopFor } from '../workshop/workshop-for.ts';
 
 /** What is added to the usual variation of images, so that a student learns more than its teacher knew (Xie et al. 2020, arXiv:1911.04252). */
 const NOISE = 'randaugment(2,9)';

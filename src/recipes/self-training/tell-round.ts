@@ -1,7 +1,7 @@
 import type { HeldAnswers } from './held-answers.ts';
 import type { MachineLabels } from './machine-labels.ts';
 import { scoreOf, type Verdict } from './round-score.ts';
-import type { Workshop } from '../workshop.ts';
+import type { Workshop } from '../workshop/workshop.ts';
 
 /** Records a round, as the report shows it, and says it to a person. */
 export function tellRound(

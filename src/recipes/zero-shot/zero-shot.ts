@@ -9,7 +9,7 @@ import { readDataset } from '../../datasets/read.ts';
 import { deployableModel } from '../../export/deployable.ts';
 import { withCosineHead } from '../../models/cosine-head.ts';
 import type { TrainControl } from '../train-control.ts';
-import { writeModelFile } from '../write-model-file.ts';
+import { writeModelFile } from '../results/write-model-file.ts';
 import { DEFAULT_TEMPLATE, promptsOf } from './prompts.ts';
 import { clipTextEncoder, type TextEncoder } from './text-encoder.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { averageDecayOf, consistencyLoss, planConsistency } from '../../../src/recipes/consistency/consistency-plan.ts';
-import { planTraining } from '../../../src/recipes/training-plan.ts';
+import { planTraining } from '../../../src/recipes/training/training-plan.ts';
 import { resolveTrainOptions, type TrainOptions } from '../../../src/recipes/train-options.ts';
 
 const planOf = (options: Partial<TrainOptions>, method: 'finetune' | 'scratch' = 'scratch') =>

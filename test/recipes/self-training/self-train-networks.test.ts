@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { InputError } from '../../../src/core/errors.ts';
-import { onPixels } from '../../../src/recipes/network.ts';
+import { onPixels } from '../../../src/recipes/networks/network.ts';
 import type { LabelledSample, TrainingData } from '../../../src/recipes/prepare-data.ts';
 import { openSelfTrainNetworks } from '../../../src/recipes/self-training/self-train-networks.ts';
 import {
@@ -8,7 +8,7 @@ import {
   type SelfTrainOptions,
 } from '../../../src/recipes/self-training/self-train-options.ts';
 import { studentPlan } from '../../../src/recipes/self-training/student.ts';
-import { trainingSteps } from '../../../src/recipes/training-steps.ts';
+import { trainingSteps } from '../../../src/recipes/training/training-steps.ts';
 import { compileStep } from '../../../src/train/compile-step.ts';
 
 const classes = ['a', 'b'];
