@@ -180,6 +180,10 @@ describe('the plan', () => {
     const { stages, forms } = lastJson(finished) as { stages: { stage: string }[]; forms: { bytes: number }[] };
     expect(stages.at(-1)!.stage).toBe('distill');
     expect(forms[0]!.bytes).toBeLessThanOrEqual(40_000);
+    // What to label next is asked of the features that the plan took, which saw no label: their curve is honest.
+    const suggested = await runGleaner(['suggest', join(folder, 'size'), '-n', '3', '--json'], { env });
+    expect(suggested.code, suggested.stderr).toBe(0);
+    expect(lastJson(suggested)).toMatchObject({ labels: 18, learningCurve: { now: { labels: 18 } } });
     const refused = await runGleaner(train('refused', '--max-size', '1KB', ...flags), { env });
     expect(refused.code).toBe(2);
     expect(refused.stderr).toMatch(/No network at hand meets 1.0 KB; the nearest is int8 of .* KB/);

@@ -1,5 +1,9 @@
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { writeFileAtomic } from '../../core/atomic-file.ts';
+
+/** The file in a run's folder. */
+export const DECISIONS = 'decisions.json';
 
 /**
  * What a plan decided by what it measured, by name. A run that is taken up again decides nothing of it anew, so that it ends
@@ -21,15 +25,7 @@ export class Decisions {
 
   /** @param start `performance.now()` at the start of this process' work */
   static async open(file: string, start: number): Promise<Decisions> {
-    const text = await readFile(file, 'utf8').catch((error: unknown) => {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-      throw error;
-    });
-    return new Decisions(
-      file,
-      start,
-      text === undefined ? { spent: 0, decisions: {} } : (JSON.parse(text) as Recorded),
-    );
+    return new Decisions(file, start, await recordedIn(file));
   }
 
   /** Seconds worked on the run so far, in all processes. */
@@ -50,6 +46,26 @@ export class Decisions {
     }
     return this.#known[name] as T;
   }
+}
+
+/** What a plan's features are of: the backbone that it took, and whether gradients are joined. */
+export interface PlannedFeatures {
+  readonly backbone: string;
+  readonly gradients: boolean;
+}
+
+/** Of a plan's run; undefined where it trained from scratch, or has not chosen yet. */
+export async function plannedFeatures(run: string): Promise<PlannedFeatures | undefined> {
+  const { decisions } = await recordedIn(join(run, DECISIONS));
+  return decisions['features'] as PlannedFeatures | undefined;
+}
+
+async function recordedIn(file: string): Promise<Recorded> {
+  const text = await readFile(file, 'utf8').catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  });
+  return text === undefined ? { spent: 0, decisions: {} } : (JSON.parse(text) as Recorded);
 }
 
 interface Recorded {

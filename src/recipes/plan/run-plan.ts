@@ -10,7 +10,7 @@ import { Stages } from '../stages.ts';
 import type { ResumeControl, TrainControl } from '../train-control.ts';
 import { chooseGradients } from './choose-gradients.ts';
 import { chooseTeachers } from './choose-teachers.ts';
-import { Decisions } from './decisions.ts';
+import { Decisions, DECISIONS, type PlannedFeatures } from './decisions.ts';
 import { factsOf, type Facts } from './facts.ts';
 import { openNamed, openPlan, planData, PROBE_FOLDS, type OpenedPlan } from './open-plan.ts';
 import { describeOutline, outlineOf } from './outline.ts';
@@ -93,7 +93,7 @@ function work(run: RunFolder, engine: Engine, job: Job): Promise<PlanResult> {
   const { train } = options;
   const request = { options: train, data, control, acceptEngine };
   return inWorkshop(run, engine, opened.base, request, { command: 'train', profile }, async (workshop) => {
-    const decisions = await Decisions.open(run.file('decisions.json'), start);
+    const decisions = await Decisions.open(run.file(DECISIONS), start);
     const times = await StageTimes.open(engine);
     const rates = { workshop, options, data, times };
     const answer = await decisions.decide('answer', () => answerRate(rates, opened.base));
@@ -117,6 +117,7 @@ function work(run: RunFolder, engine: Engine, job: Job): Promise<PlanResult> {
     const joined = { ...site, options: { ...options, train: { ...train, gradients } } };
     const reopened = gradients === train.gradients ? candidates : await reopenedAll(joined, candidates);
     const best = reopened[candidates.indexOf(first)]!;
+    await decisions.decide('features', (): PlannedFeatures => ({ backbone: best.spec, gradients }));
     const smaller = reopened.filter((candidate) => candidate !== best);
     const size = await wantedSize(joined, best.opened, smaller);
     const student = reopened.find(({ spec }) => spec === size?.student);

@@ -11,6 +11,7 @@ import { suggestImages, type Suggestion } from '../../labelling/suggest-images.t
 import type { Engine } from '../../runtime/engine.ts';
 import { backboneFeatures } from '../probe/backbone-features.ts';
 import { optionsOfRun } from '../continue-training.ts';
+import { plannedFeatures } from '../plan/decisions.ts';
 import { rowsOf } from '../probe/features.ts';
 import { withEngine } from '../workshop/in-workshop.ts';
 import { measuredCurve } from './learning-curve.ts';
@@ -52,7 +53,7 @@ const FOLDS = 5;
 /**
  * Ranks the unlabelled images of a run by what their labels should bring (`suggestImages`), and says what that is: a
  * learning curve of cross-validated accuracy, at the level of a linear head on frozen features. Features are those of the
- * run's backbone; of a run without one, of its own network.
+ * run's backbone (of a plan: of the one that it took); of a run without one, of its own network.
  * @throws InputError where there is no such run or no unlabelled image; AbortedError
  * @example
  * const { suggestions } = await suggest('runs/001', { count: 50 });
@@ -64,7 +65,7 @@ export async function suggest(
   control: TrainControl = {},
 ): Promise<SuggestResult> {
   const { count, seed, device, threads } = resolveSuggestOptions(given);
-  const options = await optionsOfRun(run, 'give a run of "gleaner train"');
+  const options = { ...(await optionsOfRun(run, 'give a run of "gleaner train"')), ...(await plannedFeatures(run)) };
   const model = join(run, 'model.onnx');
   const backbone = options.backbone ?? model;
   if (backbone === model && !existsSync(model))
