@@ -14,6 +14,7 @@ import { dropoutMask } from './dropout-mask.ts';
 import type { NewEvent } from './events.ts';
 import { EPOCH, WAITS } from './profile-summary.ts';
 import { NotFiniteError, TrainingStep, type StepInput, type StepResult } from './training-step.ts';
+import { ShortenedSchedule } from './shortened-schedule.ts';
 import { weightsOf, type Weights } from './weights.ts';
 
 /** What trains from an epoch on: another phase means another step is built, the state goes on. */
@@ -39,6 +40,16 @@ export interface Validation {
   readonly loss?: number;
 }
 
+/** How far a training is. */
+export interface EpochsSoFar {
+  /** Done, counted from 1. */
+  readonly epoch: number;
+  /** In all, as things stand; what is answered may be less, and more than are done. */
+  readonly epochs: number;
+  /** That an epoch takes, mean of this process; absent for epochs that were done before training was taken up again. */
+  readonly seconds?: number;
+}
+
 export interface LoopOptions {
   readonly engine: Engine;
   readonly phases: readonly Phase[];
@@ -61,6 +72,8 @@ export interface LoopOptions {
   readonly validate?: (weights: Weights, signal?: AbortSignal) => Promise<Validation>;
   /** Epochs without a better score before training stops; needs `validate`. */
   readonly patience?: number;
+  /** Asked after each epoch but the last, for a training of one phase: of how many epochs it is to be. */
+  readonly shorten?: (so: EpochsSoFar) => Promise<number>;
   /** Seconds between checkpoints inside an epoch; default 120. */
   readonly saveEverySeconds?: number;
   /** Told of every step, counted from 1. */
@@ -109,6 +122,9 @@ class Loop {
   readonly #options: LoopOptions;
   readonly #last: string;
   readonly #best: string;
+  /** In all, as things stand. */
+  #epochs: number;
+  readonly #schedule: ShortenedSchedule;
   #counters: Counters = { epoch: 0, stepInEpoch: 0, step: 0, lossSum: 0 };
   #phase: Phase | undefined;
   #step: TrainingStep | undefined;
@@ -141,6 +157,10 @@ class Loop {
     this.#best = join(options.checkpoints, 'best.safetensors');
     if (!Number.isSafeInteger(options.epochs) || options.epochs < 1)
       throw new RangeError(`Training takes one epoch or more, got ${options.epochs}.`);
+    this.#epochs = options.epochs;
+    this.#schedule = new ShortenedSchedule(options.schedule, options.epochs * options.source.stepsPerEpoch);
+    if (options.shorten !== undefined && options.phases.length > 1)
+      throw new RangeError('Phases begin at epochs that are fixed: such a training is not shortened.');
     if (options.phases[0]?.fromEpoch !== 1) throw new RangeError('The first phase must start at epoch 1.');
     if (options.patience !== undefined && options.validate === undefined)
       throw new RangeError('Patience needs a validation to wait for.');
@@ -152,15 +172,16 @@ class Loop {
     this.#counters = counters;
     this.#resumed = state;
     this.#options.record({ type: 'resume', stage: this.#options.stage, ...counters });
+    for (let epoch = 1; epoch <= counters.epoch; epoch++) await this.#shorten(epoch);
   }
 
   async run(): Promise<LoopResult> {
-    const { epochs, patience } = this.#options;
+    const { patience } = this.#options;
     const isSpent = (): boolean =>
       patience !== undefined &&
       this.#counters.best !== undefined &&
       this.#counters.epoch - this.#counters.best.epoch >= patience;
-    while (this.#counters.epoch < epochs && !isSpent()) {
+    while (this.#counters.epoch < this.#epochs && !isSpent()) {
       await this.#enterPhase(this.#counters.epoch + 1);
       await this.#measuredEpoch();
     }
@@ -171,7 +192,7 @@ class Loop {
       this.#options.validate === undefined
         ? weightsOf((await this.#step?.state()) ?? this.#resumed!)
         : weightsOf((await readCheckpoint(this.#best)).state);
-    return { weights, epochs: epoch, steps: step, best, stoppedEarly: epoch < epochs };
+    return { weights, epochs: epoch, steps: step, best, stoppedEarly: epoch < this.#epochs };
   }
 
   async close(): Promise<void> {
@@ -195,7 +216,7 @@ class Loop {
   }
 
   async #epoch(): Promise<void> {
-    const { stage, epochs, onProgress } = this.#options;
+    const { stage, onProgress } = this.#options;
     const source = this.#source;
     const epoch = this.#counters.epoch + 1;
     const [secondsBefore, stepsBefore] = [this.#stepSeconds, this.#stepsTaken];
@@ -225,13 +246,16 @@ class Loop {
     const loss = this.#counters.lossSum / source.stepsPerEpoch;
     const { step } = this.#counters;
     const validation = await timed(this.#options.track, 'validate', () => this.#validate(epoch));
-    const stepsLeft = (epochs - epoch) * source.stepsPerEpoch;
+    const { body, ...others } = this.#rates(step);
+    const learningRate = body ?? Math.max(...Object.values(others));
+    const secondsAnEpoch = (source.stepsPerEpoch * this.#batchSeconds) / Math.max(this.#stepsTaken, 1);
+    await this.#shorten(epoch, secondsAnEpoch);
     const facts = {
       stage,
       epoch,
-      epochs,
+      epochs: this.#epochs,
       loss,
-      learningRate: this.#rates(step)['body'] ?? Math.max(...Object.values(this.#rates(step))),
+      learningRate,
       imagesPerSecond:
         ((this.#stepsTaken - stepsBefore) * this.#step!.batchSize) / Math.max(this.#stepSeconds - secondsBefore, 1e-9),
       ...(validation && { accuracy: validation.accuracy }),
@@ -249,8 +273,21 @@ class Loop {
     onProgress?.({
       type: 'epoch',
       ...facts,
-      secondsLeft: (stepsLeft * this.#batchSeconds) / Math.max(this.#stepsTaken, 1),
+      secondsLeft: (this.#epochs - epoch) * secondsAnEpoch,
     });
+  }
+
+  /** Before the epoch's checkpoint: who takes that up finds what was decided. @param seconds of an epoch */
+  async #shorten(epoch: number, seconds?: number): Promise<void> {
+    const { shorten } = this.#options;
+    if (shorten === undefined || epoch >= this.#epochs) return;
+    const epochs = await shorten({ epoch, epochs: this.#epochs, ...(seconds !== undefined && { seconds }) });
+    if (epochs === this.#epochs) return;
+    if (!Number.isSafeInteger(epochs) || epochs <= epoch || epochs > this.#epochs)
+      throw new RangeError(`After ${epoch} of ${this.#epochs} epochs, training can't be of ${epochs}.`);
+    const { stepsPerEpoch } = this.#source;
+    this.#schedule.shorten(epoch * stepsPerEpoch, epochs * stepsPerEpoch);
+    this.#epochs = epochs;
   }
 
   /** The batches of an epoch that are left; ends early, without an error, where the signal fires. */
@@ -268,9 +305,9 @@ class Loop {
 
   /** Has the next epoch's first batches made while the last steps of this one are taken. */
   #prepareNext(epoch: number): void {
-    const { epochs, signal } = this.#options;
+    const { signal } = this.#options;
     const isNear = this.#source.stepsPerEpoch - this.#counters.stepInEpoch <= PREPARED_BEFORE;
-    if (isNear && epoch < epochs && this.#phaseOf(epoch + 1) === this.#phase)
+    if (isNear && epoch < this.#epochs && this.#phaseOf(epoch + 1) === this.#phase)
       this.#source.prepare?.(epoch + 1, 0, signal);
   }
 
@@ -427,7 +464,7 @@ class Loop {
 
   /** At a step counted from 1. */
   #rates(step: number): Record<string, number> {
-    const factor = this.#options.schedule(step - 1);
+    const factor = this.#schedule.factor(step - 1);
     return Object.fromEntries(Object.entries(this.#options.rates).map(([group, peak]) => [group, peak * factor]));
   }
 }

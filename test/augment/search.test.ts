@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { parsePolicy } from '../../src/augment/policy.ts';
+import { mixes, parsePolicy } from '../../src/augment/policy.ts';
 import {
   grid,
+  MIXINGS,
   mutated,
   policyOf,
   randomCandidate,
@@ -18,15 +19,19 @@ const space: SearchSpace = {
   operations,
   levels: new Map(operations.map((name) => [name, name === 'solarize' ? 0.4 : 1])),
   most: { n: 3, m: 30 },
+  mixings: new Map(),
 };
+const mixing: SearchSpace = { ...space, mixings: MIXINGS };
 const never = (): boolean => false;
 
 describe('candidates', () => {
   it('are policies within the space', () => {
     const stream = randomStream('candidates');
-    let candidate = randomCandidate(space, stream);
+    let candidate = randomCandidate(mixing, stream);
+    const mixed = new Set<string | undefined>();
     for (let i = 0; i < 300; i++) {
-      for (const one of [candidate, randomCandidate(space, stream)]) {
+      mixed.add(candidate.mixing);
+      for (const one of [candidate, randomCandidate(mixing, stream)]) {
         expect(one.n).toBeGreaterThanOrEqual(1);
         expect(one.n).toBeLessThanOrEqual(3);
         expect(one.m).toBeGreaterThanOrEqual(1);
@@ -34,12 +39,13 @@ describe('candidates', () => {
         expect(one.operations.length).toBeGreaterThan(0);
         expect(new Set(one.operations).size).toBe(one.operations.length);
         expect(one.operations.every((name) => operations.includes(name))).toBe(true);
-        expect(() => parsePolicy(policyOf(one, space))).not.toThrow();
+        expect(mixes(parsePolicy(policyOf(one, mixing)))).toBe(one.mixing !== undefined);
       }
-      const next = mutated(candidate, space, stream);
+      const next = mutated(candidate, mixing, stream);
       expect(next).not.toEqual(candidate);
       candidate = next;
     }
+    expect(mixed).toEqual(new Set([undefined, 'cutmix', 'mixup']));
   });
 
   it('leave out operations beyond the level at which they are safe', () => {
@@ -56,6 +62,11 @@ describe('candidates', () => {
       [1, 6],
       [1, 9],
     ]);
+    expect(grid(mixing).map((one) => one.mixing)).toEqual([undefined, 'cutmix', 'mixup'].flatMap((name) => Array<string | undefined>(15).fill(name))); // prettier-ignore
+    const mixed = { n: 2, m: 9, operations: ['rotate'], mixing: 'cutmix' };
+    expect(policyOf(mixed, mixing)).toBe("randomresizedcrop|flip|randaugment('rotate',2,9)|cutmix(1,p=0.5)");
+    // Nothing to vary but what is mixed.
+    expect(policyOf({ ...mixed, operations: [] }, mixing)).toBe('randomresizedcrop|flip|cutmix(1,p=0.5)');
   });
 });
 

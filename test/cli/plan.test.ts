@@ -23,14 +23,14 @@ const large = join(folder, 'large.onnx');
 const BACKBONE = ['--backbone', backbone, '--mean', '127.5', '--std', '127.5'];
 
 /**
- * What the machine is known to take, in seconds an image: so slow that 10 minutes hold one short round of 3,000 images and 250
- * steps of FixMatch, however busy it is.
+ * What the machine is known to take, in seconds an image: so slow that 10 minutes hold one round and 250 steps of FixMatch, however
+ * busy it is.
  */
 const TIMES: readonly (readonly [Timed, number])[] = [
   ['answer', 0.001],
-  ['finetune', 0.15],
+  ['finetune', 0.35],
   ['scratch', 0.01],
-  ['spread', 0.03],
+  ['spread', 0.08],
   ['fixmatch', 0.35],
 ];
 
@@ -165,6 +165,29 @@ describe('the plan', () => {
     expect(one!.equals(first)).toBe(false);
   }, 240_000);
 
+  it('shortens trainings that would end too late, as it decided', async () => {
+    const env = await slowMachine('late');
+    const { process: child, finished } = startGleaner(train('late', ...BACKBONE), { env });
+    for (let i = 0; i < 1200 && (await eventsOf('late', 'plan-stage')).every(({ stage }) => stage !== 'probe'); i++)
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    child.kill('SIGKILL');
+    await finished;
+    // As if the clock had said so after the first epoch.
+    const file = join(folder, 'late', 'decisions.json');
+    const { spent, decisions } = JSON.parse(await readFile(file, 'utf8')) as Record<'spent' | 'decisions', object>;
+    const before = Object.entries(decisions).filter(([name]) => !name.startsWith('pace of'));
+    const paced = { epochs: 30, planned: 40, images: 30 };
+    const changed = { ...Object.fromEntries(before), 'pace of self-train: round-1-student 1': paced };
+    await writeFile(file, JSON.stringify({ spent, decisions: changed }));
+    const resumed = await runGleaner(['train', '--resume', join(folder, 'late'), '--json'], { env });
+    expect(resumed.code, resumed.stderr).toBe(0);
+    expect(resumed.stderr).toMatch(/slower than it was expected to be: round-1-student is of 30 epochs in place of 40/);
+    const epochs = (await eventsOf('late', 'epoch')).filter(({ stage }) => stage === 'round-1-student');
+    expect(epochs.at(-1)).toMatchObject({ epoch: 30, epochs: 30 });
+    const told = (await eventsOf('late', 'plan-stage')).find(({ stage }) => stage === 'self-train')!;
+    expect(told['why']).toMatch(/ 2\d % of the training was left out to end in time/);
+  }, 240_000);
+
   it('ranks backbones, and distils the best to one of the wanted size', async () => {
     const env = await slowMachine('size');
     const flags = ['--backbone', `${backbone},${large}`, ...BACKBONE.slice(2)];
@@ -187,7 +210,7 @@ describe('the plan', () => {
     const refused = await runGleaner(train('refused', '--max-size', '1KB', ...flags), { env });
     expect(refused.code).toBe(2);
     expect(refused.stderr).toMatch(/No network at hand meets 1.0 KB; the nearest is int8 of .* KB/);
-  }, 180_000);
+  }, 300_000);
 
   it('goes from labels alone to unlabelled images where there is no backbone', async () => {
     const env = await slowMachine('scratch');

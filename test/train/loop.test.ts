@@ -308,3 +308,44 @@ it('a checkpoint of another network is refused', async () => {
     /in the state, the network has float32/,
   );
 });
+
+describe('a training that is shortened', () => {
+  const shortened = (): ReturnType<typeof options> =>
+    options({
+      epochs: 6,
+      schedule: schedule({ name: 'linear', totalSteps: 6 * STEPS }),
+      shorten: async ({ epoch, epochs }) => (epoch >= 2 ? Math.min(epochs, 4) : epochs),
+    });
+
+  it('ends earlier, with its rate at the end of the schedule', async () => {
+    const o = shortened();
+    expect(await trainLoop(o)).toMatchObject({ epochs: 4, steps: 4 * STEPS, stoppedEarly: false });
+    const epochs = o.events.filter(({ type }) => type === 'epoch');
+    expect(epochs.map((event) => event['epochs'])).toEqual([6, 4, 4, 4]);
+    // At the last step of each epoch: a sixth of the way an epoch, then twice as fast.
+    const rates = [2, 5, 10, 16].map((step) => 0.1 * (1 - step / 18));
+    for (const [i, event] of epochs.entries()) expect(event['learningRate']).toBeCloseTo(rates[i]!, 6);
+  });
+
+  it('ends with the same bytes where it was taken up again', async () => {
+    await trainLoop(shortened());
+    const whole = bytes('last.safetensors');
+    rmSync(join(folder, 'last.safetensors'));
+    for (const until of [STEPS * 2 + 1, STEPS * 3 + 2]) {
+      const stop = new AbortController();
+      const o = { ...shortened(), signal: stop.signal, onStep: (step: number) => step === until && stop.abort() };
+      await expect(trainLoop(o)).rejects.toThrow(AbortedError);
+    }
+    await trainLoop(shortened());
+    expect(bytes('last.safetensors').equals(whole)).toBe(true);
+  });
+
+  it('is none where phases begin at fixed epochs, and not shorter than what is done', async () => {
+    const [phase] = shortened().phases;
+    const phases = [phase!, { ...phase!, fromEpoch: 3 }];
+    await expect(trainLoop({ ...shortened(), phases })).rejects.toThrow(/Phases begin at epochs that are fixed/);
+    await expect(trainLoop({ ...shortened(), shorten: async () => 1 })).rejects.toThrow(
+      /After 1 of 6 epochs, training can't be of 1/,
+    );
+  });
+});

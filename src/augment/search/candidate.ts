@@ -1,7 +1,7 @@
 import { shuffled, type RandomStream } from '../../core/random.ts';
 import { MAX_MAGNITUDE } from '../policies/magnitude.ts';
 
-/** A point of the search: RandAugment over some operations. */
+/** A point of the search: RandAugment over some operations, with or without mixing of images. */
 export interface Candidate {
   /** Operations an image. */
   readonly n: number;
@@ -9,7 +9,15 @@ export interface Candidate {
   readonly m: number;
   /** Names, in the order of the alphabet. */
   readonly operations: readonly string[];
+  /** A name in the space's `mixings`; absent: none. */
+  readonly mixing?: string;
 }
+
+/** Ways of mixing that a search tries: for half of the images, as few epochs learn little from mixed ones alone. */
+export const MIXINGS: ReadonlyMap<string, string> = new Map([
+  ['cutmix', 'cutmix(1,p=0.5)'],
+  ['mixup', 'mixup(0.2,p=0.5)'],
+]);
 
 /** What is searched: the operations that are safe for this data set, and how strong each may become. */
 export interface SearchSpace {
@@ -19,48 +27,68 @@ export interface SearchSpace {
   /** Of each, the highest level that is safe, above 0 and up to 1; a magnitude above it leaves the operation out. */
   readonly levels: ReadonlyMap<string, number>;
   readonly most: { readonly n: number; readonly m: number };
+  /** Ways of mixing images, by name, as they stand in a policy; may be empty. */
+  readonly mixings: ReadonlyMap<string, string>;
 }
 
 /** As `parsePolicy` reads it. */
-export function policyOf({ n, m, operations }: Candidate, { base, levels }: SearchSpace): string {
+export function policyOf({ n, m, operations, mixing }: Candidate, { base, levels, mixings }: SearchSpace): string {
   const safe = operations.filter((name) => m / MAX_MAGNITUDE <= levels.get(name)! + 1e-9);
-  if (n === 0 || safe.length === 0) return base;
   const names = safe.map((name) => `'${name}'`).join(',');
-  return `${base}|randaugment(${names},${n},${m})`;
+  return [
+    base,
+    ...(n === 0 || safe.length === 0 ? [] : [`randaugment(${names},${n},${m})`]),
+    ...(mixing === undefined ? [] : [mixings.get(mixing)!]),
+  ].join('|');
 }
 
-/** RandAugment's grid over all safe operations (Cubuk et al. 2019, section 4), from weak to strong. */
-export function grid({ operations, most }: SearchSpace): Candidate[] {
-  return [1, 2, 3]
-    .filter((n) => n <= most.n)
-    .flatMap((n) => [3, 6, 9, 14, 20].filter((m) => m <= most.m).map((m) => ({ n, m, operations })));
+/**
+ * RandAugment's grid over all safe operations (Cubuk et al. 2019, section 4), from weak to strong; then the same with each way
+ * of mixing.
+ */
+export function grid({ operations, most, mixings }: SearchSpace): Candidate[] {
+  return [undefined, ...mixings.keys()].flatMap((mixing) =>
+    [1, 2, 3]
+      .filter((n) => n <= most.n)
+      .flatMap((n) =>
+        [3, 6, 9, 14, 20].filter((m) => m <= most.m).map((m) => withMixing({ n, m, operations }, mixing)),
+      ),
+  );
 }
 
-/** Drawn evenly: how many operations, how strong, and which. */
-export function randomCandidate({ operations, most }: SearchSpace, stream: RandomStream): Candidate {
+/** Drawn evenly: how many operations, how strong, which, and whether and how images are mixed. */
+export function randomCandidate({ operations, most, mixings }: SearchSpace, stream: RandomStream): Candidate {
   const count = 1 + stream.integer(operations.length);
-  return {
+  const candidate = {
     n: 1 + stream.integer(most.n),
     m: 1 + stream.integer(most.m),
     operations: shuffled(operations, stream).slice(0, count).toSorted(),
   };
+  return withMixing(candidate, [undefined, ...mixings.keys()][stream.integer(1 + mixings.size)]);
 }
 
-/** One change: an operation more, less or another, one operation an image more or less, or another magnitude. */
+function withMixing({ n, m, operations }: Candidate, mixing: string | undefined): Candidate {
+  return { n, m, operations, ...(mixing !== undefined && { mixing }) };
+}
+
+/** One change: an operation more, less or another, one operation an image more or less, another magnitude, or other mixing. */
 export function mutated(parent: Candidate, space: SearchSpace, stream: RandomStream): Candidate {
-  const { n, m, operations } = parent;
+  const { n, m, operations, mixing } = parent;
   const others = space.operations.filter((name) => !operations.includes(name));
+  const mixings = [undefined, ...space.mixings.keys()].filter((other) => other !== mixing);
+  const changed = (change: Partial<Candidate>): Candidate => ({ ...parent, ...change });
   const changes: (() => Candidate)[] = [];
   const any = <T>(list: readonly T[]): T => list[stream.integer(list.length)]!;
   const without = (name: string): string[] => operations.filter((other) => other !== name);
-  if (others.length > 0) changes.push(() => ({ n, m, operations: [...operations, any(others)].toSorted() }));
-  if (operations.length > 1) changes.push(() => ({ n, m, operations: without(any(operations)) }));
+  if (others.length > 0) changes.push(() => changed({ operations: [...operations, any(others)].toSorted() }));
+  if (operations.length > 1) changes.push(() => changed({ operations: without(any(operations)) }));
   if (others.length > 0 && operations.length > 0)
-    changes.push(() => ({ n, m, operations: [...without(any(operations)), any(others)].toSorted() }));
-  if (n > 1) changes.push(() => ({ n: n - 1, m, operations }));
-  if (n < space.most.n) changes.push(() => ({ n: n + 1, m, operations }));
-  if (m > 1) changes.push(() => ({ n, m: Math.max(1, Math.round(m / 1.5)), operations }));
-  if (m < space.most.m)
-    changes.push(() => ({ n, m: Math.min(space.most.m, MAX_MAGNITUDE, Math.ceil(m * 1.5)), operations }));
-  return changes.length === 0 ? parent : any(changes)();
+    changes.push(() => changed({ operations: [...without(any(operations)), any(others)].toSorted() }));
+  if (n > 1) changes.push(() => changed({ n: n - 1 }));
+  if (n < space.most.n) changes.push(() => changed({ n: n + 1 }));
+  if (m > 1) changes.push(() => changed({ m: Math.max(1, Math.round(m / 1.5)) }));
+  if (m < space.most.m) changes.push(() => changed({ m: Math.min(space.most.m, MAX_MAGNITUDE, Math.ceil(m * 1.5)) }));
+  if (mixings.length > 0) changes.push(() => withMixing(parent, any(mixings)));
+  const change = changes.length === 0 ? undefined : any(changes);
+  return change === undefined ? parent : change();
 }

@@ -20,6 +20,8 @@ export interface TrialRequest {
   readonly part: string;
   readonly train: readonly LabelledSample[];
   readonly held: readonly LabelledSample[];
+  /** A network that the training goes on from; default: what every training on the part begins with. */
+  readonly start?: (() => Promise<Network>) | undefined;
 }
 
 /** Of each held image, in their order. */
@@ -80,9 +82,9 @@ export class PolicyTrials {
 
   /** The network of a trial; trained again where only its result is known. */
   async network(request: TrialRequest): Promise<Network> {
-    const { policy, epochs, seed, part, train } = request;
+    const { policy, epochs, seed, part, train, start } = request;
     const { network } = await fit(this.#workshop, {
-      network: await this.begin(train, part),
+      network: await (start === undefined ? this.begin(train, part) : start()),
       plan: { ...this.#plan, augment: parsePolicy(policy), epochs, warmupEpochs: epochs / 10 },
       options: { ...this.#options, seed },
       train,
@@ -118,8 +120,8 @@ export class PolicyTrials {
   }
 }
 
-function keyOf({ policy, epochs, seed, part }: TrialRequest): string {
-  return JSON.stringify([policy, epochs, seed, part]);
+function keyOf({ policy, epochs, seed, part, start }: TrialRequest): string {
+  return JSON.stringify([policy, epochs, seed, start === undefined ? part : `${part}, on`]);
 }
 
 export function accuracyOf(results: readonly Pick<TrialResult, 'right'>[]): number {

@@ -8,6 +8,7 @@ import { RunFolder } from '../../train/run-folder.ts';
 import { inWorkshop, withEngine } from '../workshop/in-workshop.ts';
 import { methodOf } from '../method.ts';
 import { newRunFolder } from '../workshop/new-run-folder.ts';
+import type { Network } from '../networks/network.ts';
 import { openNetwork } from '../networks/open-network.ts';
 import type { OpenedNetwork } from '../networks/opened-network.ts';
 import { PolicyTrials } from './policy-trials.ts';
@@ -163,20 +164,16 @@ function atWork<T>(
 
 /** Tried once a run. */
 async function safetyOf(job: Job): Promise<{ safety: Safety; seconds: number }> {
-  const { run, workshop, options, data, parts, trials, crop, epochs } = job;
+  const { run, workshop, options, data, parts, trials } = job;
   const known = (await readEvents(run.file('events.jsonl'))).find(({ type }) => type === 'safety');
   if (known !== undefined) return known as unknown as { safety: Safety; seconds: number };
   const start = performance.now();
   const { seed } = options.train;
-  const isScratch = methodOf(options.train) === 'scratch';
   const safety = await probeSafety(workshop, {
     classes: data.classes,
     folds: parts.folds,
     // A head on the backbone's features tells classes apart; from scratch a network has to be trained first.
-    networkOf: (fold, i) =>
-      isScratch
-        ? trials.network({ ...fold, policy: crop, epochs, seed, part: `fold-${i + 1}` })
-        : trials.begin(fold.train, `fold-${i + 1}`),
+    networkOf: (fold, i) => (isScratch(job) ? trainedOn(job, i) : trials.begin(fold.train, `fold-${i + 1}`)),
     seed,
     images: options.images,
   });
@@ -185,10 +182,23 @@ async function safetyOf(job: Job): Promise<{ safety: Safety; seconds: number }> 
   return { safety, seconds };
 }
 
+const isScratch = ({ options }: Job): boolean => methodOf(options.train) === 'scratch';
+
+/** A network from random weights, trained on a fold with crops alone; once a run. */
+function trainedOn({ parts, trials, crop, epochs, options }: Job, i: number): Promise<Network> {
+  return trials.network({ ...parts.folds[i]!, policy: crop, epochs, seed: options.train.seed, part: `fold-${i + 1}` });
+}
+
 async function search(job: Job): Promise<PolicySearchResult> {
   const { run, workshop, options, parts, trials, crop, epochs } = job;
   const { safety, seconds: safetySeconds } = await safetyOf(job);
   const seconds = options.minutes * 60;
+  const starts = new Map<number, Promise<Network>>();
+  const startOf = (fold: number): Promise<Network> => {
+    const start = starts.get(fold) ?? trainedOn(job, fold);
+    starts.set(fold, start);
+    return start;
+  };
   const evidence = await searchPolicy(trials, {
     parts,
     safety,
@@ -197,6 +207,7 @@ async function search(job: Job): Promise<PolicySearchResult> {
     deny: options.deny,
     crop,
     epochs,
+    startOf: isScratch(job) ? startOf : undefined,
     seed: options.train.seed,
     seconds,
     onTrial: (found) =>

@@ -1,5 +1,6 @@
 import { InputError, suggestion } from '../../core/errors.ts';
 import { OPERATIONS } from '../../augment/operations.ts';
+import { MIXINGS } from '../../augment/search/candidate.ts';
 import { consistencyMethodOf, methodOf } from '../method.ts';
 import { resolveTrainOptions, type ResolvedTrainOptions, type TrainOptions } from '../train-options.ts';
 
@@ -36,9 +37,9 @@ export function resolveSearchOptions(options: PolicySearchOptions): ResolvedSear
   // A search decides about flips as about any operation, unless it is told.
   const allow = [...new Set([...allowed, ...(train.flip === 'on' ? ['flip'] : [])])];
   const deny = [...new Set([...denied, ...(train.flip === 'off' ? ['flip'] : [])])];
+  const known = [...OPERATIONS.keys(), ...MIXINGS.keys()];
   for (const name of [...allow, ...deny])
-    if (!OPERATIONS.has(name))
-      throw new InputError(`There is no operation "${name}"${suggestion(name, OPERATIONS.keys())}.`);
+    if (!known.includes(name)) throw new InputError(`There is no operation "${name}"${suggestion(name, known)}.`);
   const both = allow.find((name) => deny.includes(name));
   if (both !== undefined) throw new InputError(`"${both}" is both allowed and denied.`);
   if (train.augment !== undefined) throw new InputError('The search finds "augment"; leave it out.');

@@ -1,13 +1,21 @@
 import { successiveHalving, type Evaluate, type Scored } from '../../augment/search/halving.ts';
 import { evolve } from '../../augment/search/evolve.ts';
-import { grid, policyOf, randomCandidate, type Candidate, type SearchSpace } from '../../augment/search/candidate.ts';
+import {
+  grid,
+  MIXINGS,
+  policyOf,
+  randomCandidate,
+  type Candidate,
+  type SearchSpace,
+} from '../../augment/search/candidate.ts';
 import { OPERATIONS } from '../../augment/operations.ts';
 import { safeLevels } from '../../augment/safety.ts';
 import { randomStream } from '../../core/random.ts';
 import { holdOut } from '../../datasets/split.ts';
 import { InputError } from '../../core/errors.ts';
 import { pairedDifference, type PairedDifference } from '../../evaluate/paired-difference.ts';
-import { accuracyOf, type PolicyTrials } from './policy-trials.ts';
+import type { Network } from '../networks/network.ts';
+import { accuracyOf, type PolicyTrials, type TrialRequest } from './policy-trials.ts';
 import { foldsOf, type Fold, type LabelledSample, type TrainingData } from '../prepare-data.ts';
 import type { Safety } from './probe-safety.ts';
 
@@ -62,7 +70,12 @@ export interface PolicyEvidence {
   /** Trainings in all, and the seconds they took. */
   readonly trials: number;
   readonly seconds: number;
-  readonly space: { readonly base: string; readonly operations: Readonly<Record<string, number>> };
+  readonly space: {
+    readonly base: string;
+    /** The highest level of each that is safe, 0..1. */
+    readonly operations: Readonly<Record<string, number>>;
+    readonly mixings: readonly string[];
+  };
 }
 
 export interface SearchRequest {
@@ -76,6 +89,11 @@ export interface SearchRequest {
   readonly crop: string;
   /** Of a full training. */
   readonly epochs: number;
+  /**
+   * Where the trials of a fold go on from: a network that was trained on the fold with crops alone. What begins from random weights
+   * shows what a strong policy is worth at the end alone, and few epochs would rank it last.
+   */
+  readonly startOf?: ((fold: number) => Promise<Network>) | undefined;
   readonly seed: number;
   readonly seconds: number;
   /** @param found the best policy so far and its score */
@@ -83,7 +101,7 @@ export interface SearchRequest {
 }
 
 /**
- * Searches a policy: RandAugment's grid by successive halving, then subsets of operations by evolution, within what is safe.
+ * Searches a policy: RandAugment's grid, alone and with mixing, by successive halving, then subsets of operations by evolution, within what is safe.
  * The same time goes to random policies. Then the best of both, TrivialAugment and crops and flips alone are trained on
  * all images that the search saw and compared on those that it did not see.
  */
@@ -96,8 +114,8 @@ export async function searchPolicy(trials: PolicyTrials, request: SearchRequest)
     const { share, folds } = RUNGS[rung]!;
     const policy = policyOf(candidate, space);
     const results = [];
-    for (const [i, fold] of parts.folds.slice(0, folds).entries())
-      results.push(await trials.run({ ...fold, policy, epochs: effort(epochs, share), seed, part: `fold-${i + 1}` }));
+    for (const i of parts.folds.slice(0, folds).keys())
+      results.push(await trials.run(trialOn(request, i, policy, effort(epochs, share))));
     const nlls = results.flatMap(({ nll }) => nll);
     // The likelihood decides between equals, of which few images have many.
     const score = accuracyOf(results) - 1e-3 * Math.min(100, nlls.reduce((sum, nll) => sum + nll, 0) / nlls.length);
@@ -174,7 +192,11 @@ async function confirmed(
     seeds,
     trials: trials.count,
     seconds: safetySeconds + trials.seconds,
-    space: { base: space.base, operations: Object.fromEntries(space.levels) },
+    space: {
+      base: space.base,
+      operations: Object.fromEntries(space.levels),
+      mixings: [...space.mixings.values()],
+    },
   };
 }
 
@@ -197,26 +219,28 @@ function searchSpace({ safety, allow, deny, crop }: SearchRequest): SearchSpace 
     operations,
     levels: new Map(operations.map((name) => [name, levels.get(name)!])),
     most: { n: 3, m: 30 },
+    mixings: new Map([...MIXINGS].filter(([name]) => !deny.includes(name))),
   };
 }
 
 /** Measured by one training of the base at the lowest rung. */
 async function costOfRungs(
   trials: PolicyTrials,
-  { parts, epochs, seed }: SearchRequest,
+  request: SearchRequest,
   { base }: SearchSpace,
 ): Promise<{ readonly perCandidate: number; readonly top: number }> {
+  const { epochs } = request;
   const { share } = RUNGS[0];
-  const { seconds } = await trials.run({
-    ...parts.folds[0]!,
-    policy: base,
-    epochs: effort(epochs, share),
-    seed,
-    part: 'fold-1',
-  });
+  const { seconds } = await trials.run(trialOn(request, 0, base, effort(epochs, share)));
   const cost = RUNGS.map((rung) => ((seconds * effort(epochs, rung.share)) / effort(epochs, share)) * rung.folds);
   // A third of the candidates reaches each next rung.
   return { perCandidate: cost.reduce((sum, value, i) => sum + value / 3 ** i, 0), top: cost.at(-1)! };
+}
+
+/** @param i of the fold */
+function trialOn({ parts, seed, startOf }: SearchRequest, i: number, policy: string, epochs: number): TrialRequest {
+  const start = startOf && (() => startOf(i));
+  return { ...parts.folds[i]!, policy, epochs, seed, part: `fold-${i + 1}`, start };
 }
 
 function effort(epochs: number, share: number): number {

@@ -37,6 +37,13 @@ export class Decisions {
     return Object.hasOwn(this.#known, name);
   }
 
+  /** What was decided under names that begin so, in that order; of each the rest of the name. */
+  withPrefix<T>(prefix: string): [string, T][] {
+    return Object.entries(this.#known).flatMap(([name, value]): [string, T][] =>
+      name.startsWith(prefix) ? [[name.slice(prefix.length), value as T]] : [],
+    );
+  }
+
   /** What was decided before, else what `make` says, which is written down. Plain JSON. */
   async decide<T>(name: string, make: () => T | Promise<T>): Promise<T> {
     if (!this.has(name)) {

@@ -22,7 +22,7 @@ export async function distillAttempt(
   best: Attempt,
   file: string,
 ): Promise<Attempt> {
-  const { run, data, facts, control, decisions, workshop, stages, options } = site;
+  const { run, data, facts, control, decisions, stages, options } = site;
   const { opened, spec } = student;
   const stage = 'distill';
   const isNew = !decisions.has(stage);
@@ -41,12 +41,11 @@ export async function distillAttempt(
   });
   const selfTrain = { ...own, train: { ...options.train, backbone: spec, epochs, folds: 0 } };
   const networks = await openSelfTrainNetworks(selfTrain, data, {});
-  const of = { isNew, images: epochs * epochImages, besides: length.besides };
-  const quiet = { ...workshop, onProgress: undefined };
-  const { value: trained, seconds } = await timedStage(site, 'finetune', opened, of, () =>
+  const of = { ...length, images: epochs * epochImages };
+  const { value: trained, ...took } = await timedStage(site, stage, { what: 'finetune', opened, isNew }, of, (paced) =>
     new SelfTraining({
       run,
-      workshop: quiet,
+      workshop: { ...paced, onProgress: undefined },
       stages,
       job: {
         options: selfTrain,
@@ -63,7 +62,7 @@ export async function distillAttempt(
     state: 'kept',
     why: `The size that was asked for is this network's. ${judgementInWords(judgement, GAINS.distill, best.stage)}`,
     planned: length.seconds,
-    seconds,
+    ...took,
     judgement,
   });
   // Where there are no images but the labelled ones to score on, its teacher's answers are the nearest there is.

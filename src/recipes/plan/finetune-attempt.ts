@@ -11,7 +11,7 @@ export async function finetuneAttempt(
   candidate: Candidate,
   probe: Attempt,
 ): Promise<Attempt | undefined> {
-  const { data, facts, decisions, workshop, stages } = site;
+  const { data, facts, decisions, stages } = site;
   const { opened } = candidate;
   const isNew = !decisions.has('finetune');
   const length = await decisions.decide('finetune', async () => {
@@ -29,12 +29,12 @@ export async function finetuneAttempt(
   const { epochs, folds } = length;
   const tuned = await openedQuietly(site, candidate.spec, { method: 'finetune', epochs, folds });
   const images = epochs * facts.labelled * Math.max(1, folds);
-  const { value: trained, seconds } = await timedStage(
+  const { value: trained, ...took } = await timedStage(
     site,
     'finetune',
-    opened,
-    { isNew, images, besides: length.besides },
-    () => tuned.opened.train(workshop, stages),
+    { what: 'finetune', opened, isNew },
+    { ...length, images },
+    (workshop) => tuned.opened.train(workshop, stages),
   );
   const before =
     data.validation.length > 0 ? probe.calibration : folds > 0 ? await probeInFolds(site, candidate, folds) : undefined;
@@ -44,7 +44,7 @@ export async function finetuneAttempt(
     state: judgement.isKept ? 'kept' : 'dropped',
     why: judgementInWords(judgement, GAINS.finetune, 'the probe'),
     planned: length.seconds,
-    seconds,
+    ...took,
     judgement,
   });
   // Without folds of its own, the probe's answers are the nearest there is to calibrate by.

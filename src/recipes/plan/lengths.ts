@@ -70,6 +70,8 @@ const ROUND_IMAGES = 7000;
 const LEAST_IMAGES = 3000;
 const MOST_IMAGES = 12_000;
 const STEP_IMAGES = 200;
+/** Times that a pretrained student sees each image at most. */
+const MOST_PASSES = 40;
 const MOST_ROUNDS = 3;
 /** Of a round, what the student of a fold is trained, and the least that says something of the round's student. */
 export const FOLD_SHARE = 1 / 4;
@@ -78,6 +80,12 @@ const LEAST_FOLD_IMAGES = 1500;
 const TEACHERS = 4;
 /** Epochs of a round, of as many images each: a fold has a whole number of them. */
 const ROUND_EPOCHS = 8;
+
+/** Epochs as many as suit; more of them where a pool is too small for their images. */
+function inEpochs(images: number, suiting: number, unlabelled: number): { epochs: number; epochImages: number } {
+  const epochs = Math.max(suiting, Math.ceil(images / unlabelled));
+  return { epochs, epochImages: Math.floor(images / epochs) };
+}
 
 /**
  * How many rounds there is time for, and how long ones.
@@ -94,26 +102,29 @@ export function roundsLength(
     most,
   }: { unlabelled: number; train: number; answer: number; others?: number; most: number },
 ): RoundsLength | undefined {
+  const enough = (images: number): number => Math.min(images, MOST_PASSES * unlabelled);
   const roundSeconds = (images: number): number => images * train + unlabelled * answer + 2 * OVERHEAD;
   const proofSeconds = (images: number, folds: number): number =>
     folds * (images * FOLD_SHARE * (train + answer) + 2 * OVERHEAD);
   const firstSeconds = (images: number, folds: number): number =>
     TEACHERS + unlabelled * others + roundSeconds(images) + proofSeconds(images, folds);
   const isProvable = (images: number, folds: number): boolean =>
-    proofSeconds(images, folds) <= PROVING_SHARE * budget && (folds === 0 || images * FOLD_SHARE >= LEAST_FOLD_IMAGES);
+    proofSeconds(images, folds) <= PROVING_SHARE * budget &&
+    (folds === 0 || images >= enough(LEAST_FOLD_IMAGES / FOLD_SHARE));
   for (const folds of [JUDGING_FOLDS, 2, 0].filter((count) => count <= most && (count === most || !mustProve)))
-    for (let images = ROUND_IMAGES; images >= LEAST_IMAGES; images -= STEP_IMAGES) {
+    for (let images = enough(ROUND_IMAGES); images >= enough(LEAST_IMAGES); images -= STEP_IMAGES) {
       const fits = (of: number, count: number): boolean =>
         (isProvable(of, folds) || mustProve) && firstSeconds(of, folds) + (count - 1) * roundSeconds(of) <= left;
       if (!fits(images, 1)) continue;
       let rounds = 1;
       while (rounds < MOST_ROUNDS && fits(images, rounds + 1)) rounds++;
       // What another round would be too long for makes these longer.
-      while (images < MOST_IMAGES && fits(images + STEP_IMAGES, rounds)) images += STEP_IMAGES;
-      const epochImages = images / ROUND_EPOCHS;
+      while (images + STEP_IMAGES <= enough(MOST_IMAGES) && fits(images + STEP_IMAGES, rounds)) images += STEP_IMAGES;
+      const { epochs, epochImages } = inEpochs(images, ROUND_EPOCHS, unlabelled);
+      images = epochs * epochImages;
       const seconds = firstSeconds(images, folds) + (rounds - 1) * roundSeconds(images);
       const besides = seconds - (rounds + folds * FOLD_SHARE) * images * train;
-      return { rounds, judgedFolds: folds, epochs: ROUND_EPOCHS, epochImages, seconds, besides };
+      return { rounds, judgedFolds: folds, epochs, epochImages, seconds, besides };
     }
   return undefined;
 }
@@ -156,6 +167,8 @@ const SPREAD_EPOCHS = 60;
 const LEAST_SPREAD_EPOCHS = 15;
 const SHORT_SPREAD_EPOCHS = 28;
 const SPREAD_ROUNDS = 3;
+/** Times that a student from scratch sees each image at most. */
+const MOST_SPREAD_PASSES = 100;
 /** Seconds for the graph of nearest images: products of numbers, so many a second, of each two images. */
 const FEATURES = 392;
 const PRODUCTS_A_SECOND = 1e10;
@@ -167,14 +180,17 @@ export function spreadLength(
   secondsAnImage: number,
 ): SpreadLength | undefined {
   const folds = mustProve ? 2 : 0;
+  const enough = (epochs: number): number =>
+    Math.min(epochs, Math.max(1, Math.floor((MOST_SPREAD_PASSES * unlabelled) / SPREAD_EPOCH)));
   const graph = ((labelled + unlabelled) ** 2 * FEATURES) / 2 / PRODUCTS_A_SECOND;
   for (let rounds = SPREAD_ROUNDS; rounds > 0; rounds--) {
     const trainings = rounds + folds / 2;
     const besides = (1 + rounds) * graph + (1 + rounds + folds) * OVERHEAD;
-    const perEpoch = trainings * SPREAD_EPOCH * secondsAnImage;
-    const epochs = Math.min(SPREAD_EPOCHS, Math.floor((left - besides) / perEpoch));
-    if (epochs < (rounds === 1 ? LEAST_SPREAD_EPOCHS : SHORT_SPREAD_EPOCHS)) continue;
-    return { rounds, epochs, epochImages: SPREAD_EPOCH, folds, seconds: epochs * perEpoch + besides, besides };
+    const secondsOf = (images: number): number => trainings * images * secondsAnImage;
+    const fit = Math.min(enough(SPREAD_EPOCHS), Math.floor((left - besides) / secondsOf(SPREAD_EPOCH)));
+    if (fit < enough(rounds === 1 ? LEAST_SPREAD_EPOCHS : SHORT_SPREAD_EPOCHS)) continue;
+    const { epochs, epochImages } = inEpochs(fit * SPREAD_EPOCH, fit, unlabelled);
+    return { rounds, epochs, epochImages, folds, seconds: secondsOf(epochs * epochImages) + besides, besides };
   }
   return undefined;
 }

@@ -56,12 +56,16 @@ export interface StageNews {
   /** As it was expected to take, and took. */
   readonly planned?: number;
   readonly seconds?: number;
+  /** Share of the images it was planned to train on that was left out to end in time, 0..1. */
+  readonly leftOut?: number;
   readonly judgement?: Judgement | undefined;
 }
 
-export function tellStage({ workshop }: PlanSite, news: StageNews): void {
-  workshop.record({ type: 'plan-stage', ...news });
-  workshop.onProgress?.({ type: 'note', message: `Plan: ${news.stage} ${news.state}. ${news.why}` });
+export function tellStage({ workshop }: PlanSite, { leftOut = 0, ...news }: StageNews): void {
+  const late = ` The machine was slower than it was expected to be: ${Math.round(100 * leftOut)} % of the training was left out to end in time.`;
+  const told = { ...news, why: `${news.why}${leftOut > 0 ? late : ''}` };
+  workshop.record({ type: 'plan-stage', ...told, ...(leftOut > 0 && { leftOut }) });
+  workshop.onProgress?.({ type: 'note', message: `Plan: ${told.stage} ${told.state}. ${told.why}` });
 }
 
 /** What is left of the budget. */

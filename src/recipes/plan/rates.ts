@@ -1,7 +1,9 @@
 import { answerSeconds, STEP_COST } from '../workshop/answer-seconds.ts';
 import type { OpenedNetwork } from '../networks/opened-network.ts';
 import type { ResolvedTrainOptions } from '../train-options.ts';
+import type { Workshop } from '../workshop/workshop.ts';
 import { workshopFor } from '../workshop/workshop-for.ts';
+import { Pace, type PlannedWork } from './pace.ts';
 import { networkKey, type PlanSite } from './plan-site.ts';
 import type { Timed } from './stage-times.ts';
 import { trainingSeconds } from './training-seconds.ts';
@@ -41,21 +43,31 @@ export function guessedRate({ times }: RateSite, what: Timed, opened: OpenedNetw
   return times.secondsOf(what, networkKey(opened)) ?? STEP_COST * answer;
 }
 
+/** What a stage made, the seconds it took, and the share of its images that was left out to end in time. */
+export interface Done<T> {
+  readonly value: T;
+  readonly seconds: number;
+  readonly leftOut: number;
+}
+
 /**
- * Does a stage and keeps how long it took for the next plan's estimates, unless it was begun before.
- * @param of how many images it trained on, and the seconds that were expected for all else
+ * Does a stage within its time, and keeps how long it took for the next plan's estimates, unless it was begun before.
+ * @param stage of the plan
+ * @param of how many images it trains on, and the seconds that are expected for all else
  */
 export async function timedStage<T>(
-  { times }: Pick<PlanSite, 'times'>,
-  what: Timed,
-  opened: OpenedNetwork,
-  of: { readonly isNew: boolean; readonly images: number; readonly besides: number },
-  work: () => Promise<T>,
-): Promise<{ readonly value: T; readonly seconds: number }> {
+  site: PlanSite,
+  stage: string,
+  { what, opened, isNew }: { readonly what: Timed; readonly opened: OpenedNetwork; readonly isNew: boolean },
+  of: PlannedWork,
+  work: (workshop: Workshop) => Promise<T>,
+): Promise<Done<T>> {
   const start = performance.now();
-  const value = await work();
+  const pace = new Pace(site, stage, of);
+  const value = await work(pace.workshop);
   const seconds = (performance.now() - start) / 1000;
+  const { leftOut } = pace;
   const trained = seconds - of.besides;
-  if (of.isNew && trained > 0) await times.add(what, networkKey(opened), trained, of.images);
-  return { value, seconds };
+  if (isNew && trained > 0) await site.times.add(what, networkKey(opened), trained, (1 - leftOut) * of.images);
+  return { value, seconds, leftOut };
 }

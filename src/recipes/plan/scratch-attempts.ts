@@ -10,9 +10,12 @@ import { timedStage, trainingRate } from './rates.ts';
 /** What learns from unlabelled images from scratch: the average of the weights labels, corrected to the labels' shares. */
 export const FIXMATCH = { method: 'fixmatch', labeller: 'average', align: 'labelled' } as const;
 
+/** Of what it was planned to take, the most that labels alone may take before they are shortened. */
+const MOST_LATE = 1.25;
+
 /** A network from random weights, on labels alone. @param probe of a backbone, which it is then judged by */
 export async function supervisedAttempt(site: PlanSite, probe?: Attempt): Promise<Attempt> {
-  const { facts, decisions, workshop, stages } = site;
+  const { facts, decisions, stages } = site;
   const stage = 'supervised';
   const isNew = !decisions.has(stage);
   const length = await decisions.decide(stage, async () => {
@@ -28,9 +31,14 @@ export async function supervisedAttempt(site: PlanSite, probe?: Attempt): Promis
   const { epochs } = length;
   const folds = facts.crossValidated ? Math.max(2, length.folds) : length.folds;
   const { opened } = await openedQuietly(site, undefined, { method: 'scratch', epochs, folds });
-  const of = { isNew, images: epochs * facts.labelled * Math.max(1, folds), besides: length.besides };
-  const { value: trained, seconds } = await timedStage(site, 'scratch', opened, of, () =>
-    opened.train(underName(workshop, stage), stages.within(`${stage}-`)),
+  // What comes after it needs its time, too.
+  const of = { ...length, images: epochs * facts.labelled * Math.max(1, folds), most: MOST_LATE * length.seconds };
+  const { value: trained, ...took } = await timedStage(
+    site,
+    stage,
+    { what: 'scratch', opened, isNew },
+    of,
+    (workshop) => opened.train(underName(workshop, stage), stages.within(`${stage}-`)),
   );
   const judgement = probe && judge(GAINS[stage], trained.calibration, trained.calibration && probe.held);
   const isKept = judgement?.isKept ?? true;
@@ -42,7 +50,7 @@ export async function supervisedAttempt(site: PlanSite, probe?: Attempt): Promis
         ? 'A network from random weights, on the labels alone, is what further stages must beat.'
         : judgementInWords(judgement, GAINS[stage], 'the probe'),
     planned: length.seconds,
-    seconds,
+    ...took,
     judgement,
   });
   return { ...trained, held: trained.calibration, stage, source: opened.source, isKept, judgement };
@@ -50,7 +58,7 @@ export async function supervisedAttempt(site: PlanSite, probe?: Attempt): Promis
 
 /** FixMatch for the rest of the time. */
 export async function fixmatchAttempt(site: PlanSite, supervised: Attempt): Promise<Attempt | undefined> {
-  const { facts, decisions, workshop, stages } = site;
+  const { facts, decisions, stages } = site;
   const stage = 'fixmatch';
   if (facts.withoutUnlabelled !== undefined) {
     tellStage(site, { stage, state: 'left out', why: facts.withoutUnlabelled });
@@ -69,9 +77,13 @@ export async function fixmatchAttempt(site: PlanSite, supervised: Attempt): Prom
   }
   const { steps, folds } = length;
   const { opened } = await openedQuietly(site, undefined, { ...FIXMATCH, steps, folds });
-  const of = { isNew, images: steps * facts.batchSize * (1 + folds), besides: length.besides };
-  const { value: trained, seconds } = await timedStage(site, 'fixmatch', opened, of, () =>
-    opened.train(underName(workshop, stage), stages.within(`${stage}-`)),
+  const of = { ...length, images: steps * facts.batchSize * (1 + folds) };
+  const { value: trained, ...took } = await timedStage(
+    site,
+    stage,
+    { what: 'fixmatch', opened, isNew },
+    of,
+    (workshop) => opened.train(underName(workshop, stage), stages.within(`${stage}-`)),
   );
   const judgement = judge(GAINS.fixmatch, trained.calibration, comparable(trained, supervised));
   tellStage(site, {
@@ -79,7 +91,7 @@ export async function fixmatchAttempt(site: PlanSite, supervised: Attempt): Prom
     state: judgement.isKept ? 'kept' : 'dropped',
     why: judgementInWords(judgement, GAINS.fixmatch, 'labels alone'),
     planned: length.seconds,
-    seconds,
+    ...took,
     judgement,
   });
   const { isKept } = judgement;

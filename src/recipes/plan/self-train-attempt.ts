@@ -21,7 +21,7 @@ export async function selfTrainAttempt(
   candidate: Candidate,
   teachers: readonly Candidate[],
 ): Promise<Attempt | undefined> {
-  const { run, data, facts, control, decisions, workshop, stages } = site;
+  const { run, data, facts, control, decisions, stages } = site;
   const { opened } = candidate;
   const stage = 'self-train';
   if (facts.withoutUnlabelled !== undefined) {
@@ -61,12 +61,9 @@ export async function selfTrainAttempt(
     },
   };
   const images = length.epochs * length.epochImages * (length.rounds + length.judgedFolds * FOLD_SHARE);
-  const { value: trained, seconds } = await timedStage(
-    site,
-    'finetune',
-    opened,
-    { isNew, images, besides: length.besides },
-    () => new SelfTraining({ run, workshop, stages, job: { options, data, networks, control, course } }).train(),
+  const of = { ...length, images };
+  const { value: trained, ...took } = await timedStage(site, stage, { what: 'finetune', opened, isNew }, of, (paced) =>
+    new SelfTraining({ run, workshop: paced, stages, job: { options, data, networks, control, course } }).train(),
   );
   const isKept = trained.round > 0;
   tellStage(site, {
@@ -74,7 +71,7 @@ export async function selfTrainAttempt(
     state: isKept ? 'kept' : 'dropped',
     why: `${trained.round} of ${length.rounds} rounds. ${first === undefined ? 'Its machine labels collapse.' : judgementInWords(first, gain, 'the probe')}${length.rounds > 1 && trained.round > 1 ? ' Later rounds are not proven: that would take more than a quarter of the time.' : ''}`,
     planned: length.seconds,
-    seconds,
+    ...took,
     judgement: first,
   });
   // Students of folds are trained for less long: what they say is in the judgement, and no figure of its own.

@@ -31,7 +31,7 @@ const STUDENT = { augment: OUTLINES, batchSize: 64, lr: 0.1, dropout: 0 } as con
  * learns from all; where there is time, labels spread again among images as both see them, and the student goes on. @returns undefined where they don't, or time does not suffice
  */
 export async function spreadAttempt(site: PlanSite): Promise<Attempt | undefined> {
-  const { run, data, facts, control, decisions, workshop, stages } = site;
+  const { run, data, facts, control, decisions, stages } = site;
   const stage = 'spread';
   if (!spreadsWell(facts)) {
     if (facts.spreadRight !== undefined) tellStage(site, { stage, state: 'left out', why: found(facts.spreadRight) });
@@ -55,18 +55,14 @@ export async function spreadAttempt(site: PlanSite): Promise<Attempt | undefined
   const options = studentOptions(site, length);
   const networks = await openSelfTrainNetworks(options, data, {});
   const images = (length.rounds + length.folds / 2) * length.epochs * length.epochImages;
-  const { value: trained, seconds } = await timedStage(
-    site,
-    'spread',
-    opened,
-    { isNew, images, besides: length.besides },
-    () =>
-      new SelfTraining({
-        run,
-        workshop,
-        stages,
-        job: { options, data, networks, control, course: courseOf(length) },
-      }).train(),
+  const of = { ...length, images };
+  const { value: trained, ...took } = await timedStage(site, stage, { what: 'spread', opened, isNew }, of, (workshop) =>
+    new SelfTraining({
+      run,
+      workshop,
+      stages,
+      job: { options, data, networks, control, course: courseOf(length) },
+    }).train(),
   );
   const isKept = trained.round > 0;
   const judgement = judge(GAINS.spread, undefined, undefined);
@@ -75,7 +71,7 @@ export async function spreadAttempt(site: PlanSite): Promise<Attempt | undefined
     state: isKept ? 'kept' : 'dropped',
     why: `${how} ${isKept ? `${trained.round} of ${length.rounds} rounds. ${judgementInWords(judgement, GAINS.spread, 'labels alone')}` : 'The student was no better than they.'}`,
     planned: length.seconds,
-    seconds,
+    ...took,
     judgement,
   });
   return { ...trained, held: trained.calibration, stage, isKept, judgement };

@@ -5,6 +5,15 @@ import type { OnProgress } from '../../core/progress.ts';
 import type { Engine } from '../../runtime/engine.ts';
 import type { EngineChoices } from '../../train/engine-choices.ts';
 import type { NewEvent } from '../../train/events.ts';
+import type { EpochsSoFar } from '../../train/loop.ts';
+
+/** A training that is under way, and how far it is. */
+export interface TrainingSoFar extends EpochsSoFar {
+  readonly stage: string;
+  /** Epochs that it began with, and images of each. */
+  readonly planned: number;
+  readonly images: number;
+}
 
 /** What every stage of a run shares. */
 export interface Workshop {
@@ -15,6 +24,8 @@ export interface Workshop {
   readonly record: (event: NewEvent) => void;
   readonly onProgress?: OnProgress | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Asked by a training after each epoch: of how many epochs it is to be, so that it ends in time. */
+  readonly shorten?: ((training: TrainingSoFar) => Promise<number>) | undefined;
   /** Of the job itself, step by step, where time is measured. */
   readonly track?: Track | undefined;
   /** Of what is written meanwhile. */

@@ -61,6 +61,16 @@ describe('lengths of stages', () => {
     expect([at(1200).rounds, images(1200) < 9000]).toEqual([2, true]);
   });
 
+  it('show no image of a small pool more often than it is of use, and none twice in an epoch', () => {
+    const rates = { unlabelled: 60, train: 0.07, answer: 0.012, most: 3 };
+    const length = roundsLength({ budget: 1200, left: 1200, mustProve: false }, rates)!;
+    expect(length).toMatchObject({ rounds: 3, judgedFolds: 3, epochs: 40, epochImages: 60 });
+    const of = { labelled: 10, unlabelled: 60 };
+    const spread = spreadLength({ budget: 1200, left: 1200, mustProve: false }, of, 0.01)!;
+    expect(spread).toMatchObject({ rounds: 3, epochs: 100, epochImages: 60 });
+    expect(spread.seconds - spread.besides).toBeCloseTo(3 * 6000 * 0.01, 6);
+  });
+
   it('give labels that spread as many rounds as are not short', () => {
     const of = (left: number, mustProve = false) =>
       spreadLength({ budget: left, left, mustProve }, { labelled: 100, unlabelled: 7900 }, 1e-3);
