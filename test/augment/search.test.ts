@@ -46,6 +46,16 @@ describe('candidates', () => {
       candidate = next;
     }
     expect(mixed).toEqual(new Set([undefined, 'cutmix', 'mixup']));
+    // From crops and flips alone: an operation, or mixing.
+    const plain = { n: 0, m: 3, operations };
+    expect(policyOf(plain, mixing)).toBe(space.base);
+    const next = Array.from({ length: 40 }, () => policyOf(mutated(plain, mixing, stream), mixing));
+    expect(new Set(next)).toEqual(
+      new Set([
+        `${space.base}|randaugment(${operations.map((name) => `'${name}'`).join(',')},1,3)`,
+        ...[...MIXINGS.values()].map((way) => `${space.base}|${way}`),
+      ]),
+    );
   });
 
   it('leave out operations beyond the level at which they are safe', () => {

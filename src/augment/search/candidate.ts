@@ -3,7 +3,7 @@ import { MAX_MAGNITUDE } from '../policies/magnitude.ts';
 
 /** A point of the search: RandAugment over some operations, with or without mixing of images. */
 export interface Candidate {
-  /** Operations an image. */
+  /** Operations an image; 0: crop, flips and mixing alone. */
   readonly n: number;
   /** 0 to 30. */
   readonly m: number;
@@ -74,20 +74,23 @@ function withMixing({ n, m, operations }: Candidate, mixing: string | undefined)
 /** One change: an operation more, less or another, one operation an image more or less, another magnitude, or other mixing. */
 export function mutated(parent: Candidate, space: SearchSpace, stream: RandomStream): Candidate {
   const { n, m, operations, mixing } = parent;
-  const others = space.operations.filter((name) => !operations.includes(name));
+  // Without operations it changes nothing which they are, and how strong.
+  const varied = n > 0;
+  const others = varied ? space.operations.filter((name) => !operations.includes(name)) : [];
   const mixings = [undefined, ...space.mixings.keys()].filter((other) => other !== mixing);
   const changed = (change: Partial<Candidate>): Candidate => ({ ...parent, ...change });
   const changes: (() => Candidate)[] = [];
   const any = <T>(list: readonly T[]): T => list[stream.integer(list.length)]!;
   const without = (name: string): string[] => operations.filter((other) => other !== name);
   if (others.length > 0) changes.push(() => changed({ operations: [...operations, any(others)].toSorted() }));
-  if (operations.length > 1) changes.push(() => changed({ operations: without(any(operations)) }));
+  if (varied && operations.length > 1) changes.push(() => changed({ operations: without(any(operations)) }));
   if (others.length > 0 && operations.length > 0)
     changes.push(() => changed({ operations: [...without(any(operations)), any(others)].toSorted() }));
   if (n > 1) changes.push(() => changed({ n: n - 1 }));
   if (n < space.most.n) changes.push(() => changed({ n: n + 1 }));
-  if (m > 1) changes.push(() => changed({ m: Math.max(1, Math.round(m / 1.5)) }));
-  if (m < space.most.m) changes.push(() => changed({ m: Math.min(space.most.m, MAX_MAGNITUDE, Math.ceil(m * 1.5)) }));
+  if (varied && m > 1) changes.push(() => changed({ m: Math.max(1, Math.round(m / 1.5)) }));
+  if (varied && m < space.most.m)
+    changes.push(() => changed({ m: Math.min(space.most.m, MAX_MAGNITUDE, Math.ceil(m * 1.5)) }));
   if (mixings.length > 0) changes.push(() => withMixing(parent, any(mixings)));
   const change = changes.length === 0 ? undefined : any(changes);
   return change === undefined ? parent : change();

@@ -20,7 +20,7 @@ import {
   type ResolvedSearchOptions,
   type SafetyOptions,
 } from './search-options.ts';
-import { searchParts, searchPolicy, type PolicyEvidence, type SearchParts } from './search-policy.ts';
+import { searchParts, searchPolicy, startEpochs, type PolicyEvidence, type SearchParts } from './search-policy.ts';
 import type { TrainControl } from '../train-control.ts';
 import { withAbsolutePaths } from '../train-options.ts';
 import { defaultCrop, planTraining } from '../training/training-plan.ts';
@@ -186,7 +186,8 @@ const isScratch = ({ options }: Job): boolean => methodOf(options.train) === 'sc
 
 /** A network from random weights, trained on a fold with crops alone; once a run. */
 function trainedOn({ parts, trials, crop, epochs, options }: Job, i: number): Promise<Network> {
-  return trials.network({ ...parts.folds[i]!, policy: crop, epochs, seed: options.train.seed, part: `fold-${i + 1}` });
+  const fold = { ...parts.folds[i]!, part: `fold-${i + 1}` };
+  return trials.network({ ...fold, policy: crop, epochs: startEpochs(epochs), seed: options.train.seed });
 }
 
 async function search(job: Job): Promise<PolicySearchResult> {

@@ -22,6 +22,8 @@ import type { Safety } from './probe-safety.ts';
 /** The part of the images that no trial of the search sees. */
 const CONFIRM_SHARE = 0.3;
 export const SEARCH_FOLDS = 3;
+/** Of the full number of epochs, what a network from scratch has learnt where short trials go on from it: with half of them a trial is as long as a full one. */
+const START_SHARE = 1 / 2;
 /** Shares of the full number of epochs, and folds, of each rung. */
 const RUNGS = [
   { share: 1 / 4, folds: 1 },
@@ -90,8 +92,8 @@ export interface SearchRequest {
   /** Of a full training. */
   readonly epochs: number;
   /**
-   * Where the trials of a fold go on from: a network that was trained on the fold with crops alone. What begins from random weights
-   * shows what a strong policy is worth at the end alone, and few epochs would rank it last.
+   * Where short trials on a fold go on from: a network that was trained on it with crops alone for half of the epochs. From random
+   * weights a few epochs rank strong policies last, whatever they are worth in many. Full trials begin anew.
    */
   readonly startOf?: ((fold: number) => Promise<Network>) | undefined;
   readonly seed: number;
@@ -129,7 +131,9 @@ export async function searchPolicy(trials: PolicyTrials, request: SearchRequest)
   const searchUntil = request.safetySeconds + SHARES.search * seconds;
   const elapsed = (): number => request.safetySeconds + trials.seconds;
   const fitting = (budget: number): number => Math.max(3, Math.floor(budget / costs.perCandidate));
-  const first = spread(grid(space), fitting((searchUntil - elapsed()) / 2));
+  // Crops and flips alone are one of them: what they reach in the first trial is known.
+  const plain: Candidate = { n: 0, m: 3, operations: space.operations };
+  const first = [plain, ...spread(grid(space), fitting((searchUntil - elapsed()) / 2))];
   const halved = await successiveHalving(first, RUNGS.length, evaluate, () => elapsed() > searchUntil);
   const seeds = halved.slice(0, 4);
   const evolved = await evolve(seeds, space, 1, evaluate, () => elapsed() > searchUntil - costs.top, stream);
@@ -238,10 +242,14 @@ async function costOfRungs(
 }
 
 /** @param i of the fold */
-function trialOn({ parts, seed, startOf }: SearchRequest, i: number, policy: string, epochs: number): TrialRequest {
-  const start = startOf && (() => startOf(i));
+function trialOn(request: SearchRequest, i: number, policy: string, epochs: number): TrialRequest {
+  const { parts, seed, startOf } = request;
+  const start = startOf && epochs < request.epochs ? () => startOf(i) : undefined;
   return { ...parts.folds[i]!, policy, epochs, seed, part: `fold-${i + 1}`, start };
 }
+
+/** Of the network that short trials from scratch go on from. */
+export const startEpochs = (epochs: number): number => effort(epochs, START_SHARE);
 
 function effort(epochs: number, share: number): number {
   return Math.max(1, Math.round(epochs * share));
