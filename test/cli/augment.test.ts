@@ -248,6 +248,8 @@ describe('gleaner augment search', () => {
       [['--augment', 'flip'], 'unknown option'],
       [['--method', 'probe'], 'no augmentation to search'],
       [['--allow', 'rotat'], 'did you mean "rotate"'],
+      [['--allow', 'cutmix'], 'There is no operation "cutmix"'],
+      [['--deny', 'cutmx'], 'did you mean "cutmix"'],
       [['--minutes', '0'], 'Expected'],
     ] as const) {
       const refused = await runGleaner(['augment', 'search', data, ...given]);

@@ -46,8 +46,9 @@ export function policyOf({ n, m, operations, mixing }: Candidate, { base, levels
  * RandAugment's grid over all safe operations (Cubuk et al. 2019, section 4), from weak to strong; then the same with each way
  * of mixing.
  */
-export function grid({ operations, most, mixings }: SearchSpace): Candidate[] {
-  return [undefined, ...mixings.keys()].flatMap((mixing) =>
+export function grid(space: SearchSpace): Candidate[] {
+  const { operations, most } = space;
+  return waysOfMixing(space).flatMap((mixing) =>
     [1, 2, 3]
       .filter((n) => n <= most.n)
       .flatMap((n) =>
@@ -57,15 +58,20 @@ export function grid({ operations, most, mixings }: SearchSpace): Candidate[] {
 }
 
 /** Drawn evenly: how many operations, how strong, which, and whether and how images are mixed. */
-export function randomCandidate({ operations, most, mixings }: SearchSpace, stream: RandomStream): Candidate {
+export function randomCandidate(space: SearchSpace, stream: RandomStream): Candidate {
+  const { operations, most } = space;
   const count = 1 + stream.integer(operations.length);
   const candidate = {
     n: 1 + stream.integer(most.n),
     m: 1 + stream.integer(most.m),
     operations: shuffled(operations, stream).slice(0, count).toSorted(),
   };
-  return withMixing(candidate, [undefined, ...mixings.keys()][stream.integer(1 + mixings.size)]);
+  const ways = waysOfMixing(space);
+  return withMixing(candidate, ways[stream.integer(ways.length)]);
 }
+
+/** None first. */
+const waysOfMixing = ({ mixings }: SearchSpace): (string | undefined)[] => [undefined, ...mixings.keys()];
 
 function withMixing({ n, m, operations }: Candidate, mixing: string | undefined): Candidate {
   return { n, m, operations, ...(mixing !== undefined && { mixing }) };
@@ -74,24 +80,23 @@ function withMixing({ n, m, operations }: Candidate, mixing: string | undefined)
 /** One change: an operation more, less or another, one operation an image more or less, another magnitude, or other mixing. */
 export function mutated(parent: Candidate, space: SearchSpace, stream: RandomStream): Candidate {
   const { n, m, operations, mixing } = parent;
-  // Without operations it changes nothing which they are, and how strong.
-  const varied = n > 0;
-  const others = varied ? space.operations.filter((name) => !operations.includes(name)) : [];
-  const mixings = [undefined, ...space.mixings.keys()].filter((other) => other !== mixing);
-  const changed = (change: Partial<Candidate>): Candidate => ({ ...parent, ...change });
   const changes: (() => Candidate)[] = [];
   const any = <T>(list: readonly T[]): T => list[stream.integer(list.length)]!;
-  const without = (name: string): string[] => operations.filter((other) => other !== name);
-  if (others.length > 0) changes.push(() => changed({ operations: [...operations, any(others)].toSorted() }));
-  if (varied && operations.length > 1) changes.push(() => changed({ operations: without(any(operations)) }));
-  if (others.length > 0 && operations.length > 0)
-    changes.push(() => changed({ operations: [...without(any(operations)), any(others)].toSorted() }));
-  if (n > 1) changes.push(() => changed({ n: n - 1 }));
+  const changed = (change: Partial<Candidate>): Candidate => ({ ...parent, ...change });
   if (n < space.most.n) changes.push(() => changed({ n: n + 1 }));
-  if (varied && m > 1) changes.push(() => changed({ m: Math.max(1, Math.round(m / 1.5)) }));
-  if (varied && m < space.most.m)
-    changes.push(() => changed({ m: Math.min(space.most.m, MAX_MAGNITUDE, Math.ceil(m * 1.5)) }));
+  // Without operations it changes nothing which they are, and how strong.
+  if (n > 0) {
+    const others = space.operations.filter((name) => !operations.includes(name));
+    const without = (name: string): string[] => operations.filter((other) => other !== name);
+    if (others.length > 0) changes.push(() => changed({ operations: [...operations, any(others)].toSorted() }));
+    if (operations.length > 1) changes.push(() => changed({ operations: without(any(operations)) }));
+    if (others.length > 0 && operations.length > 0)
+      changes.push(() => changed({ operations: [...without(any(operations)), any(others)].toSorted() }));
+    if (n > 1) changes.push(() => changed({ n: n - 1 }));
+    if (m > 1) changes.push(() => changed({ m: Math.max(1, Math.round(m / 1.5)) }));
+    if (m < space.most.m) changes.push(() => changed({ m: Math.min(space.most.m, MAX_MAGNITUDE, Math.ceil(m * 1.5)) }));
+  }
+  const mixings = waysOfMixing(space).filter((other) => other !== mixing);
   if (mixings.length > 0) changes.push(() => withMixing(parent, any(mixings)));
-  const change = changes.length === 0 ? undefined : any(changes);
-  return change === undefined ? parent : change();
+  return changes.length === 0 ? parent : any(changes)();
 }

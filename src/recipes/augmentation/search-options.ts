@@ -37,9 +37,14 @@ export function resolveSearchOptions(options: PolicySearchOptions): ResolvedSear
   // A search decides about flips as about any operation, unless it is told.
   const allow = [...new Set([...allowed, ...(train.flip === 'on' ? ['flip'] : [])])];
   const deny = [...new Set([...denied, ...(train.flip === 'off' ? ['flip'] : [])])];
-  const known = [...OPERATIONS.keys(), ...MIXINGS.keys()];
-  for (const name of [...allow, ...deny])
-    if (!known.includes(name)) throw new InputError(`There is no operation "${name}"${suggestion(name, known)}.`);
+  const operations = [...OPERATIONS.keys()];
+  // Mixing is tried unless it is denied: there is nothing to allow.
+  for (const [names, known] of [
+    [allow, operations],
+    [deny, [...operations, ...MIXINGS.keys()]],
+  ] as const)
+    for (const name of names)
+      if (!known.includes(name)) throw new InputError(`There is no operation "${name}"${suggestion(name, known)}.`);
   const both = allow.find((name) => deny.includes(name));
   if (both !== undefined) throw new InputError(`"${both}" is both allowed and denied.`);
   if (train.augment !== undefined) throw new InputError('The search finds "augment"; leave it out.');

@@ -5,7 +5,8 @@ import { GAINS } from './gains.ts';
 import { judge, judgementInWords } from './judge.ts';
 import { tellStage, timeOf, type Attempt, type PlanSite } from './plan-site.ts';
 import { openedQuietly } from './probe-attempt.ts';
-import { timedStage, trainingRate } from './rates.ts';
+import type { PlannedWork } from './pace.ts';
+import { timedStage, trainingRate, type Done } from './rates.ts';
 
 /** What learns from unlabelled images from scratch: the average of the weights labels, corrected to the labels' shares. */
 export const FIXMATCH = { method: 'fixmatch', labeller: 'average', align: 'labelled' } as const;
@@ -15,7 +16,7 @@ const MOST_LATE = 1.25;
 
 /** A network from random weights, on labels alone. @param probe of a backbone, which it is then judged by */
 export async function supervisedAttempt(site: PlanSite, probe?: Attempt): Promise<Attempt> {
-  const { facts, decisions, stages } = site;
+  const { facts, decisions } = site;
   const stage = 'supervised';
   const isNew = !decisions.has(stage);
   const length = await decisions.decide(stage, async () => {
@@ -33,13 +34,7 @@ export async function supervisedAttempt(site: PlanSite, probe?: Attempt): Promis
   const { opened } = await openedQuietly(site, undefined, { method: 'scratch', epochs, folds });
   // What comes after it needs its time, too.
   const of = { ...length, images: epochs * facts.labelled * Math.max(1, folds), most: MOST_LATE * length.seconds };
-  const { value: trained, ...took } = await timedStage(
-    site,
-    stage,
-    { what: 'scratch', opened, isNew },
-    of,
-    (workshop) => opened.train(underName(workshop, stage), stages.within(`${stage}-`)),
-  );
+  const { value: trained, ...took } = await trainedAs(site, stage, { what: 'scratch', opened, isNew }, of);
   const judgement = probe && judge(GAINS[stage], trained.calibration, trained.calibration && probe.held);
   const isKept = judgement?.isKept ?? true;
   tellStage(site, {
@@ -58,7 +53,7 @@ export async function supervisedAttempt(site: PlanSite, probe?: Attempt): Promis
 
 /** FixMatch for the rest of the time. */
 export async function fixmatchAttempt(site: PlanSite, supervised: Attempt): Promise<Attempt | undefined> {
-  const { facts, decisions, stages } = site;
+  const { facts, decisions } = site;
   const stage = 'fixmatch';
   if (facts.withoutUnlabelled !== undefined) {
     tellStage(site, { stage, state: 'left out', why: facts.withoutUnlabelled });
@@ -78,13 +73,7 @@ export async function fixmatchAttempt(site: PlanSite, supervised: Attempt): Prom
   const { steps, folds } = length;
   const { opened } = await openedQuietly(site, undefined, { ...FIXMATCH, steps, folds });
   const of = { ...length, images: steps * facts.batchSize * (1 + folds) };
-  const { value: trained, ...took } = await timedStage(
-    site,
-    stage,
-    { what: 'fixmatch', opened, isNew },
-    of,
-    (workshop) => opened.train(underName(workshop, stage), stages.within(`${stage}-`)),
-  );
+  const { value: trained, ...took } = await trainedAs(site, stage, { what: 'fixmatch', opened, isNew }, of);
   const judgement = judge(GAINS.fixmatch, trained.calibration, comparable(trained, supervised));
   tellStage(site, {
     stage,
@@ -96,6 +85,18 @@ export async function fixmatchAttempt(site: PlanSite, supervised: Attempt): Prom
   });
   const { isKept } = judgement;
   return { ...trained, held: trained.calibration, stage, source: opened.source, isKept, judgement };
+}
+
+/** Within the stage's time, in folders and under names of its own. */
+function trainedAs(
+  site: PlanSite,
+  stage: string,
+  timed: Parameters<typeof timedStage>[2],
+  of: PlannedWork,
+): Promise<Done<Trained>> {
+  return timedStage(site, stage, timed, of, (workshop) =>
+    timed.opened.train(underName(workshop, stage), site.stages.within(`${stage}-`)),
+  );
 }
 
 /** Held-out answers of the supervised network, where both have some. */
