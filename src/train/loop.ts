@@ -14,7 +14,7 @@ import { dropoutMask } from './dropout-mask.ts';
 import type { NewEvent } from './events.ts';
 import { EPOCH, WAITS } from './profile-summary.ts';
 import { NotFiniteError, TrainingStep, type StepInput, type StepResult } from './training-step.ts';
-import { ShortenedSchedule } from './shortened-schedule.ts';
+import { PacedSchedule } from './paced-schedule.ts';
 import { weightsOf, type Weights } from './weights.ts';
 
 /** What trains from an epoch on: another phase means another step is built, the state goes on. */
@@ -44,9 +44,9 @@ export interface Validation {
 export interface EpochsSoFar {
   /** Done, counted from 1. */
   readonly epoch: number;
-  /** In all, as things stand; what is answered may be less, and more than are done. */
+  /** In all, as things stand; what is answered may be more or less, but more than are done. */
   readonly epochs: number;
-  /** That an epoch takes, mean of this process; absent for epochs that were done before training was taken up again. */
+  /** That an epoch takes, by the latest of this process; absent for epochs that were done before training was taken up again. */
   readonly seconds?: number;
 }
 
@@ -73,7 +73,7 @@ export interface LoopOptions {
   /** Epochs without a better score before training stops; needs `validate`. */
   readonly patience?: number;
   /** Asked after each epoch but the last, for a training of one phase: of how many epochs it is to be. */
-  readonly shorten?: (so: EpochsSoFar) => Promise<number>;
+  readonly pace?: (so: EpochsSoFar) => Promise<number>;
   /** Seconds between checkpoints inside an epoch; default 120. */
   readonly saveEverySeconds?: number;
   /** Told of every step, counted from 1. */
@@ -115,8 +115,16 @@ export async function trainLoop(options: LoopOptions): Promise<LoopResult> {
 
 /** Of the time of training, at most. */
 const SAVING_SHARE = 1 / 20;
+/** Epochs that say how long the next ones take. */
+const LATEST = 3;
 /** The next epoch is prepared while so many steps of this one are left. */
 const PREPARED_BEFORE = 2;
+
+/** Mean of the latest; the first, whose caches are cold, counts where there is no other. */
+function latest(seconds: readonly number[]): number {
+  const counted = seconds.length > 1 ? seconds.slice(1).slice(-LATEST) : seconds;
+  return counted.reduce((sum, value) => sum + value, 0) / Math.max(counted.length, 1);
+}
 
 class Loop {
   readonly #options: LoopOptions;
@@ -124,7 +132,7 @@ class Loop {
   readonly #best: string;
   /** In all, as things stand. */
   #epochs: number;
-  readonly #schedule: ShortenedSchedule;
+  readonly #schedule: PacedSchedule;
   #counters: Counters = { epoch: 0, stepInEpoch: 0, step: 0, lossSum: 0 };
   #phase: Phase | undefined;
   #step: TrainingStep | undefined;
@@ -145,9 +153,9 @@ class Loop {
   #lastGood: StepInput | undefined;
   /** Time spent in steps, and their number, of this process. */
   #stepSeconds = 0;
-  /** The same with what it took to get their batches. */
-  #batchSeconds = 0;
   #stepsTaken = 0;
+  /** Seconds a step with what it took to get its batch, of each epoch of this process. */
+  readonly #secondsAStep: number[] = [];
 
   constructor(options: LoopOptions) {
     this.#options = options;
@@ -158,9 +166,9 @@ class Loop {
     if (!Number.isSafeInteger(options.epochs) || options.epochs < 1)
       throw new RangeError(`Training takes one epoch or more, got ${options.epochs}.`);
     this.#epochs = options.epochs;
-    this.#schedule = new ShortenedSchedule(options.schedule, options.epochs * options.source.stepsPerEpoch);
-    if (options.shorten !== undefined && options.phases.length > 1)
-      throw new RangeError('Phases begin at epochs that are fixed: such a training is not shortened.');
+    this.#schedule = new PacedSchedule(options.schedule, options.epochs * options.source.stepsPerEpoch);
+    if (options.pace !== undefined && options.phases.length > 1)
+      throw new RangeError('Phases begin at epochs that are fixed: their number does not change on the way.');
     if (options.phases[0]?.fromEpoch !== 1) throw new RangeError('The first phase must start at epoch 1.');
     if (options.patience !== undefined && options.validate === undefined)
       throw new RangeError('Patience needs a validation to wait for.');
@@ -172,7 +180,7 @@ class Loop {
     this.#counters = counters;
     this.#resumed = state;
     this.#options.record({ type: 'resume', stage: this.#options.stage, ...counters });
-    for (let epoch = 1; epoch <= counters.epoch; epoch++) await this.#shorten(epoch);
+    for (let epoch = 1; epoch <= counters.epoch; epoch++) await this.#pace(epoch);
   }
 
   async run(): Promise<LoopResult> {
@@ -237,7 +245,8 @@ class Loop {
       });
       if (performance.now() - this.#savedAt > (this.#options.saveEverySeconds ?? 120) * 1000) await this.#save();
     }
-    this.#batchSeconds += (performance.now() - began) / 1000;
+    const took = (performance.now() - began) / 1000;
+    if (this.#stepsTaken > stepsBefore) this.#secondsAStep.push(took / (this.#stepsTaken - stepsBefore));
     await this.#stopIfAborted();
     if (this.#counters.stepInEpoch !== source.stepsPerEpoch)
       throw new RunError(
@@ -248,8 +257,8 @@ class Loop {
     const validation = await timed(this.#options.track, 'validate', () => this.#validate(epoch));
     const { body, ...others } = this.#rates(step);
     const learningRate = body ?? Math.max(...Object.values(others));
-    const secondsAnEpoch = (source.stepsPerEpoch * this.#batchSeconds) / Math.max(this.#stepsTaken, 1);
-    await this.#shorten(epoch, secondsAnEpoch);
+    const secondsAnEpoch = source.stepsPerEpoch * latest(this.#secondsAStep);
+    await this.#pace(epoch, secondsAnEpoch);
     const facts = {
       stage,
       epoch,
@@ -278,15 +287,15 @@ class Loop {
   }
 
   /** Before the epoch's checkpoint: who takes that up finds what was decided. @param seconds of an epoch */
-  async #shorten(epoch: number, seconds?: number): Promise<void> {
-    const { shorten } = this.#options;
-    if (shorten === undefined || epoch >= this.#epochs) return;
-    const epochs = await shorten({ epoch, epochs: this.#epochs, ...(seconds !== undefined && { seconds }) });
+  async #pace(epoch: number, seconds?: number): Promise<void> {
+    const { pace } = this.#options;
+    if (pace === undefined || epoch >= this.#epochs) return;
+    const epochs = await pace({ epoch, epochs: this.#epochs, ...(seconds !== undefined && { seconds }) });
     if (epochs === this.#epochs) return;
-    if (!Number.isSafeInteger(epochs) || epochs <= epoch || epochs > this.#epochs)
+    if (!Number.isSafeInteger(epochs) || epochs <= epoch)
       throw new RangeError(`After ${epoch} of ${this.#epochs} epochs, training can't be of ${epochs}.`);
     const { stepsPerEpoch } = this.#source;
-    this.#schedule.shorten(epoch * stepsPerEpoch, epochs * stepsPerEpoch);
+    this.#schedule.pace(epoch * stepsPerEpoch, epochs * stepsPerEpoch);
     this.#epochs = epochs;
   }
 

@@ -172,12 +172,13 @@ describe('the plan', () => {
       await new Promise((resolve) => setTimeout(resolve, 50));
     child.kill('SIGKILL');
     await finished;
-    // As if the clock had said so after the first epoch.
+    // As if the clock had said so after the first epoch, and ever since.
     const file = join(folder, 'late', 'decisions.json');
     const { spent, decisions } = JSON.parse(await readFile(file, 'utf8')) as Record<'spent' | 'decisions', object>;
     const before = Object.entries(decisions).filter(([name]) => !name.startsWith('pace of'));
     const paced = { epochs: 30, planned: 40, images: 30 };
-    const changed = { ...Object.fromEntries(before), 'pace of self-train: round-1-student 1': paced };
+    const every = Array.from({ length: 29 }, (_, i) => [`pace of self-train: round-1-student ${i + 1}`, paced]);
+    const changed = Object.fromEntries([...before, ...every]) as object;
     await writeFile(file, JSON.stringify({ spent, decisions: changed }));
     const resumed = await runGleaner(['train', '--resume', join(folder, 'late'), '--json'], { env });
     expect(resumed.code, resumed.stderr).toBe(0);

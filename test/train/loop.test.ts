@@ -309,12 +309,12 @@ it('a checkpoint of another network is refused', async () => {
   );
 });
 
-describe('a training that is shortened', () => {
+describe('a training whose length changes on its way', () => {
   const shortened = (): ReturnType<typeof options> =>
     options({
       epochs: 6,
       schedule: schedule({ name: 'linear', totalSteps: 6 * STEPS }),
-      shorten: async ({ epoch, epochs }) => (epoch >= 2 ? Math.min(epochs, 4) : epochs),
+      pace: async ({ epoch, epochs }) => (epoch >= 2 ? Math.min(epochs, 4) : epochs),
     });
 
   it('ends earlier, with its rate at the end of the schedule', async () => {
@@ -325,6 +325,17 @@ describe('a training that is shortened', () => {
     // At the last step of each epoch: a sixth of the way an epoch, then twice as fast.
     const rates = [2, 5, 10, 16].map((step) => 0.1 * (1 - step / 18));
     for (const [i, event] of epochs.entries()) expect(event['learningRate']).toBeCloseTo(rates[i]!, 6);
+  });
+
+  it('ends later, with its rate at the end of the schedule', async () => {
+    const o = { ...shortened(), pace: async ({ epoch }: { epoch: number }) => [3, 5, 8, 8, 8, 8, 8][epoch - 1]! };
+    expect(await trainLoop(o)).toMatchObject({ epochs: 8, steps: 8 * STEPS, stoppedEarly: false });
+    const rates = o.events.filter(({ type }) => type === 'epoch').map((event) => Number(event['learningRate']));
+    // After the first of 6 epochs, 5/6 in 2 (one of which is taken), 5/12 in 3 (one), and 5/18 in 5.
+    const at = (position: number): number => 0.1 * (1 - position / 18);
+    const [second, third] = [3 + 7.5 - 7.5 / 3, 3 + 7.5 + 2.5 - 2.5 / 3];
+    for (const [i, rate] of [at(2), at(second), at(third)].entries()) expect(rates[i]).toBeCloseTo(rate, 6);
+    expect(rates.at(-1)).toBeCloseTo(at(18 - 5 / 15), 6);
   });
 
   it('ends with the same bytes where it was taken up again', async () => {
@@ -344,7 +355,7 @@ describe('a training that is shortened', () => {
     const [phase] = shortened().phases;
     const phases = [phase!, { ...phase!, fromEpoch: 3 }];
     await expect(trainLoop({ ...shortened(), phases })).rejects.toThrow(/Phases begin at epochs that are fixed/);
-    await expect(trainLoop({ ...shortened(), shorten: async () => 1 })).rejects.toThrow(
+    await expect(trainLoop({ ...shortened(), pace: async () => 1 })).rejects.toThrow(
       /After 1 of 6 epochs, training can't be of 1/,
     );
   });

@@ -19,6 +19,8 @@ export interface Length {
   readonly seconds: number;
   /** Of these, what does not grow with the images that are trained on. */
   readonly besides: number;
+  /** Of the images, so many times as many are of use where the machine becomes faster; at least 1. */
+  readonly longest: number;
 }
 
 /** A training on labelled images, and again without each of its folds. */
@@ -51,7 +53,13 @@ export function fittedLength(
     );
     // A shorter training that is proven, or a longer one that is not: half of what suits may be given up for the proof.
     if (fit >= Math.max(1, wanted / (folds === 0 ? 4 : 2)))
-      return { epochs: fit, folds, seconds: fit * perEpoch + (1 + folds) * OVERHEAD, besides: (1 + folds) * OVERHEAD };
+      return {
+        epochs: fit,
+        folds,
+        seconds: fit * perEpoch + (1 + folds) * OVERHEAD,
+        besides: (1 + folds) * OVERHEAD,
+        longest: wanted / fit,
+      };
   }
   return undefined;
 }
@@ -124,7 +132,8 @@ export function roundsLength(
       images = epochs * epochImages;
       const seconds = firstSeconds(images, folds) + (rounds - 1) * roundSeconds(images);
       const besides = seconds - (rounds + folds * FOLD_SHARE) * images * train;
-      return { rounds, judgedFolds: folds, epochs, epochImages, seconds, besides };
+      const longest = Math.max(1, enough(MOST_IMAGES) / images);
+      return { rounds, judgedFolds: folds, epochs, epochImages, seconds, besides, longest };
     }
   return undefined;
 }
@@ -137,6 +146,8 @@ export interface StepsLength extends Length {
 
 /** From so many steps on, labels of unlabelled images count at all. */
 const LEAST_STEPS = 200;
+/** More steps are always of use; so many times as many leave the warm-up and the ramp of the labels as they were meant. */
+const MOST_STRETCH = 2;
 
 /**
  * @param folds where the score comes from these alone; each takes as long as all of the training
@@ -147,7 +158,7 @@ export function stepsLength({ left }: Time, secondsAStep: number, folds: number)
   const besides = (1 + folds) * OVERHEAD;
   return steps < LEAST_STEPS
     ? undefined
-    : { steps, folds, seconds: (1 + folds) * steps * secondsAStep + besides, besides };
+    : { steps, folds, seconds: (1 + folds) * steps * secondsAStep + besides, besides, longest: MOST_STRETCH };
 }
 
 /** Students from scratch of labels that spread. */
@@ -190,7 +201,8 @@ export function spreadLength(
     const fit = Math.min(enough(SPREAD_EPOCHS), Math.floor((left - besides) / secondsOf(SPREAD_EPOCH)));
     if (fit < enough(rounds === 1 ? LEAST_SPREAD_EPOCHS : SHORT_SPREAD_EPOCHS)) continue;
     const { epochs, epochImages } = inEpochs(fit * SPREAD_EPOCH, fit, unlabelled);
-    return { rounds, epochs, epochImages, folds, seconds: secondsOf(epochs * epochImages) + besides, besides };
+    const seconds = secondsOf(epochs * epochImages) + besides;
+    return { rounds, epochs, epochImages, folds, seconds, besides, longest: enough(SPREAD_EPOCHS) / fit };
   }
   return undefined;
 }

@@ -1,8 +1,10 @@
 import type { TrainingSoFar, Workshop } from '../workshop/workshop.ts';
 import { timeOf, type PlanSite } from './plan-site.ts';
 
-/** By how much a stage may be late before its trainings are shortened: times vary. */
+/** By how much a stage may be late before its trainings are shortened, and of the time that seems to be left what is kept where they become longer: times vary. */
 const TOLERANCE = 1.1;
+/** Of the planned epochs, the least by which a training becomes longer. */
+const LEAST_GROWTH = 0.05;
 /** Of the epochs that a training began with, the least that are left to it: a student of fewer learns too little. */
 const LEAST_SHARE = 1 / 2;
 
@@ -14,6 +16,8 @@ export interface PlannedWork {
   readonly seconds: number;
   /** Of these, what is not for training on images. */
   readonly besides: number;
+  /** Of the images, so many times as many may be trained on where there is time; default as many. */
+  readonly longest?: number;
   /** Seconds that it may take where others come after it; default all that are left. */
   readonly most?: number;
 }
@@ -28,8 +32,8 @@ interface Paced {
 }
 
 /**
- * Keeps a stage within its time where the machine has become slower than it was when the stage was planned: after an epoch, what is
- * left of a training is shortened so that it and those after it end in time. What is answered is a decision of the plan.
+ * Keeps a stage within its time where the machine is slower, or faster, than it was when the stage was planned: after an epoch, what
+ * is left of a training becomes shorter so that it and those after it end in time, or longer where time is left. What is answered is a decision of the plan.
  */
 export class Pace {
   readonly #site: PlanSite;
@@ -45,13 +49,13 @@ export class Pace {
     this.#began = site.decisions.spent;
   }
 
-  /** The site's workshop, whose trainings are kept within the time. */
+  /** The site's workshop, whose trainings take the time that is there. */
   get workshop(): Workshop {
     const { workshop } = this.#site;
-    return this.#work.seconds > 0 ? { ...workshop, shorten: (training) => this.#epochs(training) } : workshop;
+    return this.#work.seconds > 0 ? { ...workshop, pace: (training) => this.#epochs(training) } : workshop;
   }
 
-  /** Share of the planned images that was left out, 0..1. */
+  /** Share of the planned images that was left out, up to 1; below 0 where there were more. */
   get leftOut(): number {
     let images = 0;
     for (const { epochs, planned, images: each } of this.#trainings().values()) images += (planned - epochs) * each;
@@ -69,16 +73,20 @@ export class Pace {
       const share = (later + (planned - epoch) * images) / this.#work.images;
       const left = this.#left() - share * this.#work.besides;
       return {
-        epochs: epochsInTime({ epoch, epochs, planned, seconds, later: later / images }, left),
+        epochs: epochsInTime({ epoch, epochs, planned, seconds, later: later / images }, left, this.#work.longest ?? 1),
         planned,
         images,
       };
     });
-    if (paced.epochs < epochs) {
-      workshop.record({ type: 'shortened', stage, epoch, epochs: paced.epochs, planned });
+    if (paced.epochs !== epochs) {
+      workshop.record({ type: 'pace', stage, epoch, epochs: paced.epochs, before: epochs, planned });
+      const [why, to] =
+        paced.epochs < epochs
+          ? ['The machine is slower than it was expected to be', 'end in time']
+          : ['There is time', 'use it'];
       workshop.onProgress?.({
         type: 'note',
-        message: `The machine is slower than it was expected to be: ${stage} is of ${paced.epochs} epochs in place of ${epochs}, to end in time.`,
+        message: `${why}: ${stage} is of ${paced.epochs} epochs in place of ${epochs}, to ${to}.`,
       });
     }
     return paced.epochs;
@@ -100,9 +108,10 @@ export class Pace {
 }
 
 /**
- * Epochs of a training that ends in time, together with those after it; as many as now where time suffices.
- * @param so `seconds` an epoch takes, and epochs of the same length in trainings that come `later`
+ * Epochs of a training that ends in time, together with those after it; as many as now where that suffices and leaves little.
+ * @param so `seconds` an epoch takes, and planned epochs of the same length in trainings that come `later`
  * @param left seconds
+ * @param longest of the planned epochs, so many times as many at most; at least 1
  */
 export function epochsInTime(
   {
@@ -113,10 +122,17 @@ export function epochsInTime(
     later,
   }: Required<Pick<TrainingSoFar, 'epoch' | 'epochs' | 'planned' | 'seconds'>> & { readonly later: number },
   left: number,
+  longest: number,
 ): number {
-  const needed = (epochs - epoch + later) * seconds;
-  if (needed <= TOLERANCE * left) return epochs;
-  const fitting = epoch + Math.floor((epochs - epoch) * (Math.max(0, left) / needed));
+  const most = Math.floor(longest * planned);
+  // All trainings that are left change by the same share. One that stands behind its planned end has none of its own.
+  const rest = Math.max(1, planned - epoch);
+  const fits = Math.max(0, left) / ((rest + later) * seconds);
+  const now = (epochs - epoch) / rest;
   const least = Math.max(epoch + 1, Math.ceil(LEAST_SHARE * planned));
-  return Math.min(epochs, Math.max(fitting, least));
+  const fitting = (share: number): number => Math.min(most, Math.max(least, epoch + Math.floor(share * rest)));
+  if (now > TOLERANCE * fits) return Math.min(epochs, fitting(fits));
+  // Times vary: not all that seems to be left is taken.
+  const longer = fitting(fits / TOLERANCE);
+  return longer - epochs >= LEAST_GROWTH * planned ? longer : epochs;
 }

@@ -56,15 +56,21 @@ export interface StageNews {
   /** As it was expected to take, and took. */
   readonly planned?: number;
   readonly seconds?: number;
-  /** Share of the images it was planned to train on that was left out to end in time, 0..1. */
+  /** Share of the images it was planned to train on that was left out to end in time, up to 1; below 0 where there were more. */
   readonly leftOut?: number;
   readonly judgement?: Judgement | undefined;
 }
 
 export function tellStage({ workshop }: PlanSite, { leftOut = 0, ...news }: StageNews): void {
-  const late = ` The machine was slower than it was expected to be: ${Math.round(100 * leftOut)} % of the training was left out to end in time.`;
-  const told = { ...news, why: `${news.why}${leftOut > 0 ? late : ''}` };
-  workshop.record({ type: 'plan-stage', ...told, ...(leftOut > 0 && { leftOut }) });
+  const share = Math.round(100 * Math.abs(leftOut));
+  const paced =
+    leftOut > 0
+      ? ` The machine was slower than it was expected to be: ${share} % of the training was left out to end in time.`
+      : leftOut < 0
+        ? ` There was time for ${share} % more training than planned.`
+        : '';
+  const told = { ...news, why: `${news.why}${paced}` };
+  workshop.record({ type: 'plan-stage', ...told, ...(leftOut !== 0 && { leftOut }) });
   workshop.onProgress?.({ type: 'note', message: `Plan: ${told.stage} ${told.state}. ${told.why}` });
 }
 

@@ -43,7 +43,7 @@ export function guessedRate({ times }: RateSite, what: Timed, opened: OpenedNetw
   return times.secondsOf(what, networkKey(opened)) ?? STEP_COST * answer;
 }
 
-/** What a stage made, the seconds it took, and the share of its images that was left out to end in time. */
+/** What a stage made, the seconds it took, and the share of its images that was left out to end in time (below 0: there were more). */
 export interface Done<T> {
   readonly value: T;
   readonly seconds: number;

@@ -26,6 +26,7 @@ export async function supervisedAttempt(site: PlanSite, probe?: Attempt): Promis
       folds: facts.crossValidated ? 2 : 0,
       seconds: 0,
       besides: 0,
+      longest: 1,
     };
     return scratchLength(timeOf(site), facts, secondsAnImage) ?? shortest;
   });
@@ -33,7 +34,12 @@ export async function supervisedAttempt(site: PlanSite, probe?: Attempt): Promis
   const folds = facts.crossValidated ? Math.max(2, length.folds) : length.folds;
   const { opened } = await openedQuietly(site, undefined, { method: 'scratch', epochs, folds });
   // What comes after it needs its time, too.
-  const of = { ...length, images: epochs * facts.labelled * Math.max(1, folds), most: MOST_LATE * length.seconds };
+  const of = {
+    ...length,
+    images: epochs * facts.labelled * Math.max(1, folds),
+    most: MOST_LATE * length.seconds,
+    longest: 1,
+  };
   const { value: trained, ...took } = await trainedAs(site, stage, { what: 'scratch', opened, isNew }, of);
   const judgement = probe && judge(GAINS[stage], trained.calibration, trained.calibration && probe.held);
   const isKept = judgement?.isKept ?? true;

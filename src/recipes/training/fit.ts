@@ -68,7 +68,7 @@ export type MachineLabelledSample = ImageSource & {
 /** Trains a network on labelled images, or by a teacher, and returns it with its new weights. */
 export async function fit(workshop: Workshop, request: FitRequest): Promise<{ network: Network; result: LoopResult }> {
   const { plan, options, train, teaching, unlabeled = [], draws, validation, stage, classes } = request;
-  const { engine, choices, crops, signal, onProgress, shorten, track, writing } = workshop;
+  const { engine, choices, crops, signal, onProgress, pace, track, writing } = workshop;
   await mkdir(request.checkpoints, { recursive: true });
   const network =
     teaching === undefined ? request.network : taughtStudent(request.network, teaching.loss, options.seed);
@@ -194,9 +194,9 @@ export async function fit(workshop: Workshop, request: FitRequest): Promise<{ ne
     ...(validate && options.patience !== undefined && { patience: options.patience }),
     ...(onProgress && { onProgress }),
     ...(signal && { signal }),
-    ...(shorten &&
+    ...(pace &&
       phases.length === 1 && {
-        shorten: (so) => shorten({ ...so, stage, planned: plan.epochs, images: source.stepsPerEpoch * batchSize }),
+        pace: (so) => pace({ ...so, stage, planned: plan.epochs, images: source.stepsPerEpoch * batchSize }),
       }),
     ...(watch && { onStep: (step, taken) => watch.take(step, taken) }),
     track,

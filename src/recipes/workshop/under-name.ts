@@ -2,14 +2,14 @@ import type { Workshop } from './workshop.ts';
 
 /** For one of several trainings of a run: neither the curves nor the passes of several are one. */
 export function underName(workshop: Workshop, name: string): Workshop {
-  const { shorten } = workshop;
+  const { pace } = workshop;
   return {
     ...workshop,
     choices: {
       target: workshop.choices.target,
       microBatch: (stage, decide) => workshop.choices.microBatch(`${name}-${stage}`, decide),
     },
-    ...(shorten && { shorten: (training) => shorten({ ...training, stage: `${name}-${training.stage}` }) }),
+    ...(pace && { pace: (training) => pace({ ...training, stage: `${name}-${training.stage}` }) }),
     record: (event) =>
       workshop.record(typeof event['stage'] === 'string' ? { ...event, stage: `${name}-${event['stage']}` } : event),
   };

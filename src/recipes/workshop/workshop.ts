@@ -25,7 +25,7 @@ export interface Workshop {
   readonly onProgress?: OnProgress | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Asked by a training after each epoch: of how many epochs it is to be, so that it ends in time. */
-  readonly shorten?: ((training: TrainingSoFar) => Promise<number>) | undefined;
+  readonly pace?: ((training: TrainingSoFar) => Promise<number>) | undefined;
   /** Of the job itself, step by step, where time is measured. */
   readonly track?: Track | undefined;
   /** Of what is written meanwhile. */

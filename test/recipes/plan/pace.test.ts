@@ -13,24 +13,35 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 describe('epochsInTime', () => {
   const so = { epoch: 2, epochs: 10, planned: 10, seconds: 1, later: 0 };
 
-  it('leaves a training alone that ends in time, or nearly', () => {
-    expect(epochsInTime(so, 8)).toBe(10);
-    expect(epochsInTime(so, 7.3)).toBe(10);
-    expect(epochsInTime({ ...so, later: 8 }, 15)).toBe(10);
+  it('leaves a training alone that ends in time, or nearly, and leaves little', () => {
+    expect(epochsInTime(so, 8, 1)).toBe(10);
+    expect(epochsInTime(so, 7.3, 1)).toBe(10);
+    expect(epochsInTime({ ...so, later: 8 }, 15, 1)).toBe(10);
+    expect(epochsInTime(so, 8.5, 3)).toBe(10);
   });
 
   it('takes the same share from this training and from those after it', () => {
-    expect(epochsInTime(so, 6)).toBe(8);
+    expect(epochsInTime(so, 6, 1)).toBe(8);
     // Of 8 + 8 epochs 12 fit: 6 of these.
-    expect(epochsInTime({ ...so, later: 8 }, 12)).toBe(8);
+    expect(epochsInTime({ ...so, later: 8 }, 12, 1)).toBe(8);
   });
 
   it('leaves half of it, and one epoch to fall to the end of the schedule', () => {
-    expect(epochsInTime(so, -3)).toBe(5);
-    expect(epochsInTime({ ...so, epoch: 7 }, 0)).toBe(8);
-    expect(epochsInTime({ ...so, epoch: 9, epochs: 10 }, 0)).toBe(10);
-    // Shortened before, it never becomes longer.
-    expect(epochsInTime({ ...so, epochs: 5 }, 1)).toBe(5);
+    expect(epochsInTime(so, -3, 1)).toBe(5);
+    expect(epochsInTime({ ...so, epoch: 7 }, 0, 1)).toBe(8);
+    expect(epochsInTime({ ...so, epoch: 9, epochs: 10 }, 0, 1)).toBe(10);
+    expect(epochsInTime({ ...so, epochs: 5 }, 1, 1)).toBe(5);
+  });
+
+  it('takes time that came back, up to what was planned, and what more is of use', () => {
+    expect(epochsInTime({ ...so, epochs: 5 }, 6.7, 1)).toBe(8);
+    expect(epochsInTime({ ...so, epochs: 5 }, 100, 1)).toBe(10);
+    expect(epochsInTime(so, 13.3, 3)).toBe(14);
+    expect(epochsInTime(so, 100, 3)).toBe(30);
+    // Later ones become longer, too.
+    expect(epochsInTime({ ...so, later: 8 }, 26.5, 3)).toBe(14);
+    expect(epochsInTime({ ...so, epoch: 12, epochs: 14 }, 2.5, 3)).toBe(14);
+    expect(epochsInTime({ ...so, epoch: 12, epochs: 20 }, 4.1, 3)).toBe(16);
   });
 });
 
@@ -50,24 +61,27 @@ describe('Pace', () => {
     // 9 epochs here and 10 after it, of 10 seconds each: 190, where about 95 are left.
     const pace = new Pace(await site(95), 'self-train', work);
     const ask = (of: Pace, epoch: number, epochs: number, seconds?: number): Promise<number> =>
-      of.workshop.shorten!({ ...training, epoch, epochs, ...(seconds !== undefined && { seconds }) });
+      of.workshop.pace!({ ...training, epoch, epochs, ...(seconds !== undefined && { seconds }) });
     expect(await ask(pace, 1, 10, 10)).toBe(5);
-    expect(events).toMatchObject([{ type: 'shortened', stage: 'round-1-student', epoch: 1, epochs: 5, planned: 10 }]);
+    expect(events).toMatchObject([
+      { type: 'pace', stage: 'round-1-student', epoch: 1, epochs: 5, before: 10, planned: 10 },
+    ]);
     expect(pace.leftOut).toBeCloseTo(500 / 2000);
 
     const again = new Pace(await site(10_000), 'self-train', work);
     expect(again.leftOut).toBeCloseTo(500 / 2000);
     expect(await ask(again, 1, 10)).toBe(5);
-    expect(await ask(again, 2, 5, 10)).toBe(5);
+    // Where there is time again, it is taken.
+    expect(await ask(again, 2, 5, 10)).toBe(10);
     // The second round: none comes after it, and there is time.
-    expect(await again.workshop.shorten!({ ...training, stage: 'round-2-student', epoch: 1, epochs: 10, seconds: 900 })).toBe(10); // prettier-ignore
-    expect(again.leftOut).toBeCloseTo(500 / 2000);
+    expect(await again.workshop.pace!({ ...training, stage: 'round-2-student', epoch: 1, epochs: 10, seconds: 900 })).toBe(10); // prettier-ignore
+    expect(again.leftOut).toBe(0);
   });
 
   it('leaves a stage alone that is as short as it may be', async () => {
     const workshop = { record() {} };
     const decisions = await Decisions.open(join(folder, 'none.json'), performance.now());
     const site = { workshop, decisions } as unknown as PlanSite;
-    expect(new Pace(site, 'distill', { images: 10, seconds: 0, besides: 0 }).workshop.shorten).toBeUndefined();
+    expect(new Pace(site, 'distill', { images: 10, seconds: 0, besides: 0 }).workshop.pace).toBeUndefined();
   });
 });

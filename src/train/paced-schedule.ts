@@ -1,7 +1,7 @@
 import type { Schedule } from '../optim/schedules.ts';
 
-/** A schedule over a training that may be shortened on its way: from there on it is gone through faster, and without a jump. */
-export class ShortenedSchedule {
+/** A schedule over a training whose length may change on its way: from there on it is gone through faster or slower, and without a jump. */
+export class PacedSchedule {
   readonly #schedule: Schedule;
   readonly #steps: number;
   /** At step `from` the schedule is at `at`, and goes on by `pace` a step. */
@@ -21,7 +21,7 @@ export class ShortenedSchedule {
   }
 
   /** After `step` steps: there are `steps` of them in all. */
-  shorten(step: number, steps: number): void {
+  pace(step: number, steps: number): void {
     const at = this.#position(step);
     this.#pace = (this.#steps - at) / (steps - step);
     this.#from = step;
