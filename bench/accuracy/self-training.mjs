@@ -5,6 +5,7 @@ import { basename, extname, join, resolve } from 'node:path';
 import { selfTrain } from '../../dist/index.js';
 import { trainCell } from '../support/train-cell.mjs';
 
+const LIST = 'clothing-10-per-class';
 /** Of the unlabelled photos, so many foreign images beside them. */
 const FOREIGN_SHARE = 0.5;
 
@@ -13,6 +14,8 @@ export const selfTraining = {
   about: 'few labels and many unlabelled photos, by several backbones, with and without foreign images',
   flags: {
     lists: { type: 'string' },
+    // Of labels: `NAME-seedS.txt` in the folder of lists.
+    list: { type: 'string', default: LIST },
     backbones: { type: 'string' },
     foreign: { type: 'string' },
     // Of all arms: histograms of gradients among the features.
@@ -24,10 +27,10 @@ export const selfTraining = {
   metrics: ['accuracy'],
   base: 'probe-1',
   /** `--backbones A.onnx,B.onnx`: arms end in the number of theirs. `--foreign DIR,DIR`: folders of foreign images. */
-  arms({ backbones, foreign, gradients, budget }) {
+  arms({ backbones, foreign, gradients, budget, list }) {
     return backbones.split(',').flatMap((file, i) => {
       const backbone = basename(file);
-      const common = { backbone, ...(gradients && { gradients }) };
+      const common = { backbone, ...(gradients && { gradients }), ...(list !== LIST && { list }) };
       return [
         { name: `probe-${i + 1}`, options: { ...common, method: 'probe' } },
         { name: `finetune-${i + 1}`, options: { ...common, method: 'finetune', augment: STUDENT_POLICY } },
@@ -43,13 +46,13 @@ export const selfTraining = {
     const files = new Map(backbones.split(',').map((file) => [basename(file), file]));
     const polluted = foreign === undefined ? undefined : withForeign(data, foreign.split(','), join(folder, 'foreign'));
     return {
-      run({ options: { method, foreign: share, ...options }, seed }, place) {
+      run({ options: { method, foreign: share, list = LIST, ...options }, seed }, place) {
         const given = {
           ...options,
           backbone: files.get(options.backbone),
           ...(share === undefined ? { data } : { data: polluted, followLinks: true }),
           seed,
-          labelsList: join(lists, `clothing-10-per-class-seed${seed}.txt`),
+          labelsList: join(lists, `${list}-seed${seed}.txt`),
         };
         if (method === 'self-train') return trainCell(given, place, undefined, selfTrain);
         return trainCell({ ...given, method }, place);

@@ -1,8 +1,8 @@
 import { randomStream, type RandomStream } from '../core/random.ts';
 import { fromNumbers, sizeOf, toNumbers, type Tensor } from '../core/tensor.ts';
+import { isFloating } from '../onnx/data-types.ts';
 import { GraphBuilder } from '../onnx/builder.ts';
 import type { Graph } from '../onnx/graph.ts';
-import { isFloating } from './dependence.ts';
 import { gradient } from './gradient.ts';
 
 export interface GradientCheck {

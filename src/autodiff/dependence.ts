@@ -1,4 +1,4 @@
-import type { DataType } from '../core/tensor.ts';
+import { isFloating } from '../onnx/data-types.ts';
 import type { Graph, Node } from '../onnx/graph.ts';
 import type { Differentiation } from './rule.ts';
 import { differentiation } from './rules/table.ts';
@@ -9,10 +9,6 @@ export interface Dependence {
   readonly nodes: readonly Node[];
   /** The values on such a path: those a gradient is needed for. */
   readonly values: ReadonlySet<string>;
-}
-
-export function isFloating(dtype: DataType): boolean {
-  return dtype === 'float32' || dtype === 'float64' || dtype === 'float16' || dtype === 'bfloat16';
 }
 
 /**

@@ -1,9 +1,10 @@
 import { fromNumbers, sizeOf } from '../core/tensor.ts';
 import { suggestion } from '../core/errors.ts';
+import { isFloating } from '../onnx/data-types.ts';
 import { pruned, tensorAttribute, type Graph, type Node, type ValueInfo } from '../onnx/graph.ts';
 import { GraphBuilder } from '../onnx/builder.ts';
 import { decompose } from './decompose.ts';
-import { dependence, isFloating } from './dependence.ts';
+import { dependence } from './dependence.ts';
 import { renameValues } from './rename.ts';
 import { RuleContext, cannotDifferentiate } from './rule.ts';
 import { differentiation } from './rules/table.ts';

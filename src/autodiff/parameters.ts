@@ -1,5 +1,6 @@
+import { isFloating } from '../onnx/data-types.ts';
 import { consumers, type Graph } from '../onnx/graph.ts';
-import { dependence, isFloating } from './dependence.ts';
+import { dependence } from './dependence.ts';
 
 /** Inputs that hold sizes, bounds or quantization parameters, never something to train. */
 const NOT_PARAMETERS: Readonly<Record<string, readonly number[]>> = {

@@ -62,12 +62,18 @@ export function prepare(source: Graph, options: PrepareOptions = {}): PreparedGr
   const outputs = new Set(graph.outputs.map((output) => output.name));
   const isRead = (name: string): boolean => outputs.has(name) || readers.has(name);
   const data = dataDependent(graph);
+  const made = new Set(graph.nodes.flatMap((node) => node.outputs));
   const bufferUpdates = new Map<string, string>();
   const masks: DropoutMask[] = [];
 
   for (const node of graph.nodes) {
     if (node.domain !== '') continue;
     if (node.opType === 'BatchNormalization') {
+      // Statistics that the graph computes, as torch.export writes them, don't run: gradients pass through them, whatever the mode.
+      if (made.has(node.inputs[3]!) || made.has(node.inputs[4]!)) {
+        splicer.replace(node, scaledAndShifted);
+        continue;
+      }
       // Weight standardisation: a weight normalised by its own statistics, which have no running form.
       const ofWeights = !data.has(node.inputs[0]!) && attribute(node, 'training_mode', 'int', 0) === 1;
       const mode = ofWeights ? 'batch' : resolvedBatchNorm(node, options.batchNorm ?? 'as-is');

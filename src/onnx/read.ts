@@ -9,6 +9,7 @@ import { liftGraph } from './lift.ts';
 import { ModelProtoSchema, type ModelProto, type OperatorSetIdProto } from './proto/onnx_pb.ts';
 import { requireSupportedOpset } from './supported-ops.ts';
 import { inferTypes } from './type-inference.ts';
+import { untied } from './untie.ts';
 import { renumberUnknowns } from './unknown-dims.ts';
 
 export interface ReadOptions {
@@ -20,7 +21,7 @@ export interface ReadOptions {
 
 /**
  * Reads an ONNX model of opset 11 to 26: external data loaded, Constant nodes made initializers, local
- * functions inlined, every node brought to `INTERNAL_OPSET` and every type inferred. Values keep their
+ * functions inlined, what was written once for being equal made one tensor each, every node brought to `INTERNAL_OPSET` and every type inferred. Values keep their
  * names. Tensors may share memory with `bytes`, which must not change afterwards.
  * @throws ModelError that names the source, and says what is wrong and what to do.
  * @example
@@ -88,7 +89,7 @@ function modelOf(proto: ModelProto, folder: string | undefined): Model {
   });
   const raw = inlineFunctions(decodeGraph(proto.graph!, { folder, opset }), functions);
   return {
-    graph: renumberUnknowns(inferTypes(liftGraph(raw))),
+    graph: untied(renumberUnknowns(inferTypes(liftGraph(raw)))),
     metadata: new Map(proto.metadataProps.map(({ key, value }) => [key, value])),
     producer: [proto.producerName, proto.producerVersion].filter((part) => part !== '').join(' '),
     sourceOpset: opset,

@@ -94,6 +94,19 @@ describe('readModel', () => {
     expect(graph.initializers.get('j')).toEqual({ dtype: 'int64', shape: [], data: BigInt64Array.of(5n) });
   });
 
+  it('gives tensors that were written once for being equal one each', () => {
+    const ones = { name: 'ones', dims: [3n], dataType: 1, floatData: [1, 1, 1] };
+    const node = [
+      { opType: 'Identity', input: ['ones'], output: ['bn1.weight'] },
+      { opType: 'Identity', input: ['bn1.weight'], output: ['bn2.weight'] },
+      { opType: 'Mul', input: ['x', 'bn1.weight'], output: ['h'] },
+      { opType: 'Mul', input: ['h', 'bn2.weight'], output: ['y'] },
+    ];
+    const { initializers, nodes } = readModel(file({ node, initializer: [ones] })).graph;
+    expect([...initializers.keys()]).toEqual(['ones', 'bn1.weight', 'bn2.weight']);
+    expect(nodes.map(({ opType }) => opType)).toEqual(['Mul', 'Mul']);
+  });
+
   it('takes an input that is an initializer too for an initializer', () => {
     const { graph } = readModel(
       file({

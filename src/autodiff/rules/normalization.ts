@@ -3,26 +3,27 @@ import { decomposed, rule, type Differentiation, type OpContext, type RuleContex
 
 /** Normalisations. x̂ is the normalised input, r the inverse deviation. */
 export const normalization = {
-  // Fixed statistics: y = s (x - mean) + b with s = scale r
-  BatchNormalization: rule(
-    (c) => {
-      if (attribute(c.node, 'training_mode', 'int', 0) !== 0)
-        throw c.refuse('it normalises by the statistics of the batch; prepare the graph with batchNorm first');
-      const [x, scale, mean, variance] = [c.input(0), c.input(1), c.input(3), c.input(4)];
-      const perChannel = c.shape(x).map((side, axis) => (axis === 1 ? side : 1));
-      const deviation = c.op('Sqrt', [c.add(variance, c.scalar(attribute(c.node, 'epsilon', 'float', 1e-5)))]);
-      const sum = () => c.op('ChannelSum', [c.dY], {}, GRADIENT_DOMAIN);
-      return [
-        () => c.mul(c.dY, c.reshape(c.div(scale, deviation), perChannel)),
-        () => {
-          const centered = c.sub(x, c.reshape(mean, perChannel));
-          return c.div(c.op('ChannelDot', [c.dY, centered], {}, GRADIENT_DOMAIN), deviation);
-        },
-        sum,
-      ];
-    },
-    { inputs: [0, 1, 2] },
-  ),
+  // Fixed statistics: y = s (x - mean) + b with s = scale r; where the graph computes them: dmean = -s Σ dy, dvar = -s/2 r² Σ dy (x - mean)
+  BatchNormalization: rule((c) => {
+    if (attribute(c.node, 'training_mode', 'int', 0) !== 0)
+      throw c.refuse('it normalises by the statistics of the batch; prepare the graph with batchNorm first');
+    const [x, scale, mean, variance] = [c.input(0), c.input(1), c.input(3), c.input(4)];
+    const perChannel = c.shape(x).map((side, axis) => (axis === 1 ? side : 1));
+    const deviation = c.op('Sqrt', [c.add(variance, c.scalar(attribute(c.node, 'epsilon', 'float', 1e-5)))]);
+    const sum = () => c.op('ChannelSum', [c.dY], {}, GRADIENT_DOMAIN);
+    const factor = () => c.div(scale, deviation);
+    const dot = () => {
+      const centered = c.sub(x, c.reshape(mean, perChannel));
+      return c.div(c.op('ChannelDot', [c.dY, centered], {}, GRADIENT_DOMAIN), deviation);
+    };
+    return [
+      () => c.mul(c.dY, c.reshape(factor(), perChannel)),
+      dot,
+      sum,
+      () => c.scale(c.mul(sum(), factor()), -1),
+      () => c.scale(c.div(c.mul(dot(), scale), c.square(deviation)), -0.5),
+    ];
+  }),
   // y = scale x̂ + b, g = scale dy: dx = r (g - mean(g) - x̂ mean(g x̂)), dscale = Σ dy x̂, db = Σ dy
   LayerNormalization: rule(
     (c) => {
