@@ -70,13 +70,15 @@ export function prepare(source: Graph, options: PrepareOptions = {}): PreparedGr
     if (node.domain !== '') continue;
     if (node.opType === 'BatchNormalization') {
       // Statistics that the graph computes, as torch.export writes them, don't run: gradients pass through them, whatever the mode.
-      if (made.has(node.inputs[3]!) || made.has(node.inputs[4]!)) {
+      const isComputed = made.has(node.inputs[3]!) || made.has(node.inputs[4]!);
+      const isTraining = attribute(node, 'training_mode', 'int', 0) === 1;
+      if (isComputed && !isTraining) {
         splicer.replace(node, scaledAndShifted);
         continue;
       }
       // Weight standardisation: a weight normalised by its own statistics, which have no running form.
-      const ofWeights = !data.has(node.inputs[0]!) && attribute(node, 'training_mode', 'int', 0) === 1;
-      const mode = ofWeights ? 'batch' : resolvedBatchNorm(node, options.batchNorm ?? 'as-is');
+      const isOwn = isTraining && (isComputed || !data.has(node.inputs[0]!));
+      const mode = isOwn ? 'batch' : resolvedBatchNorm(node, options.batchNorm ?? 'as-is');
       if (mode === undefined) continue;
       if (mode === 'frozen') {
         const conv = foldableConvolution(graph, node, readers, outputs);
@@ -88,7 +90,7 @@ export function prepare(source: Graph, options: PrepareOptions = {}): PreparedGr
         const update: BufferUpdate = {
           momentum: options.momentum ?? 1 - attribute(node, 'momentum', 'float', 0.9),
           unbiased: (options.runningVariance ?? 'unbiased') === 'unbiased',
-          updates: ofWeights ? undefined : bufferUpdates,
+          updates: isOwn ? undefined : bufferUpdates,
           isRead,
         };
         return batchStatistics(c, update);

@@ -175,34 +175,37 @@ describe('prepare: batch statistics', () => {
     }
   });
 
-  it('passes gradients through statistics that the graph computes, in every mode', async () => {
-    const b = new GraphBuilder('computed');
-    b.input('x', 'float32', SHAPE);
-    for (const name of ['scale', 'bias']) b.initializer(name, float32([1.5, 0.5]));
-    const [axes, once] = [b.int([0, 2, 3]), { keepdims: 0 }];
-    const centered = b.op('Sub', ['x', b.op('ReduceMean', ['x', axes], { keepdims: 1 })]);
-    const variance = b.op('ReduceMean', [b.op('Mul', [centered, centered]), axes], once);
-    const mean = b.op('ReduceMean', ['x', axes], once);
-    const y = b.op('BatchNormalization', ['x', 'scale', 'bias', mean, variance]);
-    b.output(b.op('ReduceSum', [b.op('Mul', [y, b.op('Mul', [y, y])])], { keepdims: 0 }), 'loss');
-    const prepared = (['frozen', 'batch', 'as-is'] as const).map((batchNorm) => prepare(b.build(), { batchNorm }));
-    for (const { bufferUpdates } of prepared) expect(bufferUpdates.size).toBe(0);
-    for (const graph of [b.build(), ...prepared.map((one) => one.graph)]) {
-      const { graph: step, gradients } = gradient(graph, 'loss', ['x', 'scale']);
-      const values = evaluate(step, feeds);
-      // Moving all of a channel, or stretching it, changes nothing: its gradient has no such part.
-      const dx = toNumbers(values.get(gradients.get('x')!)!);
-      const x = toNumbers(feeds.get('x')!);
-      const channel = (i: number): number => Math.floor(i / 25) % 2;
-      for (const k of [0, 1]) {
-        const own = dx.map((d, i) => (channel(i) === k ? d : 0));
-        const size = Math.sqrt(own.reduce((sum, d) => sum + d * d, 0));
-        expect(size).toBeGreaterThan(0.1);
-        expect(Math.abs(own.reduce((sum, d) => sum + d, 0))).toBeLessThan(1e-4 * size);
-        expect(Math.abs(own.reduce((sum, d, i) => sum + d * x[i]!, 0))).toBeLessThan(1e-3 * size);
+  it.each([0, 1])(
+    'passes gradients through statistics that the graph computes, in every mode (training_mode %i)',
+    (training) => {
+      const b = new GraphBuilder('computed');
+      b.input('x', 'float32', SHAPE);
+      for (const name of ['scale', 'bias']) b.initializer(name, float32([1.5, 0.5]));
+      const [axes, once] = [b.int([0, 2, 3]), { keepdims: 0 }];
+      const centered = b.op('Sub', ['x', b.op('ReduceMean', ['x', axes], { keepdims: 1 })]);
+      const variance = b.op('ReduceMean', [b.op('Mul', [centered, centered]), axes], once);
+      const mean = b.op('ReduceMean', ['x', axes], once);
+      const y = b.op('BatchNormalization', ['x', 'scale', 'bias', mean, variance], { training_mode: training });
+      b.output(b.op('ReduceSum', [b.op('Mul', [y, b.op('Mul', [y, y])])], { keepdims: 0 }), 'loss');
+      const prepared = (['frozen', 'batch', 'as-is'] as const).map((batchNorm) => prepare(b.build(), { batchNorm }));
+      for (const { bufferUpdates } of prepared) expect(bufferUpdates.size).toBe(0);
+      for (const graph of [...(training ? [] : [b.build()]), ...prepared.map((one) => one.graph)]) {
+        const { graph: step, gradients } = gradient(graph, 'loss', ['x', 'scale']);
+        const values = evaluate(step, feeds);
+        // Moving all of a channel, or stretching it, changes nothing: its gradient has no such part.
+        const dx = toNumbers(values.get(gradients.get('x')!)!);
+        const x = toNumbers(feeds.get('x')!);
+        const channel = (i: number): number => Math.floor(i / 25) % 2;
+        for (const k of [0, 1]) {
+          const own = dx.map((d, i) => (channel(i) === k ? d : 0));
+          const size = Math.sqrt(own.reduce((sum, d) => sum + d * d, 0));
+          expect(size).toBeGreaterThan(0.1);
+          expect(Math.abs(own.reduce((sum, d) => sum + d, 0))).toBeLessThan(1e-4 * size);
+          expect(Math.abs(own.reduce((sum, d, i) => sum + d * x[i]!, 0))).toBeLessThan(1e-3 * size);
+        }
       }
-    }
-  });
+    },
+  );
 
   it('refuses a batch of one value a channel', () => {
     const b = new GraphBuilder('single');

@@ -12,7 +12,7 @@ import { accuracyOf } from './rank-backbones.ts';
 import { confusedPairs, isAtChance, remark } from './remarks.ts';
 import { fixmatchAttempt, supervisedAttempt } from './scratch-attempts.ts';
 import { selfTrainAttempt } from './self-train-attempt.ts';
-import { spreadAttempt } from './spread-attempt.ts';
+import { spreadAttempt, withSpread } from './spread-attempt.ts';
 
 /**
  * Transfer: the head, then what may be better and has time.
@@ -35,7 +35,8 @@ export async function fromBackbone(
       `The features of ${opened.source.name} tell the classes apart no better than chance (${(100 * accuracyOf(probe.held)).toFixed(1)} % right out of fold): the images are of another domain than it was trained on, or the labels do not fit them. The plan goes on from scratch; another --backbone may help more.`,
     );
     const { opened: scratch } = await openedQuietly(site, undefined, {});
-    return [probe, ...(await fromScratch(site, scratch, probe))];
+    const facts = await withSpread(site);
+    return [probe, ...(await fromScratch({ ...site, facts }, scratch, probe))];
   }
   for (const pair of probe.held === undefined ? [] : confusedPairs(probe.held)) remark(site, pair);
   return within(site, opened, async (at) => {
@@ -57,7 +58,7 @@ export function fromScratch(site: PlanSite, opened: OpenedNetwork, probe?: Attem
     const supervised = await supervisedAttempt(at, probe);
     if (!supervised.isKept) return [supervised];
     await exportFirst(at, supervised);
-    const further = (await spreadAttempt(at)) ?? (await fixmatchAttempt(at, supervised));
+    const further = (await spreadAttempt(at, supervised)) ?? (await fixmatchAttempt(at, supervised));
     return further === undefined ? [supervised] : [supervised, further];
   });
 }

@@ -57,9 +57,13 @@ function whyNone({ classes, train, unlabeled, unlabeledCount }: TrainingData): s
   return undefined;
 }
 
-/** Whether a student from scratch learns from labels that spread. */
-export function spreadsWell({ withoutUnlabelled, spreadRight = 0 }: Facts): boolean {
-  return withoutUnlabelled === undefined && spreadRight >= OFTEN_RIGHT;
+/** From here on they are more often right than what few labels teach a network from scratch, wherever that was tried. */
+const WELL = 0.8;
+
+/** Whether labels spread so well that a student learns from them: surely, unless labels alone teach more, or not. */
+export function spreads({ withoutUnlabelled, spreadRight = 0 }: Facts): 'surely' | 'perhaps' | 'not' {
+  if (withoutUnlabelled !== undefined || spreadRight < OFTEN_RIGHT) return 'not';
+  return spreadRight < WELL ? 'perhaps' : 'surely';
 }
 
 /** Seconds an image of training. */
@@ -80,10 +84,12 @@ export function scratchLength(time: Time, facts: Facts, secondsAnImage: number):
   const most = Math.min(facts.folds, SCRATCH_FOLDS);
   if (facts.withoutUnlabelled !== undefined) return fittedLength(time, { ...request, most });
   // What labels that spread bring is beyond doubt: it is not what labels alone are held out for.
-  if (spreadsWell(facts))
+  if (spreads(facts) === 'surely')
     return fittedLength({ ...time, left: time.left * BESIDE_SPREAD }, { ...request, most: time.mustProve ? most : 0 });
   const share = { ...time, left: time.left * SCRATCH_SHARE };
   const proven = fittedLength(share, { ...request, most });
+  // Which of the two is right more often is to be told.
+  if (spreads(facts) === 'perhaps' && proven !== undefined) return proven;
   return proven?.epochs === request.wanted || time.mustProve ? proven : fittedLength(share, { ...request, most: 0 });
 }
 

@@ -176,6 +176,8 @@ const SPREAD_EPOCH = 1000;
 /** Epochs of so many images that suit a round, the least that beat the labels, and those from which on another round is worth more. */
 const SPREAD_EPOCHS = 60;
 const LEAST_SPREAD_EPOCHS = 15;
+/** The same where labels are so often wrong that a student soon is right more often, and labels alone teach little. */
+const FEWEST_SPREAD_EPOCHS = 6;
 const SHORT_SPREAD_EPOCHS = 28;
 const SPREAD_ROUNDS = 3;
 /** Times that a student from scratch sees each image at most. */
@@ -187,7 +189,11 @@ const PRODUCTS_A_SECOND = 1e10;
 /** @returns undefined where the least does not fit */
 export function spreadLength(
   { left, mustProve }: Time,
-  { labelled, unlabelled }: { readonly labelled: number; readonly unlabelled: number },
+  {
+    labelled,
+    unlabelled,
+    isSure,
+  }: { readonly labelled: number; readonly unlabelled: number; readonly isSure: boolean },
   secondsAnImage: number,
 ): SpreadLength | undefined {
   const folds = mustProve ? 2 : 0;
@@ -199,7 +205,8 @@ export function spreadLength(
     const besides = (1 + rounds) * graph + (1 + rounds + folds) * OVERHEAD;
     const secondsOf = (images: number): number => trainings * images * secondsAnImage;
     const fit = Math.min(enough(SPREAD_EPOCHS), Math.floor((left - besides) / secondsOf(SPREAD_EPOCH)));
-    if (fit < enough(rounds === 1 ? LEAST_SPREAD_EPOCHS : SHORT_SPREAD_EPOCHS)) continue;
+    const least = isSure ? LEAST_SPREAD_EPOCHS : FEWEST_SPREAD_EPOCHS;
+    if (fit < enough(rounds === 1 ? least : SHORT_SPREAD_EPOCHS)) continue;
     const { epochs, epochImages } = inEpochs(fit * SPREAD_EPOCH, fit, unlabelled);
     const seconds = secondsOf(epochs * epochImages) + besides;
     return { rounds, epochs, epochImages, folds, seconds, besides, longest: enough(SPREAD_EPOCHS) / fit };

@@ -1,4 +1,4 @@
-import { finetuneLength, fixmatchLength, scratchLength, selfTrainLength, spreadsWell } from './facts.ts';
+import { finetuneLength, fixmatchLength, scratchLength, selfTrainLength, spreads } from './facts.ts';
 import { OVERHEAD, spreadLength } from './lengths.ts';
 import type { OpenedPlan } from './open-plan.ts';
 import { networkKey, type PlanSite } from './plan-site.ts';
@@ -67,15 +67,16 @@ export function outlineOf(
     const alone = scratchLength(time(), facts, guessedRate(site, 'scratch', base, answer));
     const epochs = alone === undefined ? 'the shortest training there is' : `${alone.epochs} epochs`;
     add('supervised', alone ?? { seconds: OVERHEAD }, `${epochs} from random weights on the labelled images`, '');
-    if (spreadsWell(facts)) {
-      const spread = spreadLength(time(), facts, guessedRate(site, 'spread', base, answer));
+    if (spreads(facts) !== 'not') {
+      const isSure = spreads(facts) === 'surely';
+      const spread = spreadLength(time(), { ...facts, isSure }, guessedRate(site, 'spread', base, answer));
       // Before a machine's first training, what answers take is a poor guide to it.
       const isGuessed = site.times.secondsOf('spread', networkKey(base)) === undefined;
       const images = spread === undefined ? 0 : spread.rounds * spread.epochs * spread.epochImages;
       add(
         'spread',
         spread,
-        `labels that spread among images alike, and a student of ${images} images in ${spread?.rounds} rounds`,
+        `labels that spread among images alike${isSure ? '' : ', unless labels alone teach more'}, and a student of ${images} images in ${spread?.rounds} rounds`,
         isGuessed ? 'unless it proves faster than it looks before it was ever timed here' : short,
       );
     } else {

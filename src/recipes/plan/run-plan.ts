@@ -27,7 +27,7 @@ import { rankBackbones } from './rank-backbones.ts';
 import { answerRate, type RateSite } from './rates.ts';
 import { chooseSize, type ChosenSize } from './size.ts';
 import { DISTILLING_SHARE } from './distill-attempt.ts';
-import { rightOfSpread } from './spread-attempt.ts';
+import { withSpread } from './spread-attempt.ts';
 import { StageTimes } from './stage-times.ts';
 import { distilled, fromBackbone, fromScratch } from './courses.ts';
 import { finishPlan, type PlanResult } from './finish-plan.ts';
@@ -148,9 +148,7 @@ async function reopenedAll(site: PlanSite, candidates: readonly Candidate[]): Pr
 
 async function factsWith(rates: RateSite, { candidates }: OpenedPlan, decisions: Decisions): Promise<Facts> {
   const facts = factsOf(rates.data, rates.options.train);
-  if (candidates.length > 0 || facts.withoutUnlabelled !== undefined) return facts;
-  const right = await decisions.decide('spread-right', async () => (await rightOfSpread(rates)) ?? null);
-  return { ...facts, spreadRight: right ?? undefined };
+  return candidates.length > 0 ? facts : withSpread({ ...rates, facts, decisions });
 }
 
 /** Undefined where none was asked for. */

@@ -8,12 +8,13 @@ import { SelfTraining } from '../self-training/self-training.ts';
 import { verdictOn } from '../self-training/round-score.ts';
 import type { RoundsCourse } from '../self-training/self-train-job.ts';
 import { workshopFor } from '../workshop/workshop-for.ts';
-import { spreadsWell } from './facts.ts';
+import { spreads, type Facts } from './facts.ts';
 import { GAINS } from './gains.ts';
 import { judge, judgementInWords } from './judge.ts';
 import { spreadLength, type SpreadLength } from './lengths.ts';
 import { tellStage, timeOf, type Attempt, type PlanSite } from './plan-site.ts';
 import { openedQuietly } from './probe-attempt.ts';
+import { accuracyOf } from './rank-backbones.ts';
 import { timedStage, trainingRate, type RateSite } from './rates.ts';
 
 /** Unlabelled images among which it is tried whether labels spread well. */
@@ -28,21 +29,29 @@ const STUDENT = { augment: OUTLINES, batchSize: 64, lr: 0.1, dropout: 0 } as con
 
 /**
  * From scratch, where images alike in their gradients show the same class: labels that spread among them, and a student that
- * learns from all; where there is time, labels spread again among images as both see them, and the student goes on. @returns undefined where they don't, or time does not suffice
+ * learns from all; where there is time, labels spread again among images as both see them, and the student goes on.
+ * @param supervised the network of labels alone
+ * @returns undefined where they don't, where labels alone teach more, or time does not suffice
  */
-export async function spreadAttempt(site: PlanSite): Promise<Attempt | undefined> {
+export async function spreadAttempt(site: PlanSite, supervised: Attempt): Promise<Attempt | undefined> {
   const { run, data, facts, control, decisions, stages } = site;
   const stage = 'spread';
-  if (!spreadsWell(facts)) {
-    if (facts.spreadRight !== undefined) tellStage(site, { stage, state: 'left out', why: found(facts.spreadRight) });
+  const { spreadRight } = facts;
+  if (spreadRight === undefined) return undefined;
+  const how = found(spreadRight);
+  const certainty = spreads(facts);
+  const alone = supervised.held && accuracyOf(supervised.held);
+  if (certainty === 'not' || (certainty === 'perhaps' && alone !== undefined && alone >= spreadRight)) {
+    const than = alone === undefined ? '' : ` The network of labels alone is for ${percent(alone)}.`;
+    tellStage(site, { stage, state: 'left out', why: `${how}${than}` });
     return undefined;
   }
   const isNew = !decisions.has(stage);
   const length = await decisions.decide(stage, async () => {
     const train = await trainingRate(site, 'spread', await openedQuietly(site, undefined, STUDENT));
-    return spreadLength(timeOf(site), facts, train) ?? null;
+    const isSure = certainty === 'surely';
+    return spreadLength(timeOf(site), { ...facts, isSure }, train) ?? null;
   });
-  const how = found(facts.spreadRight!);
   if (length === null) {
     tellStage(site, {
       stage,
@@ -86,7 +95,17 @@ const courseOf = ({ folds }: SpreadLength): RoundsCourse => ({
 });
 
 const found = (right: number): string =>
-  `Labels that spread among images alike in their gradients are right for ${Math.round(100 * right)} % of labelled images held out.`;
+  `Labels that spread among images alike in their gradients are right for ${percent(right)} of labelled images held out.`;
+
+const percent = (share: number): string => `${Math.round(100 * share)} %`;
+
+/** What is known, with how often labels that spread are right where there is something to spread over; a decision of the plan. */
+export async function withSpread(site: RateSite & Pick<PlanSite, 'facts' | 'decisions'>): Promise<Facts> {
+  const { facts, decisions } = site;
+  if (facts.withoutUnlabelled !== undefined) return facts;
+  const right = await decisions.decide('spread-right', async () => (await rightOfSpread(site)) ?? null);
+  return { ...facts, spreadRight: right ?? undefined };
+}
 
 /** How often labels that spread are right for labelled images held out, among some of the unlabelled ones; undefined for too few labels. */
 export async function rightOfSpread({ workshop, options, data }: RateSite): Promise<number | undefined> {

@@ -9,8 +9,11 @@ import { labellers, type Labeller } from './labeller.ts';
 import { EmbeddedImages, PropagationLabeller, spreadingOn } from './propagation-labeller.ts';
 import { labellerOf, type SelfTrainSite, type Student } from './self-train-job.ts';
 
-/** Without a backbone, labels spread where that is right for so many of the labelled images held out; else a network is trained. */
-export const OFTEN_RIGHT = 0.8;
+/**
+ * Without a backbone, labels spread where that is right for so many of the labelled images held out; else a network is trained, which
+ * few labels teach less: 30 of letters b, d, p, q, n, u, a network of them 40 % right, labels that spread 77 %, their student 85 %.
+ */
+export const OFTEN_RIGHT = 0.5;
 
 type FirstMethod = 'probe' | 'finetune' | 'scratch' | 'propagation';
 

@@ -65,16 +65,18 @@ describe('lengths of stages', () => {
     const rates = { unlabelled: 60, train: 0.07, answer: 0.012, most: 3 };
     const length = roundsLength({ budget: 1200, left: 1200, mustProve: false }, rates)!;
     expect(length).toMatchObject({ rounds: 3, judgedFolds: 3, epochs: 40, epochImages: 60 });
-    const of = { labelled: 10, unlabelled: 60 };
+    const of = { labelled: 10, unlabelled: 60, isSure: true };
     const spread = spreadLength({ budget: 1200, left: 1200, mustProve: false }, of, 0.01)!;
     expect(spread).toMatchObject({ rounds: 3, epochs: 100, epochImages: 60 });
     expect(spread.seconds - spread.besides).toBeCloseTo(3 * 6000 * 0.01, 6);
   });
 
   it('give labels that spread as many rounds as are not short', () => {
-    const of = (left: number, mustProve = false) =>
-      spreadLength({ budget: left, left, mustProve }, { labelled: 100, unlabelled: 7900 }, 1e-3);
+    const of = (left: number, mustProve = false, isSure = true) =>
+      spreadLength({ budget: left, left, mustProve }, { labelled: 100, unlabelled: 7900, isSure }, 1e-3);
     expect(of(20)).toBeUndefined();
+    expect(of(20, false, false)).toMatchObject({ rounds: 1 });
+    expect(of(12, false, false)).toBeUndefined();
     expect(of(60)).toMatchObject({ rounds: 1, folds: 0 });
     expect(of(75)).toMatchObject({ rounds: 2, folds: 0 });
     expect(of(1000)).toMatchObject({ rounds: 3, epochs: 60 });

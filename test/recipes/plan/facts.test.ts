@@ -1,0 +1,36 @@
+import { describe, expect, it } from 'vitest';
+import { scratchLength, spreads, type Facts } from '../../../src/recipes/plan/facts.ts';
+
+const FACTS: Facts = {
+  labelled: 30,
+  unlabelled: 1500,
+  scored: 100,
+  folds: 3,
+  crossValidated: false,
+  epochs: { finetune: 20, scratch: 40 },
+  batchSize: 32,
+  withoutUnlabelled: undefined,
+};
+
+describe('labels that spread', () => {
+  it('are learnt from surely, perhaps, or not', () => {
+    expect(spreads({ ...FACTS, spreadRight: 0.8 })).toBe('surely');
+    expect(spreads({ ...FACTS, spreadRight: 0.79 })).toBe('perhaps');
+    expect(spreads({ ...FACTS, spreadRight: 0.5 })).toBe('perhaps');
+    expect(spreads({ ...FACTS, spreadRight: 0.49 })).toBe('not');
+    expect(spreads(FACTS)).toBe('not');
+    expect(spreads({ ...FACTS, spreadRight: 1, withoutUnlabelled: 'There is none.' })).toBe('not');
+  });
+
+  it('have labels alone held out where it is in doubt which of the two is right more often', () => {
+    // A third of 90 s: 40 epochs of 30 images fit without folds, 30 with two.
+    const time = { left: 90, budget: 100, mustProve: false };
+    const of = (spreadRight: number) => scratchLength(time, { ...FACTS, spreadRight }, 0.0125)!;
+    expect(of(0.6)).toMatchObject({ folds: 2 });
+    expect(of(0.6).epochs).toBeLessThan(40);
+    expect(of(0.3)).toMatchObject({ folds: 0, epochs: 40 });
+    // Where they surely spread, labels alone take a sixth.
+    expect(of(0.9)).toMatchObject({ folds: 0 });
+    expect(of(0.9).seconds).toBeLessThanOrEqual(15);
+  });
+});
