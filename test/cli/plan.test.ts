@@ -17,6 +17,7 @@ const folder = mkdtempSync(join(tmpdir(), 'gleaner-plan-'));
 const data = join(folder, 'data');
 const few = join(folder, 'few');
 const stripes = join(folder, 'stripes');
+const noise = join(folder, 'noise');
 /** A network that was trained on nothing, whose features tell colours apart. */
 const backbone = join(folder, 'backbone.onnx');
 const large = join(folder, 'large.onnx');
@@ -35,14 +36,18 @@ const TIMES: readonly (readonly [Timed, number])[] = [
 ];
 
 /** A cache of its own with these times: a run replaces them by what it takes. */
-async function slowMachine(name: string): Promise<{ GLEANER_CACHE: string }> {
+async function slowMachine(
+  name: string,
+  faster: Partial<Record<Timed, number>> = {},
+): Promise<{ GLEANER_CACHE: string }> {
   const env = { GLEANER_CACHE: join(folder, `cache-${name}`) };
   process.env['GLEANER_CACHE'] = env.GLEANER_CACHE;
   await using engine = await Engine.start({ threads: 1 });
   const times = await StageTimes.open(engine);
   const files = await Promise.all([backbone, large].map((file) => readFile(file)));
   const networks = [...files.map((bytes) => `${sha256(bytes).slice(0, 16)}@28x28`), 'digits@12x12', 'digits_16@14x14'];
-  for (const network of networks) for (const [what, seconds] of TIMES) await times.add(what, network, seconds, 1);
+  for (const network of networks)
+    for (const [what, seconds] of TIMES) await times.add(what, network, faster[what] ?? seconds, 1);
   return env;
 }
 
@@ -50,6 +55,7 @@ beforeAll(async () => {
   await writeColourData(data, { train: 6, test: 8, unlabeled: 30 });
   await writeColourData(few, { train: 2, test: 8, unlabeled: 30 });
   await writeStripes(stripes);
+  await writeNoise(noise);
   await writeFile(backbone, writeModel({ graph: buildModel('digits', { classes: 5, seed: 1, width: 4 }).graph }));
   await writeFile(large, writeModel({ graph: buildModel('digits', { classes: 5, seed: 1, width: 16 }).graph }));
 });
@@ -74,6 +80,26 @@ async function writeStripes(root: string): Promise<void> {
       });
       const png = await encodePng({ width: side, height: side, channels: 1, data });
       await writeFile(join(root, path, `${name}-${i}.png`), png);
+    }
+  }
+}
+
+/** Nothing to learn from. */
+async function writeNoise(root: string): Promise<void> {
+  const stream = randomStream('noise');
+  const parts = ['a', 'b', 'c'].flatMap((name) => [
+    { path: join('train', name), count: 8 },
+    { path: join('test', name), count: 8 },
+    { path: 'unlabeled', count: 10 },
+  ]);
+  for (const [part, { path, count }] of parts.entries()) {
+    await mkdir(join(root, path), { recursive: true });
+    for (let i = 0; i < count; i++) {
+      const data = Uint8Array.from({ length: 28 * 28 }, () => stream.integer(256));
+      await writeFile(
+        join(root, path, `${part}-${i}.png`),
+        await encodePng({ width: 28, height: 28, channels: 1, data }),
+      );
     }
   }
 }
@@ -212,6 +238,24 @@ describe('the plan', () => {
     expect(refused.code).toBe(2);
     expect(refused.stderr).toMatch(/No network at hand meets 1.0 KB; the nearest is int8 of .* KB/);
   }, 300_000);
+
+  it('trains all of a network whose head knows nothing: it teaches, unless it is proven to know nothing either', async () => {
+    const stagesOf = async (name: string, faster: Partial<Record<Timed, number>>): Promise<unknown[]> => {
+      const env = await slowMachine(name, faster);
+      const finished = await runGleaner(train(name, ...BACKBONE).toSpliced(1, 1, noise), { env });
+      expect(finished.code, finished.stderr).toBe(0);
+      const [remark] = await eventsOf(name, 'plan-remark');
+      expect(remark!['message']).toMatch(
+        /backbone.onnx tell the classes apart no better than chance \(\d+\.\d % right out of fold\).*All of it is trained/,
+      );
+      const told = (await eventsOf(name, 'plan-stage')).map(({ stage }) => stage);
+      return told.slice(told.indexOf('probe'));
+    };
+    expect(await stagesOf('unproven', {})).toEqual(['probe', 'finetune', 'self-train']);
+    const proven = await stagesOf('proven', { finetune: 0.02, fixmatch: 10 });
+    expect(proven.slice(0, 3)).toEqual(['probe', 'finetune', 'supervised']);
+    expect(proven).not.toContain('self-train');
+  }, 240_000);
 
   it('goes from labels alone to unlabelled images where there is no backbone', async () => {
     const env = await slowMachine('scratch');

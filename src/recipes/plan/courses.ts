@@ -1,7 +1,9 @@
 import { existsSync } from 'node:fs';
+import { basename } from 'node:path';
 import { abstainThreshold } from '../../evaluate/abstain.ts';
 import { fitTemperature } from '../../evaluate/temperature.ts';
 import type { OpenedNetwork } from '../networks/opened-network.ts';
+import type { HeldOutPredictions } from '../results/held-out-predictions.ts';
 import { workshopFor } from '../workshop/workshop-for.ts';
 import { writeModel } from '../results/write-model.ts';
 import { distillAttempt } from './distill-attempt.ts';
@@ -9,7 +11,7 @@ import { finetuneAttempt } from './finetune-attempt.ts';
 import type { Attempt, Candidate, PlanSite } from './plan-site.ts';
 import { openedQuietly, probeAttempt } from './probe-attempt.ts';
 import { accuracyOf } from './rank-backbones.ts';
-import { confusedPairs, isAtChance, remark } from './remarks.ts';
+import { confusedPairs, isAtChance, knowsLittle, remark } from './remarks.ts';
 import { fixmatchAttempt, supervisedAttempt } from './scratch-attempts.ts';
 import { selfTrainAttempt } from './self-train-attempt.ts';
 import { spreadAttempt, withSpread } from './spread-attempt.ts';
@@ -29,16 +31,9 @@ export async function fromBackbone(
     await exportFirst(at, first);
     return first;
   });
-  if (probe.held !== undefined && isAtChance(probe.held)) {
-    remark(
-      site,
-      `The features of ${opened.source.name} tell the classes apart no better than chance (${(100 * accuracyOf(probe.held)).toFixed(1)} % right out of fold): the images are of another domain than it was trained on, or the labels do not fit them. The plan goes on from scratch; another --backbone may help more.`,
-    );
-    const { opened: scratch } = await openedQuietly(site, undefined, {});
-    const facts = await withSpread(site);
-    return [probe, ...(await fromScratch({ ...site, facts }, scratch, probe))];
-  }
-  for (const pair of probe.held === undefined ? [] : confusedPairs(probe.held)) remark(site, pair);
+  const { held } = probe;
+  if (held !== undefined && knowsLittle(held)) return adapted(site, candidate, teachers, { ...probe, held });
+  for (const pair of held === undefined ? [] : confusedPairs(held)) remark(site, pair);
   return within(site, opened, async (at) => {
     const attempts = [probe];
     const selfTrained = await selfTrainAttempt(at, candidate, teachers);
@@ -52,13 +47,47 @@ export async function fromBackbone(
   });
 }
 
+/**
+ * Where a head on the backbone's features knows little: all of the network is trained first, and teaches then where it knows more.
+ * Where the head is no better than chance, and that network neither, the plan goes on from random weights.
+ */
+async function adapted(
+  site: PlanSite,
+  candidate: Candidate,
+  teachers: readonly Candidate[],
+  probe: Attempt & { readonly held: HeldOutPredictions },
+): Promise<Attempt[]> {
+  const { opened } = candidate;
+  const right = `${(100 * accuracyOf(probe.held)).toFixed(1)} % right out of fold`;
+  const isLost = isAtChance(probe.held);
+  remark(
+    site,
+    isLost
+      ? `The features of ${basename(candidate.spec)} tell the classes apart no better than chance (${right}): the images are of another domain than it was trained on, or the labels do not fit them. All of it is trained, not its head alone; another --backbone may help more.`
+      : `The features of ${basename(candidate.spec)} tell the classes apart only in part (${right}): all of it is trained, not its head alone.`,
+  );
+  return within(site, opened, async (at) => {
+    const tuned = await finetuneAttempt(at, candidate, probe);
+    const attempts = tuned === undefined ? [probe] : [probe, tuned];
+    const knowsMore = tuned?.isKept === true && (tuned.judgement?.seen?.mean ?? 1) > 0;
+    if (isLost && (!knowsMore || (tuned.held !== undefined && isAtChance(tuned.held)))) {
+      const { opened: scratch } = await openedQuietly(site, undefined, {});
+      const facts = await withSpread(site);
+      return [...attempts, ...(await fromScratch({ ...site, facts }, scratch, probe))];
+    }
+    const student = await selfTrainAttempt(at, candidate, teachers, knowsMore ? 'finetune' : 'probe');
+    return student === undefined ? attempts : [...attempts, student];
+  });
+}
+
 /** From random weights: on labels alone, then on all images. @param probe that was no better than chance */
 export function fromScratch(site: PlanSite, opened: OpenedNetwork, probe?: Attempt): Promise<Attempt[]> {
   return within(site, opened, async (at) => {
     const supervised = await supervisedAttempt(at, probe);
-    if (!supervised.isKept) return [supervised];
-    await exportFirst(at, supervised);
-    const further = (await spreadAttempt(at, supervised)) ?? (await fixmatchAttempt(at, supervised));
+    const { isKept } = supervised;
+    if (isKept) await exportFirst(at, supervised);
+    const further =
+      (await spreadAttempt(at, supervised)) ?? (isKept ? await fixmatchAttempt(at, supervised) : undefined);
     return further === undefined ? [supervised] : [supervised, further];
   });
 }

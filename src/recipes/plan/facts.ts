@@ -103,7 +103,12 @@ const SCRATCH_FOLDS = 2;
 export const selfTrainLength = (
   time: Time,
   facts: Facts,
-  seconds: { readonly train: number; readonly answer: number; readonly others?: number },
+  seconds: {
+    readonly train: number;
+    readonly answer: number;
+    readonly others?: number;
+    readonly teacherImages?: number;
+  },
 ): RoundsLength | undefined =>
   facts.withoutUnlabelled === undefined
     ? roundsLength(time, { unlabelled: facts.unlabelled, most: facts.folds, ...seconds })

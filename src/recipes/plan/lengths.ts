@@ -98,6 +98,7 @@ function inEpochs(images: number, suiting: number, unlabelled: number): { epochs
 /**
  * How many rounds there is time for, and how long ones.
  * @param others seconds an image of further teachers of the first round
+ * @param teacherImages that the first teacher is trained on, and that of each fold; 0: it is a probe
  * @returns undefined where not even a short one fits
  */
 export function roundsLength(
@@ -107,15 +108,27 @@ export function roundsLength(
     train,
     answer,
     others = 0,
+    teacherImages = 0,
     most,
-  }: { unlabelled: number; train: number; answer: number; others?: number; most: number },
+  }: {
+    unlabelled: number;
+    train: number;
+    answer: number;
+    others?: number;
+    teacherImages?: number;
+    most: number;
+  },
 ): RoundsLength | undefined {
   const enough = (images: number): number => Math.min(images, MOST_PASSES * unlabelled);
   const roundSeconds = (images: number): number => images * train + unlabelled * answer + 2 * OVERHEAD;
   const proofSeconds = (images: number, folds: number): number =>
     folds * (images * FOLD_SHARE * (train + answer) + 2 * OVERHEAD);
   const firstSeconds = (images: number, folds: number): number =>
-    TEACHERS + unlabelled * others + roundSeconds(images) + proofSeconds(images, folds);
+    TEACHERS +
+    unlabelled * others +
+    (1 + folds) * teacherImages * train +
+    roundSeconds(images) +
+    proofSeconds(images, folds);
   const isProvable = (images: number, folds: number): boolean =>
     proofSeconds(images, folds) <= PROVING_SHARE * budget &&
     (folds === 0 || images >= enough(LEAST_FOLD_IMAGES / FOLD_SHARE));
@@ -131,7 +144,7 @@ export function roundsLength(
       const { epochs, epochImages } = inEpochs(images, ROUND_EPOCHS, unlabelled);
       images = epochs * epochImages;
       const seconds = firstSeconds(images, folds) + (rounds - 1) * roundSeconds(images);
-      const besides = seconds - (rounds + folds * FOLD_SHARE) * images * train;
+      const besides = seconds - ((rounds + folds * FOLD_SHARE) * images + (1 + folds) * teacherImages) * train;
       const longest = Math.max(1, enough(MOST_IMAGES) / images);
       return { rounds, judgedFolds: folds, epochs, epochImages, seconds, besides, longest };
     }

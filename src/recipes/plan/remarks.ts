@@ -5,8 +5,9 @@ import type { PlanSite } from './plan-site.ts';
 
 /** Held-out images, at least, of which anything is said. */
 const LEAST_IMAGES = 20;
-/** Of what chance leaves to be won, a share that is next to nothing. */
+/** Of what chance leaves to be won, a share that is next to nothing, and one that is little. */
 const NO_SKILL = 0.2;
+const LITTLE_SKILL = 0.5;
 /** Two classes are told apart where so many of their images are put on the right side of the two. */
 const TOLD_APART = 0.75;
 
@@ -18,12 +19,23 @@ export function remark({ workshop }: PlanSite, message: string): void {
 
 /** Whether the largest class alone would be right as often; for few images nothing is known. */
 export function isAtChance(held: HeldOutPredictions): boolean {
+  const { n, right, chance, skill } = skillOf(held);
+  return n >= LEAST_IMAGES && skill < NO_SKILL && wilsonInterval(right, n)[0] <= chance;
+}
+
+/** Whether little is known of what could be; for few images that is not known either. */
+export function knowsLittle(held: HeldOutPredictions): boolean {
+  const { n, skill } = skillOf(held);
+  return n >= LEAST_IMAGES && skill < LITTLE_SKILL;
+}
+
+/** `chance`: of the largest class alone; `skill`: how much of what that leaves is right, up to 1. */
+function skillOf(held: HeldOutPredictions): { n: number; right: number; chance: number; skill: number } {
   const n = held.labels.length;
   const counts = held.classes.map((_, k) => Array.from(held.labels).filter((label) => label === k).length);
   const chance = Math.max(...counts) / n;
   const right = decisions(held).filter(({ label, predicted }) => label === predicted).length;
-  const skill = (right / n - chance) / (1 - chance);
-  return n >= LEAST_IMAGES && skill < NO_SKILL && wilsonInterval(right, n)[0] <= chance;
+  return { n, right, chance, skill: (right / n - chance) / (1 - chance) };
 }
 
 /** Pairs of classes that are surely not told apart, in words. */

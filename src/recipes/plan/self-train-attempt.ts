@@ -13,13 +13,15 @@ import { openedQuietly } from './probe-attempt.ts';
 import { answerRate, timedStage, trainingRate } from './rates.ts';
 
 /**
- * Rounds of self-training from the probe, as many and as long as there is time for.
+ * Rounds of self-training from the probe, or the fine-tuned network, as many and as long as there is time for.
  * @param teachers whose probes label first, together; none: the candidate's own
+ * @param firstTeacher `finetune`: the candidate's own network, all of it trained on the labels, labels first
  */
 export async function selfTrainAttempt(
   site: PlanSite,
   candidate: Candidate,
   teachers: readonly Candidate[],
+  firstTeacher: 'probe' | 'finetune' = 'probe',
 ): Promise<Attempt | undefined> {
   const { run, data, facts, control, decisions, stages } = site;
   const { opened } = candidate;
@@ -28,19 +30,23 @@ export async function selfTrainAttempt(
     tellStage(site, { stage, state: 'left out', why: facts.withoutUnlabelled });
     return undefined;
   }
+  const isTuned = firstTeacher === 'finetune';
+  const others = isTuned ? [] : teachers;
+  const teacherImages = isTuned ? facts.epochs.finetune * facts.labelled : 0;
   const isNew = !decisions.has(stage);
   const length = await decisions.decide(stage, async () => {
     const train = await trainingRate(site, 'finetune', await openedQuietly(site, candidate.spec, {}));
-    let others = 0;
-    for (const teacher of teachers.filter((one) => one !== candidate)) others += await answerRate(site, teacher.opened);
-    return selfTrainLength(timeOf(site), facts, { train, answer: await answerRate(site, opened), others }) ?? null;
+    let answers = 0;
+    for (const teacher of others.filter((one) => one !== candidate)) answers += await answerRate(site, teacher.opened);
+    const rates = { train, answer: await answerRate(site, opened), others: answers, teacherImages };
+    return selfTrainLength(timeOf(site), facts, rates) ?? null;
   });
   if (length === null) {
     const why = 'The time that is left does not suffice for the shortest round that a student learns something in.';
     tellStage(site, { stage, state: 'left out', why });
     return undefined;
   }
-  const options = selfTrainOptions(site, candidate, teachers, length);
+  const options = { ...selfTrainOptions(site, candidate, others, length), ...(isTuned && { firstTeacher }) };
   const networks = await openSelfTrainNetworks(options, data, {});
   // Validation images judge the student itself.
   const { shortfall: _, ...ofStudent } = GAINS[stage];
@@ -60,7 +66,8 @@ export async function selfTrainAttempt(
       return { isKept: judgement.isKept, goesOn: judgement.isKept };
     },
   };
-  const images = length.epochs * length.epochImages * (length.rounds + length.judgedFolds * FOLD_SHARE);
+  const students = length.epochs * length.epochImages * (length.rounds + length.judgedFolds * FOLD_SHARE);
+  const images = students + (1 + length.judgedFolds) * teacherImages;
   const of = { ...length, images };
   const { value: trained, ...took } = await timedStage(site, stage, { what: 'finetune', opened, isNew }, of, (paced) =>
     new SelfTraining({ run, workshop: paced, stages, job: { options, data, networks, control, course } }).train(),
@@ -69,7 +76,7 @@ export async function selfTrainAttempt(
   tellStage(site, {
     stage,
     state: isKept ? 'kept' : 'dropped',
-    why: `${trained.round} of ${length.rounds} rounds. ${first === undefined ? 'Its machine labels collapse.' : judgementInWords(first, gain, 'the probe')}${length.rounds > 1 && trained.round > 1 ? ' Later rounds are not proven: that would take more than a quarter of the time.' : ''}`,
+    why: `${trained.round} of ${length.rounds} rounds. ${first === undefined ? 'Its machine labels collapse.' : judgementInWords(first, gain, isTuned ? 'the fine-tuned network' : 'the probe')}${length.rounds > 1 && trained.round > 1 ? ' Later rounds are not proven: that would take more than a quarter of the time.' : ''}`,
     planned: length.seconds,
     ...took,
     judgement: first,
