@@ -74,7 +74,7 @@ export interface RoundsLength extends Length {
 }
 
 /** Images of a round: what suits, the least from which a student learns more than its teacher knows, and from where on more bring nothing. */
-const ROUND_IMAGES = 7000;
+export const ROUND_IMAGES = 7000;
 const LEAST_IMAGES = 3000;
 const MOST_IMAGES = 12_000;
 const STEP_IMAGES = 200;
@@ -130,7 +130,7 @@ export function roundsLength(
     roundSeconds(images) +
     proofSeconds(images, folds);
   const isProvable = (images: number, folds: number): boolean =>
-    proofSeconds(images, folds) <= PROVING_SHARE * budget &&
+    proofSeconds(images, folds) + folds * teacherImages * train <= PROVING_SHARE * budget &&
     (folds === 0 || images >= enough(LEAST_FOLD_IMAGES / FOLD_SHARE));
   for (const folds of [JUDGING_FOLDS, 2, 0].filter((count) => count <= most && (count === most || !mustProve)))
     for (let images = enough(ROUND_IMAGES); images >= enough(LEAST_IMAGES); images -= STEP_IMAGES) {

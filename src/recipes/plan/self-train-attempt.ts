@@ -4,7 +4,7 @@ import { openSelfTrainNetworks } from '../self-training/self-train-networks.ts';
 import { resolveSelfTrainOptions, type ResolvedSelfTrainOptions } from '../self-training/self-train-options.ts';
 import type { RoundsCourse } from '../self-training/self-train-job.ts';
 import { SelfTraining } from '../self-training/self-training.ts';
-import { selfTrainLength } from './facts.ts';
+import { selfTrainLength, teacherImages, type FirstTeacher } from './facts.ts';
 import { GAINS } from './gains.ts';
 import { judge, judgementInWords, type Judgement } from './judge.ts';
 import { FOLD_SHARE, JUDGING_FOLDS, type RoundsLength } from './lengths.ts';
@@ -15,13 +15,13 @@ import { answerRate, timedStage, trainingRate } from './rates.ts';
 /**
  * Rounds of self-training from the probe, or the fine-tuned network, as many and as long as there is time for.
  * @param teachers whose probes label first, together; none: the candidate's own
- * @param firstTeacher `finetune`: the candidate's own network, all of it trained on the labels, labels first
+ * @param asked who labels first, where that is known
  */
 export async function selfTrainAttempt(
   site: PlanSite,
   candidate: Candidate,
   teachers: readonly Candidate[],
-  firstTeacher: 'probe' | 'finetune' = 'probe',
+  asked?: FirstTeacher,
 ): Promise<Attempt | undefined> {
   const { run, data, facts, control, decisions, stages } = site;
   const { opened } = candidate;
@@ -30,23 +30,27 @@ export async function selfTrainAttempt(
     tellStage(site, { stage, state: 'left out', why: facts.withoutUnlabelled });
     return undefined;
   }
-  const isTuned = firstTeacher === 'finetune';
-  const others = isTuned ? [] : teachers;
-  const teacherImages = isTuned ? facts.epochs.finetune * facts.labelled : 0;
   const isNew = !decisions.has(stage);
   const length = await decisions.decide(stage, async () => {
     const train = await trainingRate(site, 'finetune', await openedQuietly(site, candidate.spec, {}));
     let answers = 0;
-    for (const teacher of others.filter((one) => one !== candidate)) answers += await answerRate(site, teacher.opened);
-    const rates = { train, answer: await answerRate(site, opened), others: answers, teacherImages };
-    return selfTrainLength(timeOf(site), facts, rates) ?? null;
+    for (const teacher of teachers.filter((one) => one !== candidate))
+      answers += await answerRate(site, teacher.opened);
+    const rates = { train, answer: await answerRate(site, opened), others: answers };
+    // Several probes that label together are not given up for one network.
+    const first = asked ?? (teachers.length > 1 ? 'probe' : undefined);
+    return selfTrainLength(timeOf(site), facts, rates, first) ?? null;
   });
   if (length === null) {
     const why = 'The time that is left does not suffice for the shortest round that a student learns something in.';
     tellStage(site, { stage, state: 'left out', why });
     return undefined;
   }
-  const options = { ...selfTrainOptions(site, candidate, others, length), ...(isTuned && { firstTeacher }) };
+  const isTuned = length.firstTeacher === 'finetune';
+  const options = {
+    ...selfTrainOptions(site, candidate, isTuned ? [] : teachers, length),
+    ...(isTuned && { firstTeacher: length.firstTeacher }),
+  };
   const networks = await openSelfTrainNetworks(options, data, {});
   // Validation images judge the student itself.
   const { shortfall: _, ...ofStudent } = GAINS[stage];
@@ -67,7 +71,7 @@ export async function selfTrainAttempt(
     },
   };
   const students = length.epochs * length.epochImages * (length.rounds + length.judgedFolds * FOLD_SHARE);
-  const images = students + (1 + length.judgedFolds) * teacherImages;
+  const images = students + (isTuned ? (1 + length.judgedFolds) * teacherImages(facts) : 0);
   const of = { ...length, images };
   const { value: trained, ...took } = await timedStage(site, stage, { what: 'finetune', opened, isNew }, of, (paced) =>
     new SelfTraining({ run, workshop: paced, stages, job: { options, data, networks, control, course } }).train(),
