@@ -8,9 +8,11 @@ import { workshopFor } from '../workshop/workshop-for.ts';
 import { writeModel } from '../results/write-model.ts';
 import { distillAttempt } from './distill-attempt.ts';
 import { finetuneAttempt } from './finetune-attempt.ts';
-import type { Attempt, Candidate, PlanSite } from './plan-site.ts';
+import { timeOf, type Attempt, type Candidate, type PlanSite } from './plan-site.ts';
 import { openedQuietly, probeAttempt } from './probe-attempt.ts';
 import { accuracyOf } from './rank-backbones.ts';
+import { trainingRate } from './rates.ts';
+import { isTriedFirst } from './facts.ts';
 import { confusedPairs, isAtChance, knowsLittle, remark } from './remarks.ts';
 import { fixmatchAttempt, supervisedAttempt } from './scratch-attempts.ts';
 import { selfTrainAttempt } from './self-train-attempt.ts';
@@ -32,8 +34,14 @@ export async function fromBackbone(
     return first;
   });
   const { held } = probe;
-  if (held !== undefined && knowsLittle(held)) return adapted(site, candidate, teachers, { ...probe, held });
-  for (const pair of held === undefined ? [] : confusedPairs(held)) remark(site, pair);
+  if (held !== undefined && !isAtChance(held)) for (const pair of confusedPairs(held)) remark(site, pair);
+  const isTried = await site.decisions.decide('finetune-first', async () => {
+    if (held === undefined || site.facts.withoutUnlabelled !== undefined) return false;
+    const rate = await trainingRate(site, 'finetune', await openedQuietly(site, candidate.spec, {}));
+    return isTriedFirst(timeOf(site), site.facts, rate, site.data.validation.length > 0);
+  });
+  if (held !== undefined && (isTried || knowsLittle(held)))
+    return adapted(site, candidate, teachers, { ...probe, held });
   return within(site, opened, async (at) => {
     const attempts = [probe];
     const selfTrained = await selfTrainAttempt(at, candidate, teachers);
@@ -47,8 +55,11 @@ export async function fromBackbone(
   });
 }
 
+/** Errors of the difference by which a fine-tuned network must be right more often than the probe, to teach in its stead. */
+const CLEARLY = 1.5;
+
 /**
- * Where a head on the backbone's features knows little: all of the network is trained first, and teaches then where it knows more.
+ * Where a head on the backbone's features knows little, or it costs little to see: all of the network is trained first, and teaches then where it knows more.
  * Where the head is no better than chance, and that network neither, the plan goes on from random weights.
  */
 async function adapted(
@@ -60,16 +71,18 @@ async function adapted(
   const { opened } = candidate;
   const right = `${(100 * accuracyOf(probe.held)).toFixed(1)} % right out of fold`;
   const isLost = isAtChance(probe.held);
-  remark(
-    site,
-    isLost
-      ? `The features of ${basename(candidate.spec)} tell the classes apart no better than chance (${right}): the images are of another domain than it was trained on, or the labels do not fit them. All of it is trained, not its head alone; another --backbone may help more.`
-      : `The features of ${basename(candidate.spec)} tell the classes apart only in part (${right}): all of it is trained, not its head alone.`,
-  );
+  if (knowsLittle(probe.held))
+    remark(
+      site,
+      isLost
+        ? `The features of ${basename(candidate.spec)} tell the classes apart no better than chance (${right}): the images are of another domain than it was trained on, or the labels do not fit them. All of it is trained, not its head alone; another --backbone may help more.`
+        : `The features of ${basename(candidate.spec)} tell the classes apart only in part (${right}): all of it is trained, not its head alone.`,
+    );
   return within(site, opened, async (at) => {
     const tuned = await finetuneAttempt(at, candidate, probe);
     const attempts = tuned === undefined ? [probe] : [probe, tuned];
-    const knowsMore = tuned?.isKept === true && (tuned.judgement?.seen?.mean ?? 1) > 0;
+    const seen = tuned?.judgement?.seen;
+    const knowsMore = tuned?.isKept === true && (seen === undefined || seen.mean > CLEARLY * seen.error);
     if (isLost && (!knowsMore || (tuned.held !== undefined && isAtChance(tuned.held)))) {
       const { opened: scratch } = await openedQuietly(site, undefined, {});
       const facts = await withSpread(site);

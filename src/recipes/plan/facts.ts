@@ -2,7 +2,7 @@ import { foldsOf, unlabeledImages, type TrainingData } from '../prepare-data.ts'
 import { OFTEN_RIGHT } from '../self-training/first-teacher.ts';
 import type { ResolvedTrainOptions } from '../train-options.ts';
 import { planTraining } from '../training/training-plan.ts';
-import { fittedLength, JUDGING_FOLDS, ROUND_IMAGES, roundsLength, stepsLength } from './lengths.ts';
+import { fittedLength, JUDGING_FOLDS, roundsLength, stepsLength } from './lengths.ts';
 import type { FittedLength, RoundsLength, StepsLength, Time } from './lengths.ts';
 
 /** Unlabelled images, at least, and as a share of the labelled ones, that learning from is tried. */
@@ -66,6 +66,15 @@ export function spreads({ withoutUnlabelled, spreadRight = 0 }: Facts): 'surely'
   return spreadRight < WELL ? 'perhaps' : 'surely';
 }
 
+/** Of the budget, the most that fine-tuning may take where it is only tried whether it teaches better than the probe. */
+const TRYING_SHARE = 1 / 6;
+
+/** Whether fine-tuning can be compared with the probe, and takes little time. */
+export function isTriedFirst(time: Time, facts: Facts, secondsAnImage: number, isValidated: boolean): boolean {
+  const length = finetuneLength(time, facts, secondsAnImage);
+  return length !== undefined && (length.folds > 0 || isValidated) && length.seconds <= TRYING_SHARE * time.budget;
+}
+
 /** Seconds an image of training. */
 export const finetuneLength = (time: Time, facts: Facts, secondsAnImage: number): FittedLength | undefined =>
   fittedLength(time, {
@@ -106,28 +115,20 @@ export type FirstTeacher = 'probe' | 'finetune';
 /** Images that a fine-tuned teacher is trained on. */
 export const teacherImages = ({ epochs, labelled }: Facts): number => epochs.finetune * labelled;
 
-/**
- * @param asked default: the fine-tuned network, which was never worse than the probe (clothing) and much better where images are far from
- * what it knows (hands: 91 against 75 % right), where that costs neither the proof nor images of a round that suit; else the probe
- */
-export function selfTrainLength(
+export const selfTrainLength = (
   time: Time,
   facts: Facts,
-  { others = 0, ...rates }: { readonly train: number; readonly answer: number; readonly others?: number },
-  asked?: FirstTeacher,
-): (RoundsLength & { readonly firstTeacher: FirstTeacher }) | undefined {
-  if (facts.withoutUnlabelled !== undefined) return undefined;
-  const common = { unlabelled: facts.unlabelled, most: facts.folds, ...rates };
-  const images = ({ epochs, epochImages }: RoundsLength): number => epochs * epochImages;
-  const tuned = asked === 'probe' ? undefined : roundsLength(time, { ...common, teacherImages: teacherImages(facts) });
-  const probed = asked === 'finetune' ? undefined : roundsLength(time, { ...common, others });
-  const costsNothing =
-    tuned !== undefined &&
-    (probed === undefined ||
-      (tuned.judgedFolds === probed.judgedFolds && images(tuned) >= Math.min(images(probed), ROUND_IMAGES)));
-  if (costsNothing) return { ...tuned, firstTeacher: 'finetune' };
-  return probed && { ...probed, firstTeacher: 'probe' };
-}
+  seconds: { readonly train: number; readonly answer: number; readonly others?: number },
+  firstTeacher: FirstTeacher = 'probe',
+): RoundsLength | undefined =>
+  facts.withoutUnlabelled === undefined
+    ? roundsLength(time, {
+        unlabelled: facts.unlabelled,
+        most: facts.folds,
+        teacherImages: firstTeacher === 'finetune' ? teacherImages(facts) : 0,
+        ...seconds,
+      })
+    : undefined;
 
 export const fixmatchLength = (time: Time, facts: Facts, secondsAnImage: number): StepsLength | undefined =>
   facts.withoutUnlabelled === undefined

@@ -74,7 +74,7 @@ export interface RoundsLength extends Length {
 }
 
 /** Images of a round: what suits, the least from which a student learns more than its teacher knows, and from where on more bring nothing. */
-export const ROUND_IMAGES = 7000;
+const ROUND_IMAGES = 7000;
 const LEAST_IMAGES = 3000;
 const MOST_IMAGES = 12_000;
 const STEP_IMAGES = 200;

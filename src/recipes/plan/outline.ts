@@ -55,7 +55,7 @@ export function outlineOf(
       rounds,
       rounds === undefined
         ? ''
-        : `${rounds.rounds} of ${rounds.epochs * rounds.epochImages} images, ${facts.unlabelled} of them labelled by ${rounds.firstTeacher === 'finetune' ? 'a fine-tuned network' : 'a probe'}; ${rounds.judgedFolds === 0 ? 'no time to prove it' : `the first is judged on ${rounds.judgedFolds} folds`}`,
+        : `${rounds.rounds} of ${rounds.epochs * rounds.epochImages} images, ${facts.unlabelled} of them labelled by a teacher; ${rounds.judgedFolds === 0 ? 'no time to prove it' : `the first is judged on ${rounds.judgedFolds} folds`}`,
       short,
     );
     if (rounds === undefined) {

@@ -15,13 +15,13 @@ import { answerRate, timedStage, trainingRate } from './rates.ts';
 /**
  * Rounds of self-training from the probe, or the fine-tuned network, as many and as long as there is time for.
  * @param teachers whose probes label first, together; none: the candidate's own
- * @param asked who labels first, where that is known
+ * @param firstTeacher who labels first
  */
 export async function selfTrainAttempt(
   site: PlanSite,
   candidate: Candidate,
   teachers: readonly Candidate[],
-  asked?: FirstTeacher,
+  firstTeacher: FirstTeacher = 'probe',
 ): Promise<Attempt | undefined> {
   const { run, data, facts, control, decisions, stages } = site;
   const { opened } = candidate;
@@ -30,27 +30,22 @@ export async function selfTrainAttempt(
     tellStage(site, { stage, state: 'left out', why: facts.withoutUnlabelled });
     return undefined;
   }
+  const isTuned = firstTeacher === 'finetune';
+  const others = isTuned ? [] : teachers;
   const isNew = !decisions.has(stage);
   const length = await decisions.decide(stage, async () => {
     const train = await trainingRate(site, 'finetune', await openedQuietly(site, candidate.spec, {}));
     let answers = 0;
-    for (const teacher of teachers.filter((one) => one !== candidate))
-      answers += await answerRate(site, teacher.opened);
+    for (const teacher of others.filter((one) => one !== candidate)) answers += await answerRate(site, teacher.opened);
     const rates = { train, answer: await answerRate(site, opened), others: answers };
-    // Several probes that label together are not given up for one network.
-    const first = asked ?? (teachers.length > 1 ? 'probe' : undefined);
-    return selfTrainLength(timeOf(site), facts, rates, first) ?? null;
+    return selfTrainLength(timeOf(site), facts, rates, firstTeacher) ?? null;
   });
   if (length === null) {
     const why = 'The time that is left does not suffice for the shortest round that a student learns something in.';
     tellStage(site, { stage, state: 'left out', why });
     return undefined;
   }
-  const isTuned = length.firstTeacher === 'finetune';
-  const options = {
-    ...selfTrainOptions(site, candidate, isTuned ? [] : teachers, length),
-    ...(isTuned && { firstTeacher: length.firstTeacher }),
-  };
+  const options = { ...selfTrainOptions(site, candidate, others, length), ...(isTuned && { firstTeacher }) };
   const networks = await openSelfTrainNetworks(options, data, {});
   // Validation images judge the student itself.
   const { shortfall: _, ...ofStudent } = GAINS[stage];

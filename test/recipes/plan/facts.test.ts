@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { scratchLength, selfTrainLength, spreads, type Facts } from '../../../src/recipes/plan/facts.ts';
+import { isTriedFirst, scratchLength, selfTrainLength, spreads, type Facts } from '../../../src/recipes/plan/facts.ts';
 
 const FACTS: Facts = {
   labelled: 30,
@@ -37,31 +37,24 @@ describe('labels that spread', () => {
 
 describe('the first teacher of self-training', () => {
   const rates = { train: 0.02, answer: 0.004 };
-  const of = (left: number, asked?: 'probe' | 'finetune', labelled = 100) =>
-    selfTrainLength({ left, budget: left, mustProve: false }, { ...FACTS, labelled, folds: 0 }, rates, asked);
-  const images = (length: ReturnType<typeof of>) => length!.epochs * length!.epochImages;
+  const facts = { ...FACTS, labelled: 100, folds: 0 };
+  const time = (left: number) => ({ left, budget: left, mustProve: false });
 
-  it('is a fine-tuned network where that takes nothing from a round that suits, else a probe', () => {
-    // 7,000 images in 140 s, and 2,000 of the teacher in 40.
-    expect(of(205)).toMatchObject({ firstTeacher: 'finetune' });
-    expect(images(of(205))).toBeGreaterThanOrEqual(6900);
-    expect(of(170)).toMatchObject({ firstTeacher: 'probe' });
-    expect(of(205, 'probe')).toMatchObject({ firstTeacher: 'probe' });
-    expect(of(205, undefined, 1000)).toMatchObject({ firstTeacher: 'probe' });
-    for (const left of [205, 300, 900]) expect(of(left)!.seconds).toBeLessThanOrEqual(left);
-  });
-
-  it('is what was asked for, however short the round', () => {
-    expect(of(170, 'finetune')).toMatchObject({ firstTeacher: 'finetune' });
-    expect(images(of(170, 'finetune'))).toBeLessThan(images(of(170)));
+  it('takes the time of its training where it is a fine-tuned network', () => {
+    const of = (left: number, teacher?: 'finetune') => selfTrainLength(time(left), facts, rates, teacher)!;
+    const images = ({ epochs, epochImages }: ReturnType<typeof of>): number => epochs * epochImages;
+    // 2,000 images in 40 s.
+    expect(images(of(170)) - images(of(170, 'finetune'))).toBeGreaterThan(1500);
+    for (const left of [170, 300, 900]) expect(of(left, 'finetune').seconds).toBeLessThanOrEqual(left);
     expect(of(60, 'finetune')).toBeUndefined();
   });
 
-  it('is a probe where a fine-tuned one leaves no time to prove the round', () => {
-    const proven = { ...FACTS, labelled: 100, folds: 3 };
-    const at = (left: number) => selfTrainLength({ left, budget: left, mustProve: false }, proven, rates);
-    const [short, long] = [at(500)!, at(1500)!];
-    expect([short.firstTeacher, short.judgedFolds]).toEqual(['probe', 3]);
-    expect([long.firstTeacher, long.judgedFolds]).toEqual(['finetune', 3]);
+  it('is tried by fine-tuning where that can be compared and takes at most a sixth of the time', () => {
+    expect(isTriedFirst(time(300), facts, 0.02, true)).toBe(true);
+    expect(isTriedFirst(time(240), facts, 0.02, true)).toBe(false);
+    expect(isTriedFirst(time(300), facts, 0.02, false)).toBe(false);
+    // Three folds take as long as three trainings.
+    expect(isTriedFirst(time(300), { ...facts, folds: 3 }, 0.02, false)).toBe(false);
+    expect(isTriedFirst(time(900), { ...facts, folds: 3 }, 0.02, false)).toBe(true);
   });
 });
