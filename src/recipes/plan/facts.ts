@@ -67,7 +67,7 @@ export function spreads({ withoutUnlabelled, spreadRight = 0 }: Facts): 'surely'
 }
 
 /** Of the budget, the most that fine-tuning may take where it is only tried whether it teaches better than the probe. */
-const TRYING_SHARE = 1 / 6;
+const TRYING_SHARE = 1 / 4;
 
 /** Whether fine-tuning can be compared with the probe, and takes little time. */
 export function isTriedFirst(time: Time, facts: Facts, secondsAnImage: number, isValidated: boolean): boolean {

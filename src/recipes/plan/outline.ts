@@ -1,4 +1,4 @@
-import { finetuneLength, fixmatchLength, scratchLength, selfTrainLength, spreads } from './facts.ts';
+import { finetuneLength, fixmatchLength, isTriedFirst, scratchLength, selfTrainLength, spreads } from './facts.ts';
 import { OVERHEAD, spreadLength } from './lengths.ts';
 import type { OpenedPlan } from './open-plan.ts';
 import { networkKey, type PlanSite } from './plan-site.ts';
@@ -49,6 +49,14 @@ export function outlineOf(
       `a new head on frozen features of ${facts.labelled} labelled images: a first model`,
       '',
     );
+    const addTuned = (): void => {
+      const tuned = finetuneLength(time(), facts, train);
+      const proof = tuned?.folds === 0 ? 'without folds to prove it' : `proven on ${tuned?.folds} folds`;
+      add('finetune', tuned, `${tuned?.epochs} epochs on the labelled images, ${proof}`, 'there is not enough time');
+    };
+    const isFirst =
+      facts.withoutUnlabelled === undefined && isTriedFirst(time(), facts, train, site.data.validation.length > 0);
+    if (isFirst) addTuned();
     const rounds = selfTrainLength(time(), facts, { train, answer });
     add(
       'self-train',
@@ -58,11 +66,7 @@ export function outlineOf(
         : `${rounds.rounds} of ${rounds.epochs * rounds.epochImages} images, ${facts.unlabelled} of them labelled by a teacher; ${rounds.judgedFolds === 0 ? 'no time to prove it' : `the first is judged on ${rounds.judgedFolds} folds`}`,
       short,
     );
-    if (rounds === undefined) {
-      const tuned = finetuneLength(time(), facts, train);
-      const proof = tuned?.folds === 0 ? 'without folds to prove it' : `proven on ${tuned?.folds} folds`;
-      add('finetune', tuned, `${tuned?.epochs} epochs on the labelled images, ${proof}`, 'there is not enough time');
-    }
+    if (rounds === undefined && !isFirst) addTuned();
   } else {
     const alone = scratchLength(time(), facts, guessedRate(site, 'scratch', base, answer));
     const epochs = alone === undefined ? 'the shortest training there is' : `${alone.epochs} epochs`;
