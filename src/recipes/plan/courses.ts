@@ -7,12 +7,12 @@ import type { HeldOutPredictions } from '../results/held-out-predictions.ts';
 import { workshopFor } from '../workshop/workshop-for.ts';
 import { writeModel } from '../results/write-model.ts';
 import { distillAttempt } from './distill-attempt.ts';
+import { isTriedFirst } from './facts.ts';
 import { finetuneAttempt } from './finetune-attempt.ts';
 import { timeOf, type Attempt, type Candidate, type PlanSite } from './plan-site.ts';
 import { openedQuietly, probeAttempt } from './probe-attempt.ts';
 import { accuracyOf } from './rank-backbones.ts';
 import { trainingRate } from './rates.ts';
-import { isTriedFirst } from './facts.ts';
 import { confusedPairs, isAtChance, knowsLittle, remark } from './remarks.ts';
 import { fixmatchAttempt, supervisedAttempt } from './scratch-attempts.ts';
 import { selfTrainAttempt } from './self-train-attempt.ts';
@@ -59,8 +59,8 @@ export async function fromBackbone(
 const CLEARLY = 1.5;
 
 /**
- * Where a head on the backbone's features knows little, or it costs little to see: all of the network is trained first, and teaches then where it knows more.
- * Where the head is no better than chance, and that network neither, the plan goes on from random weights.
+ * Where a head on the backbone's features knows little, or it takes little to see whether that is so: all of the network is trained
+ * first, and teaches where it knows more. Where the head is no better than chance, and that network neither, the plan goes on from random weights.
  */
 async function adapted(
   site: PlanSite,

@@ -60,10 +60,14 @@ function whyNone({ classes, train, unlabeled, unlabeledCount }: TrainingData): s
 /** From here on they are more often right than what few labels teach a network from scratch, wherever that was tried. */
 const WELL = 0.8;
 
-/** Whether labels spread so well that a student learns from them: surely, unless labels alone teach more, or not. */
-export function spreads({ withoutUnlabelled, spreadRight = 0 }: Facts): 'surely' | 'perhaps' | 'not' {
+/**
+ * Whether labels spread so well that a student learns from them: surely, unless labels alone teach more, or not.
+ * @param alone how often the network of labels alone is right, where that is known
+ */
+export function spreads({ withoutUnlabelled, spreadRight = 0 }: Facts, alone = 0): 'surely' | 'perhaps' | 'not' {
   if (withoutUnlabelled !== undefined || spreadRight < OFTEN_RIGHT) return 'not';
-  return spreadRight < WELL ? 'perhaps' : 'surely';
+  if (spreadRight >= WELL) return 'surely';
+  return alone < spreadRight ? 'perhaps' : 'not';
 }
 
 /** Of the budget, the most that fine-tuning may take where it is only tried whether it teaches better than the probe. */

@@ -5,7 +5,7 @@ import type { Workshop } from '../workshop/workshop.ts';
 import { workshopFor } from '../workshop/workshop-for.ts';
 import { Pace, type PlannedWork } from './pace.ts';
 import { networkKey, type PlanSite } from './plan-site.ts';
-import type { StageTimes, Timed } from './stage-times.ts';
+import type { Timed } from './stage-times.ts';
 import { trainingSeconds } from './training-seconds.ts';
 
 /** Where rates are looked up or measured. */
@@ -30,20 +30,13 @@ export async function trainingRate(
   const key = networkKey(opened);
   const known = times.secondsOf(what, key);
   if (known !== undefined) return known;
-  const measured = MEASURED.get(times) ?? new Map<string, Promise<number>>();
-  MEASURED.set(times, measured);
-  const own = `${what} ${key}`;
-  const seconds =
-    measured.get(own) ??
-    workshopFor(workshop, opened.preprocessing, options.train.maxPixels * 1e6, (at) =>
-      trainingSeconds(at, opened, train, data),
-    );
-  measured.set(own, seconds);
-  return (await seconds) * UNTRIED;
+  const measured = await times.measured(what, key, () =>
+    workshopFor(workshop, opened.preprocessing, options.train.maxPixels * 1e6, (own) =>
+      trainingSeconds(own, opened, train, data),
+    ),
+  );
+  return measured * UNTRIED;
 }
-
-/** What was measured by steps that were thrown away, in this process: once is enough. */
-const MEASURED = new WeakMap<StageTimes, Map<string, Promise<number>>>();
 
 /** What a stage took, by what a few of its steps took before: caches are cold, and files are written. Between 1.1 and 1.3 where it was tried. */
 const UNTRIED = 1.2;

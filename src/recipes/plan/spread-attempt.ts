@@ -39,9 +39,9 @@ export async function spreadAttempt(site: PlanSite, supervised: Attempt): Promis
   const { spreadRight } = facts;
   if (spreadRight === undefined) return undefined;
   const how = found(spreadRight);
-  const certainty = spreads(facts);
   const alone = supervised.held && accuracyOf(supervised.held);
-  if (certainty === 'not' || (certainty === 'perhaps' && alone !== undefined && alone >= spreadRight)) {
+  const certainty = spreads(facts, alone);
+  if (certainty === 'not') {
     const than = alone === undefined ? '' : ` The network of labels alone is for ${percent(alone)}.`;
     tellStage(site, { stage, state: 'left out', why: `${how}${than}` });
     return undefined;

@@ -12,6 +12,7 @@ export type Timed = 'finetune' | 'scratch' | 'fixmatch' | 'spread' | 'answer';
 export class StageTimes {
   readonly #file: string;
   readonly #seconds: Record<string, number>;
+  readonly #measured = new Map<string, Promise<number>>();
 
   private constructor(file: string, seconds: Record<string, number>) {
     this.#file = file;
@@ -30,6 +31,14 @@ export class StageTimes {
   /** Seconds for one, the last time. @param network which, where it matters */
   secondsOf(what: Timed, network = ''): number | undefined {
     return this.#seconds[`${what} ${network}`];
+  }
+
+  /** Seconds for one by steps that are thrown away, which are taken once a process and never kept. */
+  measured(what: Timed, network: string, measure: () => Promise<number>): Promise<number> {
+    const key = `${what} ${network}`;
+    const seconds = this.#measured.get(key) ?? measure();
+    this.#measured.set(key, seconds);
+    return seconds;
   }
 
   /** @param count how many of it took so long */

@@ -19,6 +19,9 @@ describe('labels that spread', () => {
     expect(spreads({ ...FACTS, spreadRight: 0.5 })).toBe('perhaps');
     expect(spreads({ ...FACTS, spreadRight: 0.49 })).toBe('not');
     expect(spreads(FACTS)).toBe('not');
+    expect(spreads({ ...FACTS, spreadRight: 0.6 }, 0.59)).toBe('perhaps');
+    expect(spreads({ ...FACTS, spreadRight: 0.6 }, 0.6)).toBe('not');
+    expect(spreads({ ...FACTS, spreadRight: 0.8 }, 0.9)).toBe('surely');
     expect(spreads({ ...FACTS, spreadRight: 1, withoutUnlabelled: 'There is none.' })).toBe('not');
   });
 
